@@ -1,0 +1,50 @@
+"""Errors meant for the person who made them: what, got, wanted, what to do, in one line."""
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "ExportError",
+    "MissingExtraError",
+    "NonFiniteError",
+    "PromptError",
+    "TeacherError",
+    "Uni3DError",
+]
+
+
+class Uni3DError(Exception):
+    """Base of every user-facing error; the CLI prints `str(error)` in one line and exits with 2."""
+
+
+class ConfigError(Uni3DError):
+    """An unknown key, a wrong type or an impossible combination in the configuration."""
+
+
+class PromptError(Uni3DError):
+    """A prompt that cannot be used: empty, too long, or (with --strict) with unknown words."""
+
+
+class TeacherError(Uni3DError):
+    """A teacher that is not known or cannot be loaded."""
+
+
+class CheckpointError(Uni3DError):
+    """A run folder or checkpoint that is missing, damaged or from another configuration."""
+
+
+class ExportError(Uni3DError):
+    """A mesh that cannot be made or written; what was already made stays."""
+
+
+class NonFiniteError(Uni3DError):
+    """The optimisation produced NaN or infinity and could not be rolled back."""
+
+
+class MissingExtraError(Uni3DError):
+    """An optional package is needed; the message names the extra to install."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is needed for this and is not installed; "
+            f"do: pip install 'uni3d[{extra}]'"
+        )
