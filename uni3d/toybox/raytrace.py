@@ -1,0 +1,136 @@
+"""Sphere-traced pictures of toys, seen by the same cameras as the NeRF.
+
+Light: a hemisphere plus a soft key beside the camera, so that little shading is baked into what
+the teacher learns.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from uni3d.cameras import Cameras
+from uni3d.toybox.shapes import Toy, part_distance
+
+__all__ = ["render_toy", "silhouette_toy"]
+
+_MAX_PARTS_PER_RAY = 96
+_SKY, _KEY, _AMBIENT = 0.16, 0.34, 0.55
+
+
+@njit(cache=True, inline="always")
+def _local(axes, center, k, px, py, pz):
+    dx, dy, dz = px - center[k, 0], py - center[k, 1], pz - center[k, 2]
+    m = axes[k]
+    return (
+        m[0, 0] * dx + m[1, 0] * dy + m[2, 0] * dz,
+        m[0, 1] * dx + m[1, 1] * dy + m[2, 1] * dz,
+        m[0, 2] * dx + m[1, 2] * dy + m[2, 2] * dz,
+    )
+
+
+@njit(cache=True)
+def _nearest(px, py, pz, near, count, shape, center, axes, size):
+    best, which = 1e9, -1
+    for j in range(count):
+        k = near[j]
+        x, y, z = _local(axes, center, k, px, py, pz)
+        s = size[k]
+        value = part_distance(shape[k], x, y, z, s[0], s[1], s[2], s[3])
+        if value < best:
+            best, which = value, k
+    return best, which
+
+
+@njit(cache=True)
+def _patterned(pattern, frequency, px, py, pz):
+    """Whether a point of a patterned part shows the second colour."""
+    if pattern == 1:  # stripes across the length and height of the toy
+        return math.sin(2.2 * frequency * (px + 0.45 * pz) + 0.3) > 0.15
+    u, v, w = px * 0.62 * frequency, py * 0.62 * frequency, pz * 0.62 * frequency
+    u += 0.5 * (math.floor(w) % 2)
+    v += 0.5 * (math.floor(w) % 2)
+    du, dv, dw = u - math.floor(u) - 0.5, v - math.floor(v) - 0.5, w - math.floor(w) - 0.5
+    return du * du + dv * dv + dw * dw < 0.17
+
+
+@njit(cache=True, nogil=True)
+def _trace(origins, directions, lights, shape, center, axes, size, color, color2, pattern, frequency, bound, out):
+    near = np.empty(_MAX_PARTS_PER_RAY, np.int64)
+    for i in range(origins.shape[0]):
+        ox, oy, oz = origins[i, 0], origins[i, 1], origins[i, 2]
+        dx, dy, dz = directions[i, 0], directions[i, 1], directions[i, 2]
+        # Only the parts whose bounding balls the ray meets can be hit: the union of those is
+        # what is traced.
+        count, start, end = 0, 1e9, -1e9
+        for k in range(shape.shape[0]):
+            cx, cy, cz = center[k, 0] - ox, center[k, 1] - oy, center[k, 2] - oz
+            along = cx * dx + cy * dy + cz * dz
+            gap = cx * cx + cy * cy + cz * cz - along * along
+            reach = bound[k] * bound[k] - gap
+            if reach > 0.0 and count < _MAX_PARTS_PER_RAY:
+                reach = math.sqrt(reach)
+                start, end = min(start, along - reach), max(end, along + reach)
+                near[count] = k
+                count += 1
+        t, hit = max(start, 0.0), -1
+        if count > 0:
+            for _ in range(80):
+                if t > end:
+                    break
+                value, which = _nearest(
+                    ox + t * dx, oy + t * dy, oz + t * dz, near, count, shape, center, axes, size
+                )
+                if value < 7e-4:
+                    hit = which
+                    break
+                t += max(0.92 * value, 7e-4)
+        if hit < 0:
+            out[i, 0] = out[i, 1] = out[i, 2] = out[i, 3] = 0.0
+            continue
+        px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
+        s = size[hit]
+        x, y, z = _local(axes, center, hit, px, py, pz)
+        e = 1e-4
+        k = shape[hit]
+        here = part_distance(k, x, y, z, s[0], s[1], s[2], s[3])
+        gx = part_distance(k, x + e, y, z, s[0], s[1], s[2], s[3]) - here
+        gy = part_distance(k, x, y + e, z, s[0], s[1], s[2], s[3]) - here
+        gz = part_distance(k, x, y, z + e, s[0], s[1], s[2], s[3]) - here
+        m = axes[hit]
+        nx = m[0, 0] * gx + m[0, 1] * gy + m[0, 2] * gz
+        ny = m[1, 0] * gx + m[1, 1] * gy + m[1, 2] * gz
+        nz = m[2, 0] * gx + m[2, 1] * gy + m[2, 2] * gz
+        length = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+        nx, ny, nz = nx / length, ny / length, nz / length
+        facing = max(nx * lights[i, 0] + ny * lights[i, 1] + nz * lights[i, 2], 0.0)
+        light = _AMBIENT + _SKY * (0.5 + 0.5 * nz) + _KEY * facing
+        second = pattern[hit] > 0 and _patterned(pattern[hit], frequency[hit], px, py, pz)
+        for c in range(3):
+            albedo = color2[hit, c] if second else color[hit, c]
+            out[i, c] = min(albedo * light, 1.0)
+        out[i, 3] = 1.0
+
+
+def render_toy(toy: Toy, cameras: Cameras, size: int = 64, supersample: int = 2) -> np.ndarray:
+    """Pictures with premultiplied colour and alpha, `[batch, 4, size, size]` float32 in [0, 1].
+
+    Composite over a background as `rgb + (1 - alpha) * background`.
+    """
+    side = size * supersample
+    origins, directions = cameras.rays(side, side)
+    rotation = cameras.rotation.numpy().astype(np.float64)  # columns right, up, back
+    key = 0.35 * rotation[:, :, 0] + 0.55 * rotation[:, :, 1] + 0.76 * rotation[:, :, 2]  # [b, 3]
+    key /= np.linalg.norm(key, axis=1, keepdims=True)
+    lights = np.repeat(key, side * side, axis=0)
+    flat_origins = origins.reshape(-1, 3).numpy().astype(np.float64)
+    flat_directions = directions.reshape(-1, 3).numpy().astype(np.float64)
+    out = np.empty((flat_origins.shape[0], 4), np.float32)
+    _trace(flat_origins, flat_directions, lights, *toy.arrays, out)
+    grid = out.reshape(len(cameras), size, supersample, size, supersample, 4).mean(axis=(2, 4))
+    return np.ascontiguousarray(grid.transpose(0, 3, 1, 2))
+
+
+def silhouette_toy(toy: Toy, cameras: Cameras, size: int = 64) -> np.ndarray:
+    """Which pixel centres see the toy, `[batch, size, size]` bool."""
+    return render_toy(toy, cameras, size, supersample=1)[:, 3] > 0.5
