@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 
-__all__ = ["COLORS", "PATTERNS", "Builder", "Part", "Toy", "distance", "part_distance"]
+__all__ = ["COLORS", "PATTERNS", "Builder", "Part", "Toy", "distance", "lowest_point", "part_distance"]
 
 # Linear display colours, spread so that each is told from the others under soft light.
 COLORS: dict[str, tuple[float, float, float]] = {
@@ -221,6 +221,13 @@ class Builder:
         ]
         dtypes = [np.int64, *[np.float64] * 5, np.int64, *[np.float64] * 2]
         return Toy(*(np.ascontiguousarray(a, dtype=d) for a, d in zip(stack, dtypes, strict=True)))
+
+
+def lowest_point(parts: Sequence[Part]) -> tuple[float, float]:
+    """Height of the lowest point of the parts, and how far they reach from the z axis."""
+    around = np.array([[0, 0, -1.0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
+    reach = np.max([_support(part, around) for part in parts], axis=0)
+    return -float(reach[0]), float(reach[1:].max())
 
 
 def _sphere_directions(count: int) -> np.ndarray:

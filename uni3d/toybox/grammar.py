@@ -1,0 +1,142 @@
+"""Sentences about toys: descriptions to captions with many paraphrases, and prompts back again."""
+
+import difflib
+import functools
+import re
+
+import numpy as np
+
+from uni3d.toybox.shapes import COLORS
+from uni3d.toybox.world import KINDS, STANDS, WEARABLES, Description
+
+__all__ = ["VIEWS", "caption", "corpus", "parse", "unknown_words", "view_words"]
+
+VIEWS = ("front view", "side view", "back view", "overhead view")
+PREFIXES = (
+    "", "", "", "", "a photo of", "a picture of", "a 3d model of", "a render of", "an image of",
+)  # fmt: skip
+ADJECTIVES = ("", "", "", "", "cute", "small", "nice", "toy", "beautiful", "little")
+SYNONYMS = {"gray": ("gray", "grey"), "purple": ("purple", "violet")}
+OUTFITS = {  # other ways to say a role
+    "astronaut": ("in a space suit", "wearing a space suit"),
+    "wizard": ("in a wizard robe", "with a wizard hat"),
+    "pirate": ("with a pirate hat",),
+    "knight": ("in armor", "in shining armor"),
+    "chef": ("with a chef hat",),
+    "king": ("with a crown and a cape",),
+}
+SUFFIXES = ("", "", "", "", "", "on a plain background", "high quality", "full body")
+
+
+def _a(phrase: str) -> str:
+    return ("an " if phrase[0] in "aeiou" else "a ") + phrase
+
+
+def _pick(rng: np.random.Generator, options):
+    return options[rng.integers(len(options))]
+
+
+def view_words(azimuth_deg: float, elevation_deg: float) -> str:
+    """The view words of a camera: front and back within 45 degrees, overhead above 60."""
+    if elevation_deg > 60:
+        return VIEWS[3]
+    turn = abs((azimuth_deg + 180) % 360 - 180)
+    return VIEWS[0] if turn < 45 else VIEWS[2] if turn > 135 else VIEWS[1]
+
+
+def caption(what: Description, rng: np.random.Generator) -> str:
+    """One of many sentences for a description, without view words."""
+    noun = _pick(rng, KINDS[what.kind].words)
+    color = _pick(rng, SYNONYMS.get(what.color, (what.color,))) if what.color else ""
+    pattern = what.pattern if what.pattern != "plain" else ""
+    tail = ""
+    if pattern and rng.random() < 0.3:
+        tail = " with stripes" if pattern == "striped" else " with spots"
+        pattern = ""
+    words = [color, pattern]
+    if rng.random() < 0.3:
+        words.reverse()
+    core = " ".join(w for w in (_pick(rng, ADJECTIVES), *words, noun) if w)
+    if what.wears:
+        name = _pick(rng, WEARABLES[what.wears].words)
+        if what.wears in OUTFITS:
+            forms = [
+                f"{core} {name}", f"{core} {name}", f"{name} {core}",
+                f"{core} dressed as {_a(name)}", f"{core} as {_a(name)}",
+                *(f"{core} {o}" for o in OUTFITS[what.wears]),
+            ]  # fmt: skip
+        else:
+            forms = [f"{core} wearing {_a(name)}", f"{core} with {_a(name)}", f"{core} in {_a(name)}"]
+        core = _pick(rng, forms)
+    text = _a(core) if rng.random() < 0.9 else core
+    text += tail
+    if what.stand:
+        text += f" {_pick(rng, ('on', 'standing on', 'on top of'))} {_a(what.stand)}"
+    prefix, suffix = _pick(rng, PREFIXES), _pick(rng, SUFFIXES)
+    return f"{prefix} {text}".strip() + (f", {suffix}" if suffix else "")
+
+
+def corpus() -> list[str]:
+    """Text that holds every word of the grammar; what the tokenizer is trained on."""
+    names = [w for kind in KINDS.values() for w in kind.words]
+    names += [w for role in WEARABLES.values() for w in role.words]
+    names += [*COLORS, *[w for words in SYNONYMS.values() for w in words], *STANDS, *VIEWS]
+    names += ["plain", "striped", "spotted", "with stripes", "with spots", "with polka dots"]
+    names += [f for forms in OUTFITS.values() for f in forms]
+    names += [*PREFIXES, *ADJECTIVES, *SUFFIXES]
+    return [*names, "a an the and of in on as with standing top dressed wearing ,"]
+
+
+@functools.cache
+def vocabulary() -> frozenset[str]:
+    return frozenset(word for line in corpus() for word in _words(line))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", text.lower())
+
+
+def unknown_words(prompt: str) -> dict[str, list[str]]:
+    """Words that training never saw, each with the nearest known ones (up to three)."""
+    known = vocabulary()
+    unknown = [w for w in dict.fromkeys(_words(prompt)) if w not in known]
+    content = sorted(known)
+    return {w: difflib.get_close_matches(w, content, n=3, cutoff=0.5) for w in unknown}
+
+
+def _mentions(text: str, phrases) -> list[tuple[int, int, str]]:
+    """(start, end, name) of each named phrase in the text, longest first at each place."""
+    found = []
+    for name, words in phrases:
+        for phrase in words:
+            for match in re.finditer(rf"\b{re.escape(phrase)}\b", text):
+                found.append((match.start(), match.end(), name))
+    found.sort(key=lambda m: (m[0], -(m[1] - m[0])))
+    kept: list[tuple[int, int, str]] = []
+    for m in found:
+        if not kept or m[0] >= kept[-1][1]:
+            kept.append(m)
+    return kept
+
+
+def parse(prompt: str) -> Description | None:
+    """What a prompt asks for in terms of the world; None when it names no known kind."""
+    text = " ".join(_words(prompt))
+    stand = next((s for s in STANDS if re.search(rf"\bon (top of )?an? {s}\b", text)), None)
+    if stand:
+        text = re.sub(rf"(standing )?on (top of )?an? {stand}\b", "", text)
+    wearing = [(n, (*r.words, *OUTFITS.get(n, ()))) for n, r in WEARABLES.items()]
+    kinds = _mentions(text, [(k.name, k.words) for k in KINDS.values()])
+    worn = _mentions(text, wearing)
+    wearers = [k for k in kinds if KINDS[k[2]].wears and not any(w[0] == k[0] for w in worn)]
+    if worn and wearers:
+        kind, wears = wearers[0][2], worn[0][2]
+    elif kinds:
+        kind, wears = kinds[0][2], None
+    else:
+        return None
+    colors = [(c, SYNONYMS.get(c, (c,))) for c in COLORS]
+    color = next((m[2] for m in _mentions(text, colors)), None)
+    striped, spotted = re.search(r"\bstripe[sd]\b", text), re.search(r"\b(spotted|spots|dots)\b", text)
+    pattern = "striped" if striped else "spotted" if spotted else "plain"
+    return Description(kind=kind, color=color, pattern=pattern, wears=wears, stand=stand)

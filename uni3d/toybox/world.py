@@ -1,0 +1,113 @@
+"""The toybox world: which toys there are, how a description becomes one, and what is held out."""
+
+import dataclasses
+import functools
+import importlib.resources
+
+import numpy as np
+
+from uni3d.toybox.animals import ANIMALS
+from uni3d.toybox.buildings import BUILDINGS
+from uni3d.toybox.characters import CHARACTERS
+from uni3d.toybox.food import FOOD
+from uni3d.toybox.furniture import FURNITURE
+from uni3d.toybox.household import HOUSEHOLD
+from uni3d.toybox.kinds import Kind
+from uni3d.toybox.plants import PLANTS
+from uni3d.toybox.roles import ACCESSORIES, ROLES, Role
+from uni3d.toybox.shapes import COLORS, PATTERNS, Builder, Toy, lowest_point
+from uni3d.toybox.vehicles import VEHICLES
+
+__all__ = ["KINDS", "STANDS", "WEARABLES", "Description", "build_toy", "held_out", "sample"]
+
+_ROWS = (
+    *ANIMALS, *CHARACTERS, *VEHICLES, *FURNITURE, *FOOD, *PLANTS, *HOUSEHOLD, *BUILDINGS,
+)  # fmt: skip
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ROWS}
+WEARABLES: dict[str, Role] = {**ROLES, **ACCESSORIES}
+STANDS = ("table", "rock", "pedestal")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a prompt of the grammar asks for. Names are keys of KINDS, COLORS, WEARABLES, STANDS."""
+
+    kind: str
+    color: str | None = None
+    pattern: str = "plain"
+    wears: str | None = None
+    stand: str | None = None
+
+
+@functools.cache
+def held_out() -> frozenset[tuple[str, str]]:
+    """The (kind, colour or wearable) pairs that never appear in training."""
+    text = importlib.resources.files("uni3d.toybox").joinpath("held_out.txt").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return frozenset((line.split()[0], line.split()[1]) for line in lines)
+
+
+def is_held_out(what: Description) -> bool:
+    return (what.kind, what.color) in held_out() or (what.kind, what.wears) in held_out()
+
+
+def propose_held_out(seed: int = 0, share: float = 0.1) -> list[tuple[str, str]]:
+    """The list that held_out.txt was made from: a share of all possible pairs."""
+    pairs = [(k.name, c) for k in _ROWS if k.colorable for c in COLORS if c != k.color]
+    pairs += [(k.name, w) for k in _ROWS if k.wears for w in WEARABLES]
+    pairs.remove(("corgi", "astronaut"))
+    picked = np.random.default_rng(seed).choice(len(pairs), int(share * len(pairs)), replace=False)
+    return [pairs[i] for i in sorted(picked)]
+
+
+def sample(rng: np.random.Generator, held: bool = False) -> Description:
+    """A random description: of the training part of the world, or of the held-out compositions."""
+    names = list(KINDS)
+    while True:
+        kind = KINDS[names[rng.integers(len(names))]]
+        color = pattern = wears = stand = None
+        if kind.wears and rng.random() < 0.45:
+            pool = ROLES if rng.random() < 0.6 else ACCESSORIES
+            wears = list(pool)[rng.integers(len(pool))]
+        if kind.colorable and rng.random() < (0.2 if wears else 0.5):
+            color = list(COLORS)[rng.integers(len(COLORS))]
+        if kind.patterned and wears is None and rng.random() < 0.15:
+            pattern = PATTERNS[1 + rng.integers(2)]
+        if rng.random() < 0.06:
+            stand = STANDS[rng.integers(3)]
+        what = Description(
+            kind=kind.name, color=color, pattern=pattern or "plain", wears=wears, stand=stand
+        )
+        if is_held_out(what) == held:
+            return what
+
+
+def build_toy(what: Description, rng: np.random.Generator) -> Toy:
+    """One object of the distribution that a description names."""
+    kind = KINDS[what.kind]
+    builder = Builder(rng, what.color or kind.color, what.pattern)
+    kind.build(builder)
+    if what.wears:
+        WEARABLES[what.wears].apply(builder)
+    if what.stand:
+        _add_stand(builder, what.stand)
+    return builder.finish()
+
+
+def _add_stand(b: Builder, stand: str) -> None:
+    bottom, reach = lowest_point(b.parts)
+    reach = 0.75 * reach
+    if stand == "table":
+        b.cylinder((0, 0, bottom - 0.07), reach * 1.25, 0.08, "brown", region="stand")
+        for angle in (45, 135, 225, 315):
+            x, y = np.cos(np.radians(angle)) * reach * 0.9, np.sin(np.radians(angle)) * reach * 0.9
+            b.capsule((x, y, bottom - 0.1), (x, y, bottom - 0.75 * reach), 0.09, "brown", "stand")
+    elif stand == "rock":
+        b.ellipsoid(
+            (0, 0, bottom - 0.4 * reach), (1.3 * reach, 1.2 * reach, 0.5 * reach), "gray",
+            region="stand",
+        )  # fmt: skip
+    else:
+        b.cylinder((0, 0, bottom - 0.06), reach * 1.2, 0.08, "white", region="stand")
+        b.cylinder((0, 0, bottom - 0.1 - 0.3 * reach), reach, 0.32 * reach, "white", region="stand")
+        b.cylinder((0, 0, bottom - 0.64 * reach), reach * 1.3, 0.08, "white", region="stand")
