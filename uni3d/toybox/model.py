@@ -1,0 +1,118 @@
+"""The toybox teacher's networks, in the folder layout of a diffusers pipeline.
+
+U-Net over space-to-depth pixels (64x64 RGB as 48 channels of 16x16), cross-attending to a small
+CLIP text model, with pooled text and the camera added to the time embedding.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from uni3d.toybox.grammar import corpus
+
+__all__ = ["FACTOR", "IMAGE_SIZE", "build_networks", "build_tokenizer", "save_folder"]
+
+IMAGE_SIZE = 64
+FACTOR = 4  # space-to-depth block: lossless, and 4x cheaper than 2 at equal width
+CONTEXT = 24  # tokens
+TEXT_WIDTH = 128
+
+UNET = {
+    "sample_size": IMAGE_SIZE // FACTOR,
+    "in_channels": 3 * FACTOR**2,
+    "out_channels": 3 * FACTOR**2,
+    "block_out_channels": (48, 112, 160),
+    "layers_per_block": 1,
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+    "attention_head_dim": 4,
+    "cross_attention_dim": TEXT_WIDTH,
+    "norm_num_groups": 16,
+    "resnet_time_scale_shift": "scale_shift",
+    "class_embed_type": "projection",
+    "projection_class_embeddings_input_dim": 4,
+    "addition_embed_type": "text",
+    "addition_embed_type_num_heads": 8,
+}
+
+
+def build_tokenizer(folder: Path) -> Any:
+    """A CLIP byte-pair tokenizer in which every word of the grammar is one token."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from transformers import CLIPTokenizer
+
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=8000,
+        show_progress=False,
+        end_of_word_suffix="</w>",
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=["<|startoftext|>", "<|endoftext|>"],
+    )
+    alphabet = [chr(c) for c in range(ord("a"), ord("z") + 1)] + list("0123456789,.!?'-")
+    tokenizer.train_from_iterator([*corpus() * 3, *alphabet], trainer)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = tokenizer.model.save(str(folder))
+    vocab = json.loads(Path(files[0]).read_text())
+    lines = Path(files[1]).read_text().splitlines()
+    merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#")]
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=CONTEXT, unk_token="<|endoftext|>")
+
+
+def build_networks(vocabulary_size: int, seed: int) -> tuple[Any, Any, Any]:
+    """(U-Net, text encoder, DDPM scheduler), freshly initialised from the seed."""
+    from diffusers import DDPMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        unet = UNet2DConditionModel(**UNET)
+        text_encoder = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=vocabulary_size,
+                hidden_size=TEXT_WIDTH,
+                intermediate_size=2 * TEXT_WIDTH,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                max_position_embeddings=CONTEXT,
+                bos_token_id=0,
+                eos_token_id=1,
+                pad_token_id=1,
+            )
+        )
+    scheduler = DDPMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        # The clean image, not v: 48-channel patches leave a narrow network no room to carry the
+        # noise through to the output, and it need not.
+        prediction_type="sample",
+        clip_sample=False,
+    )
+    return unet, text_encoder, scheduler
+
+
+def save_folder(folder: Path, unet: Any, text_encoder: Any, tokenizer: Any, scheduler: Any) -> None:
+    """Write the diffusers layout, networks as fp16 safetensors."""
+    unet.half().save_pretrained(folder / "unet")
+    text_encoder.half().save_pretrained(folder / "text_encoder")
+    tokenizer.save_pretrained(folder / "tokenizer")
+    scheduler.save_pretrained(folder / "scheduler")
+    (folder / "codec").mkdir(exist_ok=True)
+    codec = {"type": "space_to_depth", "factor": FACTOR, "image_size": IMAGE_SIZE}
+    (folder / "codec" / "config.json").write_text(json.dumps(codec, indent=2) + "\n")
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "scheduler": ["diffusers", "DDPMScheduler"],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
