@@ -30,16 +30,42 @@ def _local(axes, center, k, px, py, pz):
 
 
 @njit(cache=True)
-def _nearest(px, py, pz, near, count, shape, center, axes, size):
+def _nearest(px, py, pz, t, near, enter, leave, count, shape, center, axes, size):
+    """Distance along the ray that is safe to go, and the part that limits it."""
     best, which = 1e9, -1
     for j in range(count):
         k = near[j]
+        if t > leave[j]:  # the ray is past this part's box
+            continue
+        if enter[j] - t > 0.05:  # not there yet: up to the box is safe
+            if enter[j] - t + 1e-3 < best:
+                best, which = enter[j] - t + 1e-3, -1
+            continue
         x, y, z = _local(axes, center, k, px, py, pz)
         s = size[k]
         value = part_distance(shape[k], x, y, z, s[0], s[1], s[2], s[3])
         if value < best:
             best, which = value, k
     return best, which
+
+
+@njit(cache=True)
+def _box_interval(m, half, ox, oy, oz, dx, dy, dz):
+    """Where a ray (relative to the part) enters and leaves the part's local box, slightly grown."""
+    first, last = -1e9, 1e9
+    for a in range(3):
+        o = m[0, a] * ox + m[1, a] * oy + m[2, a] * oz
+        d = m[0, a] * dx + m[1, a] * dy + m[2, a] * dz
+        reach = half[a] + 2e-3
+        if abs(d) < 1e-9:
+            if abs(o) > reach:
+                return 1.0, 0.0
+            continue
+        t0, t1 = (-reach - o) / d, (reach - o) / d
+        if t0 > t1:
+            t0, t1 = t1, t0
+        first, last = max(first, t0), min(last, t1)
+    return first, last
 
 
 @njit(cache=True)
@@ -55,12 +81,13 @@ def _patterned(pattern, frequency, px, py, pz):
 
 
 @njit(cache=True, nogil=True)
-def _trace(origins, directions, lights, shape, center, axes, size, color, color2, pattern, frequency, bound, out):
+def _trace(origins, directions, lights, shape, center, axes, size, color, color2, pattern, frequency, bound, half, out):
     near = np.empty(_MAX_PARTS_PER_RAY, np.int64)
+    enter, leave = np.empty(_MAX_PARTS_PER_RAY), np.empty(_MAX_PARTS_PER_RAY)
     for i in range(origins.shape[0]):
         ox, oy, oz = origins[i, 0], origins[i, 1], origins[i, 2]
         dx, dy, dz = directions[i, 0], directions[i, 1], directions[i, 2]
-        # Only the parts whose bounding balls the ray meets can be hit: the union of those is
+        # Only the parts whose bounding boxes the ray meets can be hit: the union of those is
         # what is traced.
         count, start, end = 0, 1e9, -1e9
         for k in range(shape.shape[0]):
@@ -69,22 +96,24 @@ def _trace(origins, directions, lights, shape, center, axes, size, color, color2
             gap = cx * cx + cy * cy + cz * cz - along * along
             reach = bound[k] * bound[k] - gap
             if reach > 0.0 and count < _MAX_PARTS_PER_RAY:
-                reach = math.sqrt(reach)
-                start, end = min(start, along - reach), max(end, along + reach)
-                near[count] = k
-                count += 1
+                first, last = _box_interval(axes[k], half[k], -cx, -cy, -cz, dx, dy, dz)
+                if first < last:
+                    start, end = min(start, first), max(end, last)
+                    near[count], enter[count], leave[count] = k, first, last
+                    count += 1
         t, hit = max(start, 0.0), -1
         if count > 0:
-            for _ in range(80):
+            for _ in range(64):
                 if t > end:
                     break
                 value, which = _nearest(
-                    ox + t * dx, oy + t * dy, oz + t * dz, near, count, shape, center, axes, size
-                )
-                if value < 7e-4:
+                    ox + t * dx, oy + t * dy, oz + t * dz, t, near, enter, leave, count,
+                    shape, center, axes, size,
+                )  # fmt: skip
+                if value < 1.5e-3 and which >= 0:
                     hit = which
                     break
-                t += max(0.92 * value, 7e-4)
+                t += max(0.95 * value, 1.5e-3)
         if hit < 0:
             out[i, 0] = out[i, 1] = out[i, 2] = out[i, 3] = 0.0
             continue

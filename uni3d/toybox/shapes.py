@@ -67,6 +67,7 @@ class Toy:
     pattern: np.ndarray  # [n] int64, index into PATTERNS
     frequency: np.ndarray  # [n]
     bound: np.ndarray  # [n] radius of a ball around `center` that holds the part
+    half: np.ndarray  # [n, 3] half extents of the local box that holds the part
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -203,7 +204,7 @@ class Builder:
             if part.main and self.pattern != "plain":
                 part.pattern = PATTERNS.index(self.pattern)
                 part.color2 = (contrast, contrast, contrast)
-        directions = _sphere_directions(400)  # [d, 3]
+        directions = _sphere_directions(200)  # [d, 3]
         support = np.max([_support(part, directions) for part in self.parts], axis=0)  # [d]
         box = np.max([_support(part, np.concatenate([np.eye(3), -np.eye(3)])) for part in self.parts], 0)
         middle = (box[:3] - box[3:]) / 2
@@ -218,8 +219,9 @@ class Builder:
             [p.pattern for p in self.parts],
             [p.frequency or 9.0 for p in self.parts],
             [_bound(p) * scale for p in self.parts],
+            [_half_extent(p) * scale for p in self.parts],
         ]
-        dtypes = [np.int64, *[np.float64] * 5, np.int64, *[np.float64] * 2]
+        dtypes = [np.int64, *[np.float64] * 5, np.int64, *[np.float64] * 3]
         return Toy(*(np.ascontiguousarray(a, dtype=d) for a, d in zip(stack, dtypes, strict=True)))
 
 

@@ -1,0 +1,158 @@
+"""A small CNN that names kind, colour and what is worn from a picture; for evaluation only.
+
+It has its own seed and its own pictures, and is never used in an optimisation.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from uni3d.toybox import dataset
+from uni3d.toybox.shapes import COLORS
+from uni3d.toybox.world import KINDS, WEARABLES, Description
+
+__all__ = ["Recogniser", "Verdict", "load_recogniser", "train_recogniser"]
+
+WEIGHTS = Path(__file__).parent / "weights" / "recogniser.safetensors"
+SEED = 777
+NOTHING = "nothing"
+WORN = (NOTHING, *WEARABLES)
+
+
+def _block(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Names and probabilities for a batch of pictures."""
+
+    kinds: list[str]
+    kind_probability: Tensor  # [batch, kinds]
+    colors: list[str]
+    worn: list[str]
+
+
+class Recogniser(nn.Module):
+    """Images `[batch, 3, 64, 64]` in [0, 1] to logits of kind, colour and what is worn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Stem at half resolution: cheap, and supersampled pictures lose little.
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 24, 5, stride=2, padding=2), nn.ReLU(),
+            _block(24, 48), _block(48, 80), _block(80, 128),
+        )  # fmt: skip  # 4x4x128
+        self.hidden = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(2048, 160), nn.ReLU())
+        self.heads = nn.ModuleDict(
+            {
+                "kind": nn.Linear(160, len(KINDS)),
+                "color": nn.Linear(160, len(COLORS)),
+                "worn": nn.Linear(160, len(WORN)),
+            }
+        )
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        features = self.hidden(self.body(images * 2 - 1))
+        return {name: head(features) for name, head in self.heads.items()}
+
+    @torch.no_grad()
+    def judge(self, images: Tensor) -> Verdict:
+        self.eval()
+        logits = self(images)
+        kinds, colors = list(KINDS), list(COLORS)
+        return Verdict(
+            [kinds[i] for i in logits["kind"].argmax(1)],
+            logits["kind"].softmax(1),
+            [colors[i] for i in logits["color"].argmax(1)],
+            [WORN[i] for i in logits["worn"].argmax(1)],
+        )
+
+
+def labels(what: list[Description]) -> dict[str, Tensor]:
+    """Targets `[batch]`; colour is -1 (not asked) where the prompt names none."""
+    kinds, colors = list(KINDS), list(COLORS)
+    return {
+        "kind": torch.tensor([kinds.index(w.kind) for w in what]),
+        "color": torch.tensor([colors.index(w.color) if w.color else -1 for w in what]),
+        "worn": torch.tensor([WORN.index(w.wears or NOTHING) for w in what]),
+    }
+
+
+def pictures_of(pictures: dataset.Pictures, indices, rng: np.random.Generator):
+    """Pictures over random solid backgrounds `[b, 3, 64, 64]`, and their descriptions."""
+    images, what = [], []
+    for index in indices:
+        rgba, _, described = pictures[index]
+        rgba = rgba.astype(np.float32) / 255
+        images.append(rgba[:3] + (1 - rgba[3:]) * rng.random((3, 1, 1), dtype=np.float32))
+        what.append(described)
+    return torch.from_numpy(np.stack(images)), what
+
+
+def _augmented(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Blur and noise, so that soft samples are judged by shape rather than by sharpness."""
+    if rng.random() < 0.3:
+        images = nn.functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
+    if rng.random() < 0.3:
+        noise = torch.from_numpy(rng.standard_normal(images.shape, dtype=np.float32))
+        images = images + 0.04 * noise
+    shift = tuple(int(v) for v in rng.integers(-3, 4, 2))
+    return images.roll(shift, dims=(2, 3))
+
+
+def train_recogniser(
+    out: Path, *, steps: int = 6000, batch: int = 64, shards: int = 20, seed: int = SEED
+) -> Iterator[tuple[int, float]]:
+    """Train and write `out`; yields (step, loss)."""
+    folder = out.parent / "recogniser-pictures"
+    dataset.prepare(folder, shards, seed)
+    pictures = dataset.Pictures(folder, shards, seed)
+    torch.manual_seed(seed)
+    net = Recogniser()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
+    started = time.monotonic()
+    for step in range(steps):
+        rng = np.random.default_rng((seed, step))
+        images, what = pictures_of(pictures, rng.integers(len(pictures), size=batch), rng)
+        net.train()
+        logits, target = net(_augmented(images, rng)), labels(what)
+        loss = sum(cross_entropy(logits[k], target[k], ignore_index=-1) for k in ("kind", "worn"))
+        if (target["color"] >= 0).any():
+            loss = loss + cross_entropy(logits["color"], target["color"], ignore_index=-1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        yield step + 1, float(loss.detach())
+    tensors = {
+        k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()
+    }
+    card = {"steps": str(steps), "batch": str(batch), "pictures": str(len(pictures)),
+            "seed": str(seed), "minutes": f"{(time.monotonic() - started) / 60:.1f}"}  # fmt: skip
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.contiguous() for k, v in tensors.items()}, out, metadata=card)
+
+
+def load_recogniser(path: Path = WEIGHTS) -> Recogniser:
+    """The shipped recogniser, in evaluation mode."""
+    net = Recogniser()
+    tensors = load_file(path)
+    net.load_state_dict({k: v.float() if v.dtype == torch.half else v for k, v in tensors.items()})
+    return net.eval()
