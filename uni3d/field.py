@@ -11,6 +11,7 @@ from uni3d import hashgrid, hashgrid_kernels
 from uni3d.errors import ConfigError
 from uni3d.hashgrid import HashGrid
 from uni3d.kernels import as_array, launch
+from uni3d.mlp import mlp, mlp_reference
 
 __all__ = ["Background", "FieldConfig", "HashField", "random_background"]
 
@@ -78,6 +79,9 @@ class HashField(nn.Module):
     def _features(self, points: Tensor) -> Tensor:
         return self._encode(points * 0.5 + 0.5, self.table, self.grid)  # [n, 2 * levels]
 
+    def _mlp(self, features: Tensor, hidden: Tensor, out: Tensor) -> Tensor:
+        return (mlp if features.device.type == "cpu" else mlp_reference)(features, hidden, out)
+
     def _activate(self, raw: Tensor, points: Tensor) -> Tensor:
         # The square root's slope at 0 is infinite; 1e-12 keeps the centre finite.
         radius = (points.square().sum(-1) + 1e-12).sqrt()  # [n]
@@ -90,8 +94,9 @@ class HashField(nn.Module):
         Without gradients one fused kernel answers and nothing large is allocated.
         """
         if torch.is_grad_enabled() or points.device.type != "cpu":
-            hidden = (self._features(points) @ self.density_hidden).relu()
-            return self._activate(hidden @ self.density_out, points)
+            features = self._features(points)
+            raw = self._mlp(features, self.density_hidden, self.density_out[:, None])
+            return self._activate(raw[:, 0], points)
         densities = torch.empty(points.shape[0])
         launch(
             hashgrid_kernels.density_forward,
@@ -105,18 +110,17 @@ class HashField(nn.Module):
         """Densities `[n]` and colours `[n, 3]` in [0, 1] at points `[n, 3]` in [-1, 1]^3."""
         features = self._features(points)
         # One product for both networks: a wide one is faster than two narrow ones.
-        both = torch.cat([self.density_hidden, self.color_hidden], dim=1)
-        hidden = (features @ both).relu()  # [n, 2 * hidden]
+        hidden = torch.cat([self.density_hidden, self.color_hidden], dim=1)
         width = self.config.hidden
         out = torch.zeros(2 * width, 4, device=hidden.device)
         out[:width, 0], out[width:, 1:] = self.density_out, self.color_out
-        raw = hidden @ out  # [n, 4]
+        raw = self._mlp(features, hidden, out)  # [n, 4]
         return self._activate(raw[:, 0], points), raw[:, 1:].sigmoid()
 
     def fused_parameters(self) -> tuple:
         """What the fused numba kernels take after the points, in their order."""
         return (
-            as_array(self.table).reshape(-1, 2),
+            as_array(self.table),
             self.grid.layout,
             self.grid.scales,
             as_array(self.density_hidden),

@@ -1,6 +1,6 @@
 """numba kernels of the hash grid: encode, its gradients, and the fused visibility walk.
 
-Legend: `points` are `[n, 3]` in [0, 1]; `table` is `[entries, 2]`; `levels` is an int64 array
+Legend: `points` are `[n, 3]` in [0, 1]; `table` is flat, `[2 * entries]`; `levels` is an int64 array
 `[levels, 4]` of (first entry, entries, resolution, hashed 0/1); `scales` is float32 `[levels]`.
 float32 constants are spelled out because a bare literal would widen the arithmetic to float64.
 """
@@ -16,6 +16,7 @@ __all__ = ["backward_points", "backward_table", "density_forward", "encode_forwa
 
 CHUNK = 2048  # points per parallel piece; fixed, so that results do not depend on the threads
 RAY_CHUNK = 64
+TWO, TWIN = np.uint64(2), np.uint64(1)
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 PRIME_Y, PRIME_Z = 2654435761, 805459861  # tiny-cuda-nn's coherent prime hash; x has factor 1
 FAST = {"contract", "reassoc", "arcp"}  # NaN and infinity keep their meaning
@@ -48,7 +49,7 @@ def _slot(a, b, c, size, hashed):
 
 @kernel(fastmath=FAST)
 def _corners(x, y, z, scale, start, size, resolution, hashed):
-    """The 8 table entries around a point (x fastest) and the three fractions."""
+    """Where the 8 corners (two numbers each) around a point start in the table, x fastest; the fractions."""
     ix, fx = _axis(x, scale)
     iy, fy = _axis(y, scale)
     iz, fz = _axis(z, scale)
@@ -56,16 +57,16 @@ def _corners(x, y, z, scale, start, size, resolution, hashed):
     step_z = PRIME_Z if hashed else resolution * resolution
     y0, z0 = iy * step_y, iz * step_z
     x1, y1, z1 = ix + 1, y0 + step_y, z0 + step_z
-    base = np.uint64(start)
+    base = TWO * np.uint64(start)
     slots = (
-        base + _slot(ix, y0, z0, size, hashed),
-        base + _slot(x1, y0, z0, size, hashed),
-        base + _slot(ix, y1, z0, size, hashed),
-        base + _slot(x1, y1, z0, size, hashed),
-        base + _slot(ix, y0, z1, size, hashed),
-        base + _slot(x1, y0, z1, size, hashed),
-        base + _slot(ix, y1, z1, size, hashed),
-        base + _slot(x1, y1, z1, size, hashed),
+        base + TWO * _slot(ix, y0, z0, size, hashed),
+        base + TWO * _slot(x1, y0, z0, size, hashed),
+        base + TWO * _slot(ix, y1, z0, size, hashed),
+        base + TWO * _slot(x1, y1, z0, size, hashed),
+        base + TWO * _slot(ix, y0, z1, size, hashed),
+        base + TWO * _slot(x1, y0, z1, size, hashed),
+        base + TWO * _slot(ix, y1, z1, size, hashed),
+        base + TWO * _slot(x1, y1, z1, size, hashed),
     )
     return slots, fx, fy, fz
 
@@ -83,14 +84,14 @@ def _encode_level(x, y, z, table, scale, start, size, resolution, hashed):
     s, fx, fy, fz = _corners(x, y, z, scale, start, size, resolution, hashed)
     w = _weights(fx, fy, fz)
     first = (
-        w[0] * table[s[0], 0] + w[1] * table[s[1], 0] + w[2] * table[s[2], 0]
-        + w[3] * table[s[3], 0] + w[4] * table[s[4], 0] + w[5] * table[s[5], 0]
-        + w[6] * table[s[6], 0] + w[7] * table[s[7], 0]
+        w[0] * table[s[0]] + w[1] * table[s[1]] + w[2] * table[s[2]]
+        + w[3] * table[s[3]] + w[4] * table[s[4]] + w[5] * table[s[5]]
+        + w[6] * table[s[6]] + w[7] * table[s[7]]
     )  # fmt: skip
     second = (
-        w[0] * table[s[0], 1] + w[1] * table[s[1], 1] + w[2] * table[s[2], 1]
-        + w[3] * table[s[3], 1] + w[4] * table[s[4], 1] + w[5] * table[s[5], 1]
-        + w[6] * table[s[6], 1] + w[7] * table[s[7], 1]
+        w[0] * table[s[0] + TWIN] + w[1] * table[s[1] + TWIN] + w[2] * table[s[2] + TWIN]
+        + w[3] * table[s[3] + TWIN] + w[4] * table[s[4] + TWIN] + w[5] * table[s[5] + TWIN]
+        + w[6] * table[s[6] + TWIN] + w[7] * table[s[7] + TWIN]
     )  # fmt: skip
     return first, second
 
@@ -120,7 +121,7 @@ def encode_forward(points, table, levels, scales, out):
 
 @kernel(parallel=True, fastmath=FAST)
 def backward_table(points, grad_out, levels, scales, grad_table):
-    """Scatter-add into grad_table[entries, 2].
+    """Scatter-add into grad_table.
 
     One task per level: levels own disjoint entries and each is filled in the order of the points,
     so there are no races and the sum is the same for every thread count.
@@ -137,8 +138,8 @@ def backward_table(points, grad_out, levels, scales, grad_table):
             )
             w = _weights(fx, fy, fz)
             for corner in range(8):
-                grad_table[s[corner], 0] += w[corner] * u
-                grad_table[s[corner], 1] += w[corner] * v
+                grad_table[s[corner]] += w[corner] * u
+                grad_table[s[corner] + TWIN] += w[corner] * v
 
 
 @kernel(parallel=True, fastmath=FAST)
@@ -155,14 +156,14 @@ def backward_points(points, table, grad_out, levels, scales, grad_points):
                 )  # fmt: skip
                 gx, gy, gz = ONE - fx, ONE - fy, ONE - fz
                 u, v = grad_out[i, 2 * k], grad_out[i, 2 * k + 1]
-                c0 = table[s[0], 0] * u + table[s[0], 1] * v
-                c1 = table[s[1], 0] * u + table[s[1], 1] * v
-                c2 = table[s[2], 0] * u + table[s[2], 1] * v
-                c3 = table[s[3], 0] * u + table[s[3], 1] * v
-                c4 = table[s[4], 0] * u + table[s[4], 1] * v
-                c5 = table[s[5], 0] * u + table[s[5], 1] * v
-                c6 = table[s[6], 0] * u + table[s[6], 1] * v
-                c7 = table[s[7], 0] * u + table[s[7], 1] * v
+                c0 = table[s[0]] * u + table[s[0] + TWIN] * v
+                c1 = table[s[1]] * u + table[s[1] + TWIN] * v
+                c2 = table[s[2]] * u + table[s[2] + TWIN] * v
+                c3 = table[s[3]] * u + table[s[3] + TWIN] * v
+                c4 = table[s[4]] * u + table[s[4] + TWIN] * v
+                c5 = table[s[5]] * u + table[s[5] + TWIN] * v
+                c6 = table[s[6]] * u + table[s[6] + TWIN] * v
+                c7 = table[s[7]] * u + table[s[7] + TWIN] * v
                 dx += scales[k] * (
                     gz * (gy * (c1 - c0) + fy * (c3 - c2)) + fz * (gy * (c5 - c4) + fy * (c7 - c6))
                 )
