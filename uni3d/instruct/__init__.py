@@ -1,0 +1,59 @@
+"""The Uni-Instruct core: losses, divergences, density ratio, noise, denoisers. Torch alone."""
+
+from uni3d.instruct.denoiser import (
+    Denoiser,
+    EDMDenoiser,
+    EpsDenoiser,
+    VDenoiser,
+    classifier_free_guidance,
+    perp_neg,
+    score_from_x0,
+)
+from uni3d.instruct.density_ratio import (
+    RatioNormaliser,
+    discriminator_loss,
+    generator_adversarial_loss,
+)
+from uni3d.instruct.divergences import (
+    DIVERGENCES,
+    METHODS,
+    FDivergence,
+    Method,
+    jeffrey,
+    resolve_method,
+)
+from uni3d.instruct.loss import LossTerms, denoising_score_matching, uni_instruct_loss
+from uni3d.instruct.noise import (
+    VPSchedule,
+    add_noise,
+    karras_sigmas,
+    sample_karras_sigma,
+    sample_lognormal_sigma,
+)
+
+__all__ = [
+    "DIVERGENCES",
+    "METHODS",
+    "Denoiser",
+    "EDMDenoiser",
+    "EpsDenoiser",
+    "FDivergence",
+    "LossTerms",
+    "Method",
+    "RatioNormaliser",
+    "VDenoiser",
+    "VPSchedule",
+    "add_noise",
+    "classifier_free_guidance",
+    "denoising_score_matching",
+    "discriminator_loss",
+    "generator_adversarial_loss",
+    "jeffrey",
+    "karras_sigmas",
+    "perp_neg",
+    "resolve_method",
+    "sample_karras_sigma",
+    "sample_lognormal_sigma",
+    "score_from_x0",
+    "uni_instruct_loss",
+]

@@ -1,0 +1,114 @@
+"""The density ratio `r = q_t / p_t` from a discriminator, and the discriminator's two losses.
+
+With the logistic loss the optimal logit is `log(q_t / p_t)` ("real" = teacher's distribution q).
+What an imperfect discriminator gives is tamed in three steps: clamp and clip, divide by a running
+mean per noise level (`E_p[r] = 1` holds exactly for the true ratio), and, in the loss, divide h by
+its batch mean (`normalise_h`).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from uni3d.instruct.noise import RHO, SIGMA_MAX, SIGMA_MIN, karras_time
+
+MAX_LOGIT = 10.0
+RATIO_RANGE = (0.1, 20.0)
+
+
+def mean_logit(logits: Tensor) -> Tensor:
+    """Logit maps [batch, ...] -> one fp32 logit per sample [batch]."""
+    return logits.float().reshape(len(logits), -1).mean(1)
+
+
+def clipped_log_ratio(logits: Tensor) -> Tensor:
+    """Logits [batch, ...] -> log r [batch], clamped, r clipped to [0.1, 20]; detached."""
+    logit = mean_logit(logits.detach()).clamp(-MAX_LOGIT, MAX_LOGIT)
+    return logit.clamp(math.log(RATIO_RANGE[0]), math.log(RATIO_RANGE[1]))
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Logistic loss per sample [batch]: `softplus(-real) + softplus(fake)`, mean over the map.
+
+    Real and fake must share the noise level and the noise; logits are [batch, ...].
+    """
+    return mean_logit(softplus(-real_logits.float())) + mean_logit(softplus(fake_logits.float()))
+
+
+def generator_adversarial_loss(fake_logits: Tensor) -> Tensor:
+    """Non-saturating generator term per sample [batch]: `softplus(-fake)`, mean over the map."""
+    return mean_logit(softplus(-fake_logits.float()))
+
+
+class RatioNormaliser(nn.Module):
+    """log r with mean 1 per noise-level bin; its buffers travel in the checkpoint.
+
+    Bins are equal in Karras time between `sigma_min` and `sigma_max`. A bin's mean is the plain
+    average of its samples until `horizon` of them were seen, then exponential with that memory.
+    """
+
+    def __init__(
+        self,
+        bins: int = 10,
+        *,
+        horizon: int = 1000,
+        sigma_min: float = SIGMA_MIN,
+        sigma_max: float = SIGMA_MAX,
+        rho: float = RHO,
+    ) -> None:
+        super().__init__()
+        self.bins, self.horizon = bins, horizon
+        self.sigma_range, self.rho = (sigma_min, sigma_max), rho
+        self.count: Tensor
+        self.mean: Tensor
+        self.used: Tensor
+        self.register_buffer("count", torch.zeros(bins, dtype=torch.float64))
+        self.register_buffer("mean", torch.ones(bins, dtype=torch.float64))
+        # Rows: number, sum, sum of squares and maximum of the normalised r since the last reset.
+        self.register_buffer("used", torch.zeros(4, bins, dtype=torch.float64))
+
+    def bin_of(self, sigma: Tensor) -> Tensor:
+        """Bin index [batch] of `sigma` [batch]; levels outside the range go to the end bins."""
+        time = karras_time(sigma.double(), *self.sigma_range, self.rho)
+        return (time * self.bins).long().clamp(0, self.bins - 1)
+
+    @torch.no_grad()
+    def forward(self, logits: Tensor, sigma: Tensor, *, update: bool = True) -> Tensor:
+        """Logits [batch, ...] of *generated* samples at `sigma` [batch] -> log r [batch], detached.
+
+        `update=False` leaves the running means and the statistics as they are.
+        """
+        log_ratio = clipped_log_ratio(logits)
+        index = self.bin_of(sigma)
+        if update:
+            self._update_mean(log_ratio.double().exp(), index)
+        log_ratio = log_ratio - self.mean[index].log().to(log_ratio.dtype)
+        if update:
+            self._record(log_ratio.double().exp(), index)
+        return log_ratio
+
+    def _update_mean(self, ratio: Tensor, index: Tensor) -> None:
+        number = torch.zeros_like(self.mean).index_add_(0, index, torch.ones_like(ratio))
+        total = torch.zeros_like(self.mean).index_add_(0, index, ratio)
+        self.count += number
+        memory = torch.maximum(self.count.clamp(max=self.horizon), number).clamp(min=1)
+        self.mean += (total - number * self.mean) / memory
+
+    def _record(self, ratio: Tensor, index: Tensor) -> None:
+        moments = torch.stack([torch.ones_like(ratio), ratio, ratio**2])
+        self.used[:3].index_add_(1, index, moments)
+        self.used[3].scatter_reduce_(0, index, ratio, "amax")
+
+    def statistics(self, *, reset: bool = False) -> dict[str, Tensor]:
+        """Per bin [bins] since the last reset: `count`, `mean`, `max` of r and `ess`.
+
+        `ess = (sum r)^2 / sum r^2` is the effective number of the `count` samples; 0 where empty.
+        """
+        count, total, squares, largest = self.used.clone()
+        if reset:
+            self.used.zero_()
+        mean = total / count.clamp(min=1)
+        ess = total**2 / squares.clamp(min=torch.finfo(squares.dtype).tiny)
+        return {"count": count, "mean": mean, "max": largest, "ess": ess}
