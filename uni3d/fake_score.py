@@ -1,0 +1,141 @@
+"""The fake score: a LoRA adapter on the teacher's own U-Net, and a discriminator on its encoder.
+
+Adapter off is the teacher, bit for bit; adapter on is the score of what the scene renders now.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from uni3d.errors import ConfigError, MissingExtraError
+from uni3d.instruct import (
+    RatioNormaliser,
+    add_noise,
+    denoising_score_matching,
+    discriminator_loss,
+)
+from uni3d.teacher import Condition, Teacher
+
+__all__ = ["FakeScore", "FakeScoreConfig"]
+
+# Attention, feed-forward and convolutions of every block: with attention alone the adapter of a
+# small U-Net cannot follow the scene.
+TARGETS = (
+    r".*\.(to_q|to_k|to_v|to_out\.0|proj_in|proj_out|ff\.net\.0\.proj|ff\.net\.2"
+    r"|conv1|conv2|conv_shortcut|time_emb_proj)"
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FakeScoreConfig:
+    """LoRA and its training. Warm-up is a fraction of the run."""
+
+    rank: int = 16
+    learning_rate: float = 1e-3
+    warm_up: float = 0.03
+    steps_per_step: int = 1
+    discriminator_learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.rank < 1 or self.steps_per_step < 1:
+            raise ConfigError(
+                f"fake_score: got rank={self.rank}, steps_per_step={self.steps_per_step}; "
+                "want both at least 1"
+            )
+
+
+class FakeScore:
+    """The learned score of the current renders; shares the teacher's network."""
+
+    def __init__(self, teacher: Teacher, config: FakeScoreConfig, seed: int, ratio: bool) -> None:
+        try:
+            from peft import LoraConfig
+        except ImportError as error:
+            raise MissingExtraError("peft", "diffusers") from error
+        self.teacher, self.config = teacher, config
+        unet = teacher.unet
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            lora = LoraConfig(r=config.rank, lora_alpha=config.rank, target_modules=TARGETS)
+            unet.add_adapter(lora, adapter_name="fake")
+            width = unet.config.block_out_channels[-1]
+            self.head = nn.Sequential(
+                nn.GroupNorm(8 if width % 8 == 0 else 1, width),
+                nn.Conv2d(width, 32, 1),
+                nn.SiLU(),
+                nn.Conv2d(32, 1, 1),
+            )
+        self.parameters = {n: p for n, p in unet.named_parameters() if ".fake." in n}
+        self.optimizer = torch.optim.Adam(
+            list(self.parameters.values()), lr=config.learning_rate, betas=(0.9, 0.99)
+        )
+        self.ratio = RatioNormaliser() if ratio else None
+        self.head_optimizer = torch.optim.Adam(
+            self.head.parameters(), lr=config.discriminator_learning_rate, betas=(0.5, 0.99)
+        )
+        self._features: Tensor | None = None
+        if ratio:
+            unet.mid_block.register_forward_hook(self._keep)
+        unet.disable_adapters()
+
+    def _keep(self, _module, _inputs, output: Tensor) -> None:
+        self._features = output
+
+    @contextmanager
+    def adapter(self) -> Iterator[None]:
+        """The network is the fake score inside, the teacher outside."""
+        self.teacher.unet.enable_adapters()
+        try:
+            yield
+        finally:
+            self.teacher.unet.disable_adapters()
+
+    def __call__(self, x: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
+        """x0 as the fake score sees it; differentiable in `x` and in the adapter."""
+        with self.adapter():
+            return self.teacher.denoise(x, sigma, cond)
+
+    def log_ratio(self, sigma: Tensor) -> Tensor:
+        """log r `[batch]` from the features of the last call; normalised, detached."""
+        assert self.ratio is not None and self._features is not None, "call the fake score first"
+        with torch.no_grad():
+            logits = self.head(self._features.detach())
+        return self.ratio(logits, sigma)
+
+    def fit(
+        self, x0: Tensor, sigma: Tensor, eps: Tensor, cond: Condition, fraction: float
+    ) -> Tensor:
+        """One step of denoising score matching on rendered latents; the mean loss.
+
+        `fraction` of the run sets the warm-up of the learning rate.
+        """
+        warm = min(1.0, (fraction + 1e-6) / max(self.config.warm_up, 1e-6))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * warm
+        predicted = self(add_noise(x0, sigma, eps), sigma, cond)
+        loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(list(self.parameters.values()), 1.0)
+        self.optimizer.step()
+        return loss.detach()
+
+    def fit_discriminator(
+        self, real: Tensor, fake: Tensor, sigma: Tensor, eps: Tensor, cond: Condition
+    ) -> Tensor:
+        """One logistic step of the head; real and fake share noise level and noise."""
+        batch = len(real)
+        both = torch.cat([add_noise(real, sigma, eps), add_noise(fake, sigma, eps)])
+        camera = None if cond.camera is None else cond.camera.repeat(2, 1)
+        with torch.no_grad():
+            self(both, sigma.repeat(2), Condition(cond.context.repeat(2, 1, 1), camera))
+        assert self._features is not None
+        logits = self.head(self._features.detach())
+        loss = discriminator_loss(logits[:batch], logits[batch:]).mean()
+        self.head_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.head_optimizer.step()
+        return loss.detach()
