@@ -14,6 +14,7 @@ ORACLE = json.loads((Path(__file__).parents[1] / "data" / "gaussian.json").read_
 TEACHER = Mixture.gaussian(0.0, 1.0)
 TWO_HUMPS = Mixture(*torch.tensor([[0.3, 0.7], [-1.0, 0.8], [0.5, 0.7]], dtype=torch.float64))
 GRID = normal_grid()
+FORM_PAIR = ("paper", "exact")
 
 
 def per_sample_loss(x0, student, teacher, sigma, eps, **choices):
@@ -47,15 +48,26 @@ def expected_penalty(params, sigma, teacher, row):
     return (log_p.exp() * row.h(log_q - log_p) * gap**2).sum() * 0.01
 
 
-@pytest.mark.parametrize("case", ORACLE["expansion"], ids=lambda c: "{divergence}-{m}-{s}-{alpha:.2f}-{sigma:.2f}".format(**c))
+@pytest.mark.parametrize(
+    "case",
+    ORACLE["expansion"],
+    ids=lambda c: "{divergence}-{m}-{s}-{alpha:.2f}-{sigma:.2f}".format(**c),
+)
 def test_exact_form_equals_the_oracle(case):
     # In VE coordinates sigma_ve = sigma / alpha and the score is alpha times larger, so the
     # penalty |s_p - s_q|^2, and with it the gradient, is alpha^2 times the oracle's.
     alpha = case["alpha"]
-    got = exact_gradient(
-        case["m"], case["s"], case["sigma"] / alpha,
-        divergence=case["divergence"], form="exact", weight="score",
-    ) / alpha**2
+    got = (
+        exact_gradient(
+            case["m"],
+            case["s"],
+            case["sigma"] / alpha,
+            divergence=case["divergence"],
+            form="exact",
+            weight="score",
+        )
+        / alpha**2
+    )
     want = torch.tensor([case["grad_m"], case["grad_s"]], dtype=torch.float64)
     torch.testing.assert_close(got, want, rtol=2e-5, atol=1e-7)
 
@@ -66,7 +78,242 @@ def test_exact_form_for_a_teacher_with_two_humps(name, sigma):
     params = torch.tensor([0.2, 0.9], dtype=torch.float64, requires_grad=True)
     value = expected_penalty(params, sigma, TWO_HUMPS, DIVERGENCES[name])
     (want,) = torch.autograd.grad(value, params)
-    got = exact_gradient(
-        0.2, 0.9, sigma, TWO_HUMPS, divergence=name, form="exact", weight="score"
-    )
+    got = exact_gradient(0.2, 0.9, sigma, TWO_HUMPS, divergence=name, form="exact", weight="score")
     torch.testing.assert_close(got, want, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+@pytest.mark.parametrize(("m", "s", "sigma"), [(0.5, 0.9, 2**-0.5), (-0.7, 1.1, 2.5)])
+def test_exact_form_by_sampling(name, m, s, sigma):
+    # What training does: plain samples. Antithetic pairs (z, eps) -> -(z, eps); a separate
+    # parameter per sample gives per-sample gradients, hence the standard error.
+    pairs = 200_000
+    generator = torch.Generator().manual_seed(0)
+    half = torch.randn(2, pairs, generator=generator, dtype=torch.float64)
+    z, eps = torch.cat([half, -half], 1)
+    params = torch.tensor([m, s], dtype=torch.float64)[:, None].repeat(1, 2 * pairs)
+    params.requires_grad_()
+    loss = per_sample_loss(
+        params[0] + params[1] * z,
+        Mixture.gaussian(m, s),
+        TEACHER,
+        torch.full_like(z, sigma),
+        eps,
+        divergence=name,
+        form="exact",
+        weight="score",
+    )
+    (gradients,) = torch.autograd.grad(loss.sum(), params)
+    samples = gradients.reshape(2, 2, pairs).mean(1)  # [parameter, pair]
+    mean, error = samples.mean(1), samples.std(1) / math.sqrt(pairs)
+    want = exact_gradient(m, s, sigma, divergence=name, form="exact", weight="score")
+    # The shift of reverse-kl has no variance at all: only rounding is left.
+    assert bool(((mean - want).abs() < 4.5 * error + 1e-12).all()), (mean, want, error)
+    assert bool((error < 0.03 * want.norm()).all()), (error, want)
+
+
+@pytest.mark.parametrize("case", ORACLE["divergence"], ids=lambda c: f"{c['divergence']}-{c['m']}")
+def test_the_expansion_adds_up_to_the_divergence(case):
+    # D_f(q_0||p_0) = 1/2 int E_{p_t}[h (s_p - s_q)^2] d(sigma^2), in tau = log sigma.
+    tau = torch.linspace(-9, 9, 400, dtype=torch.float64)
+    sigma = tau.exp()
+    unit = torch.arange(-14, 14.01, 0.05, dtype=torch.float64)
+    row, student = DIVERGENCES[case["divergence"]], Mixture.gaussian(case["m"], case["s"])
+    values = []
+    for level in sigma:
+        x = case["m"] + (case["s"] ** 2 + level**2).sqrt() * unit
+        levels = level.expand_as(x)
+        log_ratio = TEACHER.log_density(x, levels) - student.log_density(x, levels)
+        gap = (TEACHER.denoise(x, levels) - student.denoise(x, levels)) / level**2
+        density = torch.exp(-(unit**2) / 2) * 0.05 / math.sqrt(2 * math.pi)
+        values.append((density * row.h(log_ratio) * gap**2).sum())
+    total = torch.trapezoid(torch.stack(values) * sigma**2, tau)
+    assert float(total) == pytest.approx(case["D_f"], rel=2e-5)
+
+
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_integral_form_is_the_gradient_of_the_divergence_at_that_level(name):
+    sigma, x = 0.6, torch.arange(-40, 40, 0.01, dtype=torch.float64)
+    level = torch.full_like(x, sigma)
+    params = torch.tensor([0.4, 0.9], dtype=torch.float64, requires_grad=True)
+    log_p = Mixture.gaussian(params[0], params[1]).log_density(x, level)
+    log_q = TWO_HUMPS.log_density(x, level)
+    value = (log_p.exp() * DIVERGENCES[name].f(log_q - log_p)).sum() * 0.01
+    (want,) = torch.autograd.grad(value, params)
+    got = exact_gradient(
+        0.4, 0.9, sigma, TWO_HUMPS, divergence=name, form="integral", weight="score"
+    )
+    torch.testing.assert_close(got * sigma**2 / 2, want, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("form", ["paper", "exact", "integral"])
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_nothing_moves_at_the_optimum(name, form):
+    got = exact_gradient(0.0, 1.0, 0.7, divergence=name, form=form, weight="score")
+    assert got.abs().max() < 1e-12
+
+
+def test_without_the_cross_term_forward_kl_is_exact_for_shifts_and_biased_for_scales():
+    # The price of form `paper`: h is detached and the cross term is left out.
+    choices = {"divergence": "forward-kl", "weight": "score"}
+    paper, exact = (exact_gradient(0.5, 0.9, 0.25, form=form, **choices) for form in FORM_PAIR)
+    assert float(paper[0] / exact[0]) == pytest.approx(1, rel=1e-9)
+    assert float(paper[1] / exact[1]) == pytest.approx(1 - 0.3227, abs=1e-4)
+    paper, exact = (exact_gradient(-0.7, 1.1, 0.25, form=form, **choices) for form in FORM_PAIR)
+    assert float(paper[1] / exact[1]) == pytest.approx(1 - 0.9491, abs=1e-4)
+
+
+def image_case(dtype=torch.float32, log_ratio=0.0):
+    """A student of one tensor, [batch, 1, 2, 3], with smooth nonlinear made-up denoisers."""
+    generator = torch.Generator().manual_seed(3)
+    theta = torch.randn(5, 1, 2, 3, generator=generator, dtype=dtype).requires_grad_()
+    sigma = torch.rand(5, generator=generator, dtype=dtype) + 0.3
+    x = theta + sigma[:, None, None, None] * torch.randn(theta.shape, generator=generator).to(dtype)
+    return theta, torch.tanh(x + 0.3), 0.5 * torch.sin(x), sigma, torch.full_like(sigma, log_ratio)
+
+
+def image_gradient(log_ratio=0.0, **choices):
+    theta, *rest = image_case(log_ratio=log_ratio)
+    loss = uni_instruct_loss(theta, *rest, **choices).per_sample
+    return torch.autograd.grad(loss.mean(), theta)[0]
+
+
+def test_forward_kl_with_ratio_one_is_sid_with_alpha_one_bit_for_bit():
+    ours = image_gradient(divergence="forward-kl")
+    sid = image_gradient(divergence="reverse-kl", sid_alpha=1.0)
+    assert torch.equal(ours, sid) and float(ours.abs().min()) > 0
+    assert not torch.equal(ours, image_gradient(0.1, divergence="forward-kl"))
+
+
+def test_reverse_kl_exact_is_sid_with_alpha_one_half():
+    exact = image_gradient(divergence="reverse-kl", form="exact")
+    assert torch.equal(exact, image_gradient(divergence="reverse-kl", sid_alpha=0.5))
+    sim = image_gradient(divergence="reverse-kl")
+    published = image_gradient(divergence="reverse-kl", sid_alpha=1.2)
+    # Linear in a: a = 1.2 lies beyond SIM (a = 1), away from the exact gradient (a = 1/2).
+    torch.testing.assert_close(published - sim, 0.4 * (sim - exact), rtol=1e-4, atol=1e-6)
+
+
+def test_sid_by_its_own_formula():
+    theta, teacher, fake, sigma, _ = image_case(torch.float64)
+    loss = uni_instruct_loss(
+        theta, teacher, fake, sigma, divergence="reverse-kl", sid_alpha=1.2, weight="none"
+    )
+    # SiD (2404.04057), eq. 23: (D_q - D_p).(D_q - x0) - a |D_q - D_p|^2.
+    want = ((teacher - fake) * (teacher - theta) - 1.2 * (teacher - fake) ** 2).sum((1, 2, 3))
+    torch.testing.assert_close(loss.per_sample, want)
+
+
+@pytest.mark.parametrize("method", ["sds", "vsd"])
+def test_sds_and_vsd_gradients(method):
+    theta, teacher, fake, sigma, _ = image_case(torch.float64)
+    fake = theta if method == "sds" else fake
+    loss = uni_instruct_loss(
+        theta, teacher, fake, sigma, divergence="reverse-kl", form="integral", weight="none"
+    )
+    (got,) = torch.autograd.grad(loss.per_sample.sum(), theta)
+    # DreamFusion: sigma (eps_q - eps); ProlificDreamer: sigma (eps_q - eps_p).
+    torch.testing.assert_close(got, (fake - teacher).detach())
+
+
+def test_omega_is_the_mean_distance_to_the_teacher():
+    theta, teacher, fake, sigma, _ = image_case(torch.float64)
+    terms = uni_instruct_loss(theta, teacher, fake, sigma, divergence="reverse-kl").terms
+    want = 1 / (theta - teacher).detach().abs().mean((1, 2, 3))
+    torch.testing.assert_close(terms["weight"], want)
+    at_teacher = uni_instruct_loss(theta, theta + 0, fake, sigma, divergence="reverse-kl")
+    torch.testing.assert_close(at_teacher.terms["weight"], torch.full_like(sigma, 1e5))
+
+
+def test_each_sample_is_on_its_own_and_half_precision_is_widened():
+    theta, teacher, fake, sigma, log_ratio = image_case()
+    choices = {"divergence": "jensen-shannon", "form": "exact"}
+    whole = uni_instruct_loss(theta, teacher, fake, sigma, log_ratio + sigma, **choices).per_sample
+    for i in range(len(sigma)):
+        row = slice(i, i + 1)
+        one = uni_instruct_loss(
+            theta[row], teacher[row], fake[row], sigma[row], (log_ratio + sigma)[row], **choices
+        ).per_sample
+        torch.testing.assert_close(one, whole[row])
+    coarse = [tensor.detach().bfloat16() for tensor in (theta, teacher, fake)]
+    got = uni_instruct_loss(*coarse, sigma, log_ratio + sigma, **choices).per_sample
+    want = uni_instruct_loss(*[t.float() for t in coarse], sigma, log_ratio + sigma, **choices)
+    assert got.dtype == torch.float32 and torch.equal(got, want.per_sample)
+
+
+def test_normalised_h_and_logged_terms_add_up():
+    theta, teacher, fake, sigma, _ = image_case(torch.float64)
+    log_ratio = sigma.log()  # h of forward-kl is then sigma itself
+    choices = {"divergence": "forward-kl", "form": "exact", "weight": "none"}
+    plain = uni_instruct_loss(theta, teacher, fake, sigma, log_ratio, **choices)
+    normal = uni_instruct_loss(theta, teacher, fake, sigma, log_ratio, normalise_h=True, **choices)
+    torch.testing.assert_close(normal.per_sample * sigma.mean(), plain.per_sample)
+    torch.testing.assert_close(plain.terms["h"], sigma)
+    parts = sum(plain.terms[name] for name in ("sim", "fgm", "curvature", "cross"))
+    torch.testing.assert_close(parts, plain.per_sample.detach())
+
+
+def test_the_released_jeffrey_is_two_fifths_forward():
+    mixed = image_gradient(0.3, divergence=jeffrey(0.4), form="exact")
+    forward, backward = (
+        image_gradient(0.3, divergence=name, form="exact") for name in ("forward-kl", "reverse-kl")
+    )
+    torch.testing.assert_close(mixed, 2 * (0.4 * forward + 0.6 * backward), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"log_ratio": None}, "log_ratio: got None with divergence forward-kl"),
+        ({"x0_fake": "x0"}, "x0_fake: got x0 itself in form paper"),
+        ({"x0_fake": "detached"}, "x0_fake: got x0 itself in form paper"),
+        ({"x0_teacher": torch.zeros(5, 6)}, r"x0_teacher: got shape \(5, 6\); wanted \(5, 1, 2"),
+        ({"sigma": torch.ones(4)}, r"sigma: got shape \(4,\) for a batch of 5"),
+        ({"divergence": "forward-lk"}, "do: use 'forward-kl'"),
+        ({"form": "papers"}, "do: use 'paper'"),
+        ({"weight": "scores"}, "do: use 'score'"),
+        ({"sid_alpha": 1.2}, "sid_alpha: got 1.2 with divergence forward-kl"),
+    ],
+)
+def test_impossible_calls_say_what_to_do(change, message):
+    names = ("x0", "x0_teacher", "x0_fake", "sigma", "log_ratio")
+    call = dict(zip(names, image_case(), strict=True)) | {"divergence": "forward-kl"} | change
+    stand_ins = {"x0": call["x0"], "detached": call["x0"].detach()}
+    if isinstance(call["x0_fake"], str):
+        call["x0_fake"] = stand_ins[call["x0_fake"]]
+    with pytest.raises(ValueError, match=message):
+        uni_instruct_loss(**call)
+
+
+def test_score_matching_weights_are_the_errors_of_their_parametrisations():
+    generator = torch.Generator().manual_seed(1)
+    x0, noise, guess = torch.randn(3, 4, 2, 2, 2, generator=generator, dtype=torch.float64)
+    sigma = torch.tensor([0.1, 0.5, 2.0, 9.0], dtype=torch.float64)
+    level = sigma[:, None, None, None]
+    x, alpha = x0 + level * noise, (1 + level**2).rsqrt()
+    targets = {
+        "none": lambda clean: clean,
+        "uniform-eps": lambda clean: (x - clean) / level,
+        "uniform-v": lambda clean: (alpha**2 * x - clean) / (alpha * level),
+        # F of the EDM preconditioning (2206.00364, eq. 7), sigma_data = 0.5.
+        "edm": lambda clean: (
+            (clean - 0.25 / (level**2 + 0.25) * x) * (level**2 + 0.25).sqrt() / (0.5 * level)
+        ),
+    }
+    for weight, target in targets.items():
+        want = ((target(guess) - target(x0)) ** 2).mean((1, 2, 3))
+        torch.testing.assert_close(denoising_score_matching(guess, x0, sigma, weight=weight), want)
+
+
+def test_the_analytic_denoiser_minimises_score_matching():
+    z, eps, weights = GRID
+    sigma, student = torch.full_like(z, 0.8), Mixture.gaussian(0.5, 0.9)
+    x0 = 0.5 + 0.9 * z
+    best = student.denoise(x0 + sigma * eps, sigma)
+    shift = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    loss = (weights * denoising_score_matching((best + shift)[:, None], x0[:, None], sigma)).sum()
+    (slope,) = torch.autograd.grad(loss, shift)
+    assert abs(float(slope)) < 1e-10
+    # The least error is the posterior variance.
+    want = (0.64 + 0.25) / (0.8 * 0.5) ** 2 / (1 / 0.81 + 1 / 0.64)
+    assert loss.item() == pytest.approx(want, rel=1e-9)
