@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from uni3d import checkpoint
 from uni3d.errors import ConfigError, MissingExtraError
 from uni3d.instruct import (
     RatioNormaliser,
@@ -139,3 +140,31 @@ class FakeScore:
         loss.backward()
         self.head_optimizer.step()
         return loss.detach()
+
+    def state(self) -> dict[str, Tensor]:
+        """Adapter, head, both optimisers and the ratio's running means, as flat tensors."""
+        parts = {
+            "adapter": self.parameters,
+            "head": self.head.state_dict(),
+            "optimizer": checkpoint.optimizer_state(self.optimizer),
+            "head_optimizer": checkpoint.optimizer_state(self.head_optimizer),
+            "ratio": self.ratio.state_dict() if self.ratio is not None else {},
+        }
+        return {
+            k: v for name, part in parts.items() for k, v in checkpoint.with_prefix(name, part).items()
+        }
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        adapter = checkpoint.without_prefix("adapter", tensors)
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(adapter[name])
+        self.head.load_state_dict(checkpoint.without_prefix("head", tensors))
+        checkpoint.restore_optimizer(
+            self.optimizer, checkpoint.without_prefix("optimizer", tensors)
+        )
+        checkpoint.restore_optimizer(
+            self.head_optimizer, checkpoint.without_prefix("head_optimizer", tensors)
+        )
+        if self.ratio is not None:
+            self.ratio.load_state_dict(checkpoint.without_prefix("ratio", tensors))

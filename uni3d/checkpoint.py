@@ -1,0 +1,65 @@
+"""Checkpoints: one safetensors file with JSON in its header; written atomically, never pickled."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from uni3d.errors import CheckpointError
+
+__all__ = ["load", "optimizer_state", "restore_optimizer", "save", "with_prefix", "without_prefix"]
+
+
+def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}/{name}": value for name, value in tensors.items()}
+
+
+def without_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{prefix}/"
+    return {k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)}
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Adam's state as flat tensors "index.name"; learning rates belong to the schedule."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{k}": torch.as_tensor(v) for i, row in state.items() for k, v in row.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    described = optimizer.state_dict()
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": described["param_groups"]})
+
+
+def save(path: Path, tensors: dict[str, Tensor], described: dict[str, Any]) -> None:
+    """Replace `path` by the tensors and the JSON-able description; all or nothing.
+
+    Raises CheckpointError when the disk refuses; the previous file stays.
+    """
+    flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        save_file(flat, temporary, metadata={"uni3d": json.dumps(described, sort_keys=True)})
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(f"{path}: cannot be written ({error}); do: free some space") from error
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Raises CheckpointError when the file is missing or damaged."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no checkpoint there; wanted the file of an earlier run")
+    try:
+        with safe_open(path, "pt") as file:
+            described = json.loads((file.metadata() or {})["uni3d"])
+            return {key: file.get_tensor(key) for key in file.keys()}, described  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a whole checkpoint of uni3d ({error})") from error
