@@ -1,0 +1,223 @@
+"""The main path: a sentence to an optimised scene, as a generator of progress records.
+
+The numbered comments of `_step` are the algorithm (Uni-Instruct, arXiv 2505.20755, with a scene
+in place of the one-step generator). Export of what it leaves is `uni3d.finish`.
+"""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from uni3d import checkpoint, regularizers
+from uni3d.cameras import Cameras, sample_cameras
+from uni3d.errors import CheckpointError, NonFiniteError
+from uni3d.fake_score import FakeScore
+from uni3d.instruct import add_noise, uni_instruct_loss
+from uni3d.prompts import PromptSet, check_prompt
+from uni3d.scene import Scene
+from uni3d.settings import RunConfig
+from uni3d.teacher import Condition, Teacher, load_teacher
+
+__all__ = ["CHECKPOINT", "Progress", "generate", "restore_scene"]
+
+CHECKPOINT = "checkpoint.safetensors"
+BINS = 8  # azimuth bins of the teacher samples that stand for real images
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What happened up to `step` of `steps`. `pictures` is the folder's newest one, if any."""
+
+    stage: str
+    step: int
+    steps: int
+    seconds: float
+    metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Parts:
+    """Everything a step works with."""
+
+    config: RunConfig
+    teacher: Teacher
+    prompts: PromptSet
+    scene: Scene
+    fake: FakeScore | None
+    real: Tensor | None  # [BINS, per_view, channels, height, width]
+
+
+def generate(config: RunConfig, run: Path, *, resume: bool = False) -> Iterator[Progress]:
+    """Optimise a scene for `config.prompt`, leaving `run / CHECKPOINT`; export is separate.
+
+    Same config and seed give the same scene; a run killed at any step and resumed too.
+    """
+    started = time.monotonic()
+    prompt = check_prompt(config.prompt)
+    yield Progress("loading", 0, config.steps, 0.0)
+    teacher = load_teacher(config.teacher)
+    prompts = PromptSet(prompt, config.prompts, teacher.encode_text)
+    scene = Scene(config.scene, config.seed)
+    method = config.resolved_method()
+    fake = None
+    if method.learned_fake_score:
+        fake = FakeScore(teacher, config.fake_score, config.seed, config.needs_ratio)
+    real = _real_samples(config, teacher, prompts) if config.needs_ratio else None
+    parts = _Parts(config, teacher, prompts, scene, fake, real)
+    step = _restore(parts, run) if resume else 0
+    good: tuple[int, dict[str, Tensor]] | None = None
+    yield Progress("optimising", step, config.steps, time.monotonic() - started)
+    while step < config.steps:
+        metrics = _step(parts, step)
+        step += 1
+        note = ""
+        if step % config.checkpoint_every == 0 or step == config.steps:
+            if scene.finite():
+                good = (step, _state(parts))
+                _save(parts, run, step)
+            elif good is None:
+                raise NonFiniteError(
+                    f"the scene is not finite after {step} steps; do: another seed, or a lower "
+                    "--guidance-scale"
+                )
+            else:
+                note = f"not finite at step {step}: back to the scene of step {good[0]}"
+                _load(parts, good[1])
+        yield Progress("optimising", step, config.steps, time.monotonic() - started, metrics, note)
+
+
+def _step(parts: _Parts, step: int) -> dict[str, float]:
+    """One step of the algorithm; everything random follows from (seed, step)."""
+    config, teacher, scene, fake = parts.config, parts.teacher, parts.scene, parts.fake
+    method = config.resolved_method()
+    fraction = step / config.steps
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step + 1)
+
+    # 1. Cameras, stratified in azimuth, and what the teacher is told at each.
+    cameras = sample_cameras(config.camera, config.views, generator)
+    views, camera = parts.prompts.at(cameras), teacher.camera(cameras)
+    told = Condition(views.positive, camera)
+    # 2. Render the scene and encode the pictures: x0 = g(theta, camera).
+    rendered = scene.shoot(cameras, config.size_at(fraction), generator)
+    x0 = teacher.encode(rendered.rgb)
+    # 3. Diffuse: x = x0 + sigma eps, one noise level per view, stratified.
+    sigma, eps = _noise(config, teacher, x0, config.t_max_at(fraction), generator)
+    x = add_noise(x0, sigma, eps)
+    # 4. Teacher and fake score at x, with gradient only where the method asks for it.
+    with torch.set_grad_enabled(method.network_gradients):
+        seen = x if method.network_gradients else x.detach()
+        x0_teacher = teacher.guided(seen, sigma, views, camera, config.guidance.scale)
+        # Without a learned fake score the injected noise stands in for it: D_p = x0.
+        x0_fake = fake.frozen(seen, sigma, told) if fake else x0.detach()
+    # 5. The density ratio, once the discriminator has had its warm-up.
+    ratio_ready = parts.real is not None and fraction >= config.guidance.ratio_warm_up
+    log_ratio = fake.log_ratio(sigma) if fake and parts.real is not None else None
+    if log_ratio is not None and not ratio_ready:
+        log_ratio = torch.zeros_like(log_ratio)  # r = 1: every h is then a constant
+    # 6. The Uni-Instruct loss, per latent number so that its scale does not depend on the teacher.
+    terms = uni_instruct_loss(
+        x0, x0_teacher, x0_fake, sigma, log_ratio,
+        divergence=str(method.divergence), form=str(method.form), weight="omega",
+        sid_alpha=method.sid_alpha, normalise_h=log_ratio is not None,
+    )  # fmt: skip
+    loss = terms.per_sample.mean() / x0[0].numel()
+    # 7. Priors on the scene.
+    prior, values = regularizers.total(
+        rendered, scene.field.density, config.regularizers, fraction, generator
+    )
+    # 8. Update the scene.
+    (loss + prior).backward()
+    scene.update(step, generator)
+    metrics = {"loss": float(loss.detach()), "opacity": float(rendered.opacity.detach().mean())}
+    # 9. Let the fake score follow what is rendered now, and the discriminator with it.
+    if fake:
+        latents = x0.detach()
+        for _ in range(config.fake_score.steps_per_step):
+            sigma, eps = _noise(config, teacher, x0, config.guidance.t_max, generator)
+            metrics["fake"] = float(fake.fit(latents, sigma, eps, told, fraction))
+        if parts.real is not None:
+            real = _real_for(parts.real, cameras, generator)
+            metrics["discriminator"] = float(fake.fit_discriminator(real, latents, sigma, eps, told))
+    if log_ratio is not None:
+        metrics["ratio"] = float(log_ratio.exp().mean())
+    return metrics | values
+
+
+def _noise(config: RunConfig, teacher: Teacher, x0: Tensor, t_max: float, generator):
+    """sigma `[batch]` with t uniform in [t_min, t_max], stratified and shuffled; and unit noise."""
+    batch = x0.shape[0]
+    places = torch.randperm(batch, generator=generator) + torch.rand(batch, generator=generator)
+    t = config.guidance.t_min + (t_max - config.guidance.t_min) * places / batch
+    sigma = teacher.schedule.sigma_of(t * (len(teacher.schedule.log_sigmas) - 1))
+    return sigma, torch.randn(x0.shape, generator=generator)
+
+
+def _real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -> Tensor:
+    """Teacher samples of the prompt per azimuth bin: "real" for the ratio, as no images exist."""
+    count = config.guidance.real_samples_per_view
+    generator = torch.Generator().manual_seed(config.seed + 17)
+    bins = []
+    for k in range(BINS):
+        azimuth = (torch.arange(count) / count + k) * (360 / BINS)
+        low, high = config.camera.elevation_deg
+        elevation = low + (high - low) * torch.rand(count, generator=generator)
+        cameras = Cameras.orbit(azimuth, elevation)
+        bins.append(
+            teacher.sample(
+                prompts.at(cameras), teacher.camera(cameras),
+                scale=config.guidance.scale, steps=12, generator=generator,
+            )
+        )  # fmt: skip
+    return torch.stack(bins)
+
+
+def _real_for(real: Tensor, cameras: Cameras, generator: torch.Generator) -> Tensor:
+    """One cached sample of each camera's bin."""
+    place = (cameras.azimuth_deg % 360 / (360 / BINS)).long().clamp(max=BINS - 1)
+    pick = torch.randint(real.shape[1], (len(cameras),), generator=generator)
+    return real[place, pick]
+
+
+def _state(parts: _Parts) -> dict[str, Tensor]:
+    tensors = checkpoint.with_prefix("scene", parts.scene.state())
+    if parts.fake:
+        tensors |= checkpoint.with_prefix("fake", parts.fake.state())
+    return {k: v.detach().clone() for k, v in tensors.items()}
+
+
+def _save(parts: _Parts, run: Path, step: int) -> None:
+    described = {"step": step, "prompt": parts.config.prompt, "seed": parts.config.seed}
+    checkpoint.save(run / CHECKPOINT, _state(parts), described)
+
+
+def _load(parts: _Parts, tensors: dict[str, Tensor]) -> None:
+    parts.scene.restore(checkpoint.without_prefix("scene", tensors))
+    if parts.fake:
+        parts.fake.restore(checkpoint.without_prefix("fake", tensors))
+
+
+def _restore(parts: _Parts, run: Path) -> int:
+    """Continue from the run's checkpoint; from the start when it was killed before the first."""
+    if not (run / CHECKPOINT).exists():
+        return 0
+    tensors, described = checkpoint.load(run / CHECKPOINT)
+    try:
+        _load(parts, tensors)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{run / CHECKPOINT}: does not fit its config.yaml ({error}); do: start a new run"
+        ) from error
+    return int(described["step"])
+
+
+def restore_scene(config: RunConfig, run: Path) -> tuple[Scene, int]:
+    """The scene of a run's checkpoint and its step; no teacher is loaded."""
+    scene = Scene(config.scene, config.seed)
+    tensors, described = checkpoint.load(run / CHECKPOINT)
+    scene.restore(checkpoint.without_prefix("scene", tensors))
+    return scene, int(described["step"])
