@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from uni3d import checkpoint, regularizers
+from uni3d import checkpoint, export, regularizers
 from uni3d.cameras import Cameras, sample_cameras
 from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.fake_score import FakeScore
@@ -22,7 +23,7 @@ from uni3d.scene import Scene
 from uni3d.settings import RunConfig
 from uni3d.teacher import Condition, Teacher, load_teacher
 
-__all__ = ["CHECKPOINT", "Progress", "generate", "restore_scene"]
+__all__ = ["CHECKPOINT", "Progress", "Run", "preview", "restore_scene"]
 
 CHECKPOINT = "checkpoint.safetensors"
 BINS = 8  # azimuth bins of the teacher samples that stand for real images
@@ -52,43 +53,68 @@ class _Parts:
     real: Tensor | None  # [BINS, per_view, channels, height, width]
 
 
-def generate(config: RunConfig, run: Path, *, resume: bool = False) -> Iterator[Progress]:
-    """Optimise a scene for `config.prompt`, leaving `run / CHECKPOINT`; export is separate.
+class Run:
+    """A run in progress. `progress()` is the main path; `save()` keeps what exists at any time."""
 
-    Same config and seed give the same scene; a run killed at any step and resumed too.
-    """
-    started = time.monotonic()
+    def __init__(self, config: RunConfig, run: Path, *, resume: bool = False) -> None:
+        self.config, self.folder, self.resume = config, run, resume
+        self.parts: _Parts | None = None
+        self.step = 0
+        self.whole = True  # false while a step is half done
+
+    def progress(self) -> Iterator[Progress]:
+        """Optimise a scene for `config.prompt`, leaving its checkpoint; export is separate.
+
+        Same config and seed give the same scene; a run killed at any step and resumed does too.
+        """
+        config, started = self.config, time.monotonic()
+        yield Progress("loading", 0, config.steps, 0.0)
+        self.parts = parts = _prepare(config)
+        self.step = _restore(parts, self.folder) if self.resume else 0
+        good: tuple[int, dict[str, Tensor]] | None = None
+        yield Progress("optimising", self.step, config.steps, time.monotonic() - started)
+        while self.step < config.steps:
+            self.whole = False
+            metrics = _step(parts, self.step)
+            self.step += 1
+            self.whole = True
+            note = ""
+            if self.step % config.checkpoint_every == 0 or self.step == config.steps:
+                if parts.scene.finite():
+                    good = (self.step, _state(parts))
+                    self.save()
+                elif good is None:
+                    raise NonFiniteError(
+                        f"the scene is not finite after {self.step} steps; do: another seed, or a "
+                        "lower --guidance-scale"
+                    )
+                else:
+                    note = f"not finite at step {self.step}: back to the scene of step {good[0]}"
+                    _load(parts, good[1])
+            if self.step % config.picture_every == 0:
+                preview(parts.scene, self.folder / f"progress-{self.step:05d}.png")
+            seconds = time.monotonic() - started
+            yield Progress("optimising", self.step, config.steps, seconds, metrics, note)
+
+    def save(self) -> None:
+        """Write the checkpoint, unless a step was cut in half (then the last one stands)."""
+        if self.parts is None or not self.whole:
+            return
+        described = {"step": self.step, "prompt": self.config.prompt, "seed": self.config.seed}
+        checkpoint.save(self.folder / CHECKPOINT, _state(self.parts), described)
+
+
+def _prepare(config: RunConfig) -> _Parts:
     prompt = check_prompt(config.prompt)
-    yield Progress("loading", 0, config.steps, 0.0)
     teacher = load_teacher(config.teacher)
     prompts = PromptSet(prompt, config.prompts, teacher.encode_text)
-    scene = Scene(config.scene, config.seed)
-    method = config.resolved_method()
-    fake = None
-    if method.learned_fake_score:
-        fake = FakeScore(teacher, config.fake_score, config.seed, config.needs_ratio)
+    # Real samples are drawn before there is an adapter: they are the teacher's alone.
     real = _real_samples(config, teacher, prompts) if config.needs_ratio else None
-    parts = _Parts(config, teacher, prompts, scene, fake, real)
-    step = _restore(parts, run) if resume else 0
-    good: tuple[int, dict[str, Tensor]] | None = None
-    yield Progress("optimising", step, config.steps, time.monotonic() - started)
-    while step < config.steps:
-        metrics = _step(parts, step)
-        step += 1
-        note = ""
-        if step % config.checkpoint_every == 0 or step == config.steps:
-            if scene.finite():
-                good = (step, _state(parts))
-                _save(parts, run, step)
-            elif good is None:
-                raise NonFiniteError(
-                    f"the scene is not finite after {step} steps; do: another seed, or a lower "
-                    "--guidance-scale"
-                )
-            else:
-                note = f"not finite at step {step}: back to the scene of step {good[0]}"
-                _load(parts, good[1])
-        yield Progress("optimising", step, config.steps, time.monotonic() - started, metrics, note)
+    scene = Scene(config.scene, config.seed)
+    fake = None
+    if config.resolved_method().learned_fake_score:
+        fake = FakeScore(teacher, config.fake_score, config.seed, config.needs_ratio)
+    return _Parts(config, teacher, prompts, scene, fake, real)
 
 
 def _step(parts: _Parts, step: int) -> dict[str, float]:
@@ -190,11 +216,6 @@ def _state(parts: _Parts) -> dict[str, Tensor]:
     return {k: v.detach().clone() for k, v in tensors.items()}
 
 
-def _save(parts: _Parts, run: Path, step: int) -> None:
-    described = {"step": step, "prompt": parts.config.prompt, "seed": parts.config.seed}
-    checkpoint.save(run / CHECKPOINT, _state(parts), described)
-
-
 def _load(parts: _Parts, tensors: dict[str, Tensor]) -> None:
     parts.scene.restore(checkpoint.without_prefix("scene", tensors))
     if parts.fake:
@@ -221,3 +242,9 @@ def restore_scene(config: RunConfig, run: Path) -> tuple[Scene, int]:
     tensors, described = checkpoint.load(run / CHECKPOINT)
     scene.restore(checkpoint.without_prefix("scene", tensors))
     return scene, int(described["step"])
+
+
+def preview(scene: Scene, path: Path, size: int = 96) -> None:
+    """A picture of four views of the scene as it is."""
+    views = scene.picture(Cameras.orbit([0, 90, 180, 270], 15.0), size)
+    export.write_png(np.concatenate(list(export.as_uint8(views.rgb)), axis=1), path)
