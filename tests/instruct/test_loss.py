@@ -112,6 +112,53 @@ def test_exact_form_by_sampling(name, m, s, sigma):
     assert bool((error < 0.03 * want.norm()).all()), (error, want)
 
 
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_exact_form_in_two_dimensions(name):
+    # The dots run over all pixels: student N(m, s^2 I), teacher N(0, I), m = (0.5, -0.3).
+    sigma, m, s = 0.8, torch.tensor([0.5, -0.3], dtype=torch.float64), 0.9
+    row = DIVERGENCES[name]
+
+    def log_ratio_of(x, m, s):
+        p_variance, q_variance = s**2 + sigma**2, 1 + sigma**2
+        log_p = -((x - m) ** 2).sum(1) / (2 * p_variance) - p_variance.log()
+        return -(x**2).sum(1) / (2 * q_variance) - math.log(q_variance) - log_p, log_p
+
+    def both_denoisers(x, m, s):
+        return x / (1 + sigma**2), m + s**2 / (s**2 + sigma**2) * (x - m)
+
+    # Directly: a plain sum over a grid of x, differentiated as a whole.
+    params = torch.tensor([*m.tolist(), s], dtype=torch.float64, requires_grad=True)
+    axis = torch.arange(-12, 12.01, 0.1, dtype=torch.float64)
+    x = torch.cartesian_prod(axis, axis)
+    log_ratio, log_p = log_ratio_of(x, params[:2], params[2])
+    q_mean, p_mean = both_denoisers(x, params[:2], params[2])
+    penalty = ((q_mean - p_mean) ** 2).sum(1) / sigma**4
+    value = (log_p.exp() / (2 * math.pi) * row.h(log_ratio) * penalty).sum() * 0.1**2
+    (want,) = torch.autograd.grad(value, params)
+
+    # The loss: a grid over (z, eps), four normals, with the networks frozen.
+    nodes = torch.arange(-7, 7.01, 0.5, dtype=torch.float64)
+    mass = torch.exp(-(nodes**2) / 2) * 0.5 / math.sqrt(2 * math.pi)
+    noise = torch.cartesian_prod(nodes, nodes, nodes, nodes)
+    weights = torch.cartesian_prod(mass, mass, mass, mass).prod(1)
+    x0 = params[:2] + params[2] * noise[:, :2]
+    x = x0 + sigma * noise[:, 2:]
+    q_mean, p_mean = both_denoisers(x, m, params[2].detach())
+    log_ratio = log_ratio_of(x, m, params[2].detach())[0]
+    loss = uni_instruct_loss(
+        x0,
+        q_mean,
+        p_mean,
+        torch.full_like(weights, sigma),
+        log_ratio,
+        divergence=name,
+        form="exact",
+        weight="score",
+    ).per_sample
+    (got,) = torch.autograd.grad((weights * loss).sum(), params)
+    torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-8)
+
+
 @pytest.mark.parametrize("case", ORACLE["divergence"], ids=lambda c: f"{c['divergence']}-{c['m']}")
 def test_the_expansion_adds_up_to_the_divergence(case):
     # D_f(q_0||p_0) = 1/2 int E_{p_t}[h (s_p - s_q)^2] d(sigma^2), in tau = log sigma.
@@ -221,6 +268,15 @@ def test_omega_is_the_mean_distance_to_the_teacher():
     terms = uni_instruct_loss(theta, teacher, fake, sigma, divergence="reverse-kl").terms
     want = 1 / (theta - teacher).detach().abs().mean((1, 2, 3))
     torch.testing.assert_close(terms["weight"], want)
+    # No gradient flows through it: the loss' gradient is the unweighted one, sample by sample.
+    gradients = []
+    for weight in ("omega", "none"):
+        theta, teacher, fake, sigma, _ = image_case(torch.float64)
+        loss = uni_instruct_loss(
+            theta, teacher, fake, sigma, divergence="reverse-kl", weight=weight
+        )
+        gradients += torch.autograd.grad(loss.per_sample.sum(), theta)
+    torch.testing.assert_close(gradients[0], gradients[1] * want[:, None, None, None])
     at_teacher = uni_instruct_loss(theta, theta + 0, fake, sigma, divergence="reverse-kl")
     torch.testing.assert_close(at_teacher.terms["weight"], torch.full_like(sigma, 1e5))
 
@@ -303,6 +359,15 @@ def test_score_matching_weights_are_the_errors_of_their_parametrisations():
     for weight, target in targets.items():
         want = ((target(guess) - target(x0)) ** 2).mean((1, 2, 3))
         torch.testing.assert_close(denoising_score_matching(guess, x0, sigma, weight=weight), want)
+
+
+def test_score_matching_trains_the_network_alone():
+    clean = torch.ones(2, 3, requires_grad=True)
+    guess = torch.zeros(2, 3, requires_grad=True)
+    loss = denoising_score_matching(guess, clean, torch.ones(2), weight="none").sum()
+    to_guess, to_clean = torch.autograd.grad(loss, (guess, clean), allow_unused=True)
+    torch.testing.assert_close(to_guess, torch.full((2, 3), -2 / 3))
+    assert to_clean is None
 
 
 def test_the_analytic_denoiser_minimises_score_matching():

@@ -81,6 +81,8 @@ def test_student_sampler_has_the_published_range():
     assert 24.3 < sigma.max().item() < 24.42
     # Uniform in Karras time: 38 % lie above 2.5 (binomial standard error 0.15 %).
     assert (sigma > 2.5).float().mean().item() == pytest.approx(0.376, abs=0.007)
+    again = sample_karras_sigma(100_000, torch.Generator().manual_seed(0))
+    assert torch.equal(sigma, again)
 
 
 def test_lognormal_sampler_moments_and_seed():
