@@ -1,7 +1,7 @@
-"""Emission-absorption compositing of packed samples (Max 1995; NeRF, Mildenhall et al. 2020, Eq. 3).
+"""Emission-absorption compositing of packed samples (Max 1995; NeRF 2020, Eq. 3).
 
-With alpha_i = 1 - exp(-sigma_i delta_i), T_i = prod_{j<i} (1 - alpha_j) and w_i = T_i alpha_i, a ray
-has opacity sum w_i, colour sum w_i c_i and accumulated distance sum w_i t_i.
+With alpha_i = 1 - exp(-sigma_i delta_i), T_i = prod_{j<i} (1 - alpha_j) and w_i = T_i alpha_i,
+a ray has opacity sum w_i, colour sum w_i c_i and accumulated distance sum w_i t_i.
 """
 
 import dataclasses

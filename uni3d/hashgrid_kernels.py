@@ -1,6 +1,6 @@
 """numba kernels of the hash grid: encode, its gradients, and the fused visibility walk.
 
-Legend: `points` are `[n, 3]` in [0, 1]; `table` is flat, `[2 * entries]`; `levels` is an int64 array
+Legend: `points` are `[n, 3]` in [0, 1]; `table` is flat, `[2 * entries]`; `levels` is int64
 `[levels, 4]` of (first entry, entries, resolution, hashed 0/1); `scales` is float32 `[levels]`.
 float32 constants are spelled out because a bare literal would widen the arithmetic to float64.
 """
@@ -49,7 +49,7 @@ def _slot(a, b, c, size, hashed):
 
 @kernel(fastmath=FAST)
 def _corners(x, y, z, scale, start, size, resolution, hashed):
-    """Where the 8 corners (two numbers each) around a point start in the table, x fastest; the fractions."""
+    """Where the numbers of the 8 corners around a point start, x fastest; the fractions."""
     ix, fx = _axis(x, scale)
     iy, fy = _axis(y, scale)
     iz, fz = _axis(z, scale)
@@ -193,8 +193,9 @@ def _density(x, y, z, table, levels, scales, hidden, out, blob_density, blob_rad
     ux, uy, uz = x * HALF + HALF, y * HALF + HALF, z * HALF + HALF
     for k in range(levels.shape[0]):
         first, second = _encode_level(
-            ux, uy, uz, table, scales[k], levels[k, 0], levels[k, 1], levels[k, 2], levels[k, 3] != 0
-        )
+            ux, uy, uz, table, scales[k],
+            levels[k, 0], levels[k, 1], levels[k, 2], levels[k, 3] != 0,
+        )  # fmt: skip
         for j in range(width):
             buffer[j] += first * hidden[2 * k, j] + second * hidden[2 * k + 1, j]
     raw = ZERO

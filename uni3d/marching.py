@@ -1,4 +1,4 @@
-"""Samples along rays: the unit ball cut into equal steps, empty cells skipped, packed ray by ray."""
+"""Samples along rays: the unit ball in equal steps, empty cells skipped, packed ray by ray."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from uni3d.kernels import as_array, kernel, launch
 
-__all__ = ["Samples", "ball_interval", "march", "march_reference", "pack", "prune"]
+__all__ = ["Samples", "ball_interval", "lattice", "march", "march_reference", "pack", "prune"]
 
 RAY_CHUNK = 64  # rays per parallel piece; fixed, so that results do not depend on the threads
 ONE = np.float32(1)
@@ -160,6 +160,4 @@ def prune(
     counts = torch.zeros(len(samples.offsets) - 1, dtype=torch.int64)
     counts.index_add_(0, samples.ray_indices[keep], torch.ones(int(keep.sum()), dtype=torch.int64))
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), counts.cumsum(0)])
-    return Samples(
-        offsets, samples.ray_indices[keep], samples.t_starts[keep], samples.t_ends[keep]
-    )
+    return Samples(offsets, samples.ray_indices[keep], samples.t_starts[keep], samples.t_ends[keep])

@@ -16,7 +16,7 @@ __all__ = ["OccupancyConfig", "OccupancyGrid"]
 class OccupancyConfig:
     """resolution cells per axis over [-1, 1]^3; threshold is a density per scene unit."""
 
-    resolution: int = 32
+    resolution: int = 48
     threshold: float = 0.1  # of the moving maximum; lower if the mean of the grid is lower
     decay: float = 0.95  # per update
 

@@ -88,8 +88,9 @@ def finite_difference_normals(
     """Unit normals `[n, 3]`, -grad density / |grad density|, from four densities per point.
 
     The corners k of a tetrahedron satisfy sum k = 0 and sum k k^T = 4 I, so that
-    sum_k k density(x + epsilon k) = 4 epsilon grad density up to second order. Differentiable to
-    the field, which an analytic slope of a numba kernel is not. Where density is flat: 0.
+    sum_k k density(x + epsilon k) = 4 epsilon grad density, with a relative error of order epsilon.
+    Differentiable to the field, which the analytic slope of a numba kernel is not. Where density
+    is flat: 0.
     """
     corners = points.new_tensor([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])  # [4, 3]
     around = points[:, None] + epsilon * corners  # [n, 4, 3]

@@ -1,6 +1,7 @@
 """From a field and cameras to images: the fast path, its slow twin, and normal maps."""
 
 import dataclasses
+import functools
 import math
 
 import torch
@@ -163,30 +164,24 @@ def normal_map(
     origins, directions = _rays(cameras, height, width, backend.device)
     jitter = _jitter(origins.shape[0], None).to(backend.device)
     occupied = _occupied(occupancy, backend.device)
-    shading = _NormalsAsColors(field)
+    normals_as_colors = functools.partial(_density_and_normals, field)
     normals = []
     with torch.no_grad():
         for piece in zip(
             *(rays.split(config.chunk_rays) for rays in (origins, directions, jitter)), strict=True
         ):
-            out = _shoot(shading, occupied, *piece, config, backend)[0]
+            out = _shoot(field, occupied, *piece, config, backend, ask=normals_as_colors)[0]
             normals.append(functional.normalize(out.rgb, dim=-1) * out.opacity[:, None])
     return torch.cat(normals).reshape(len(cameras), height, width, 3).permute(0, 3, 1, 2)
 
 
-class _NormalsAsColors:
-    """A field whose colour is its unit normal; samples are found on the original field."""
-
-    def __init__(self, field) -> None:
-        self.field = field
-        self.density = field.density
-
-    def __call__(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.enable_grad():
-            points = points.detach().requires_grad_()
-            densities = self.field.density(points)
-            (slope,) = torch.autograd.grad(densities.sum(), points)
-        return densities.detach(), -functional.normalize(slope, dim=-1)
+def _density_and_normals(field, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Densities `[n]` and, in the place of colours, unit normals `[n, 3]`."""
+    with torch.enable_grad():
+        points = points.detach().requires_grad_()
+        densities = field.density(points)
+        (slope,) = torch.autograd.grad(densities.sum(), points)
+    return densities.detach(), -functional.normalize(slope, dim=-1)
 
 
 def _rays(cameras: Cameras, height: int, width: int, device: torch.device):
@@ -211,16 +206,16 @@ def _occupied(occupancy: OccupancyGrid | None, device: torch.device) -> Tensor:
 
 
 def _shoot(
-    field, occupied, origins, directions, jitter, config, backend
+    field, occupied, origins, directions, jitter, config, backend, ask=None
 ) -> tuple[Composited, Samples, Tensor, Tensor]:
-    """One batch of rays: find the visible samples, ask the field there, composite."""
+    """One batch of rays: find the visible samples, ask the field (or `ask`) there, composite."""
     samples = backend.sample(
-        getattr(field, "field", field), occupied, origins, directions, jitter,
+        field, occupied, origins, directions, jitter,
         step=config.step_size, alpha_min=config.alpha_min,
         transmittance_min=config.transmittance_min,
     )  # fmt: skip
     points = samples.points(origins, directions)
-    densities, colors = field(points)
+    densities, colors = (ask or field)(points)
     return backend.composite(densities, colors, samples), samples, points, densities
 
 
