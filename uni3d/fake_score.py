@@ -63,11 +63,10 @@ class FakeScore:
             lora = LoraConfig(r=config.rank, lora_alpha=config.rank, target_modules=TARGETS)
             unet.add_adapter(lora, adapter_name="fake")
             width = unet.config.block_out_channels[-1]
+            # Linear over channels at each place: 1x1 convolutions of this shape crash in the
+            # backward pass of torch 2.13's CPU build.
             self.head = nn.Sequential(
-                nn.GroupNorm(8 if width % 8 == 0 else 1, width),
-                nn.Conv2d(width, 32, 1),
-                nn.SiLU(),
-                nn.Conv2d(32, 1, 1),
+                nn.LayerNorm(width), nn.Linear(width, 32), nn.SiLU(), nn.Linear(32, 1)
             )
         self.parameters = {n: p for n, p in unet.named_parameters() if ".fake." in n}
         self.optimizer = torch.optim.Adam(
@@ -83,7 +82,7 @@ class FakeScore:
         unet.disable_adapters()
 
     def _keep(self, _module, _inputs, output: Tensor) -> None:
-        self._features = output
+        self._features = output.detach().permute(0, 2, 3, 1).contiguous()  # channels last
 
     @contextmanager
     def adapter(self) -> Iterator[None]:
@@ -113,7 +112,7 @@ class FakeScore:
         """log r `[batch]` from the features of the last call; normalised, detached."""
         assert self.ratio is not None and self._features is not None, "call the fake score first"
         with torch.no_grad():
-            logits = self.head(self._features.detach())
+            logits = self.head(self._features)
         return self.ratio(logits, sigma)
 
     def fit(
@@ -144,7 +143,7 @@ class FakeScore:
         with torch.no_grad():
             self(both, sigma.repeat(2), Condition(cond.context.repeat(2, 1, 1), camera))
         assert self._features is not None
-        logits = self.head(self._features.detach())
+        logits = self.head(self._features)
         loss = discriminator_loss(logits[:batch], logits[batch:]).mean()
         self.head_optimizer.zero_grad(set_to_none=True)
         loss.backward()

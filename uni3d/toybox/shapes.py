@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 
-__all__ = ["COLORS", "PATTERNS", "Builder", "Part", "Toy", "distance", "lowest_point", "part_distance"]
+__all__ = ["COLORS", "PATTERNS", "Builder", "Part", "Toy", "distance", "lowest_point", "nearest_color", "part_distance"]
 
 # Linear display colours, spread so that each is told from the others under soft light.
 COLORS: dict[str, tuple[float, float, float]] = {
@@ -372,3 +372,18 @@ def distance(toy: Toy, points: np.ndarray) -> np.ndarray:
     out = np.empty(points.shape[0])
     _distance(np.ascontiguousarray(points, np.float64), toy.shape, toy.center, toy.axes, toy.size, out)
     return out
+
+
+def nearest_color(toy: Toy, points: np.ndarray) -> np.ndarray:
+    """Colour of the part nearest to each point `[n, 3]`, `[n, 3]` in [0, 1]; plain of pattern."""
+    best = np.full(len(points), np.inf)
+    color = np.zeros((len(points), 3))
+    for k in range(len(toy.shape)):
+        one = dataclasses.replace(
+            toy, shape=toy.shape[k : k + 1], center=toy.center[k : k + 1],
+            axes=toy.axes[k : k + 1], size=toy.size[k : k + 1],
+        )  # fmt: skip
+        value = distance(one, points)
+        closer = value < best
+        best[closer], color[closer] = value[closer], toy.color[k]
+    return color

@@ -22,6 +22,7 @@ from uni3d.toybox import dataset, grammar, model
 
 __all__ = ["TrainConfig", "TrainProgress", "sample_pictures", "train"]
 
+SHIPPED = Path(__file__).parent / "weights" / "teacher"
 WEIGHT_CLIP = 8.0  # of 1 / sigma^2: keeps the cleanest noise levels from ruling the gradient
 EVALUATION_PICTURES = 128
 PROMPTS = (
@@ -44,6 +45,7 @@ class TrainConfig:
     shards: int = 25
     seed: int = 0
     resume: bool = False
+    from_shipped: bool = False  # start from the weights in the package, with fresh moments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,6 +171,39 @@ def load_state(config: TrainConfig, modules, average, optimizer) -> int:
     return step
 
 
+def load_shipped(modules) -> None:
+    """Take the weights that the package ships."""
+    for prefix, file in (("unet", "diffusion_pytorch_model"), ("text_encoder", "model")):
+        tensors = load_file(SHIPPED / prefix / f"{file}.safetensors")
+        modules[prefix].load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
+
+
+def ship(config: TrainConfig) -> None:
+    """Write the averaged weights of a run into the package, with their card."""
+    tokenizer = model.build_tokenizer(config.out / "tokenizer")
+    unet, text_encoder, scheduler = model.build_networks(len(tokenizer), config.seed)
+    tensors = load_file(_state_files(config.out)[0])
+    for name, parameter in _parameters({"unet": unet, "text_encoder": text_encoder}):
+        parameter.data.copy_(tensors[f"average/{name}"])
+    model.save_folder(SHIPPED, unet, text_encoder, tokenizer, scheduler)
+    state = json.loads(_state_files(config.out)[1].read_text())
+    count = sum(p.numel() for p in unet.parameters())
+    card = f"""# The toybox teacher
+
+A text-to-image diffusion model of a procedural world of {len(grammar.KINDS)} kinds of toys; it
+knows nothing else. {count / 1e6:.1f} M parameters, 64x64 pictures, weights in half precision.
+
+- data: {config.shards} shards of {dataset.SHARD} pictures, rendered from seed {config.seed}
+- steps: {state["step"]} of {config.steps}, batch {config.batch} (twice that at half size, the
+  first {config.small_share:.0%} of the run), AdamW {config.learning_rate}, average 0.999
+- command: `uni3d toybox train --steps {config.steps} --shards {config.shards} --seed {config.seed}
+  --small-share {config.small_share} --ship`; to train on: `--from-shipped`
+- what it reaches: `uni3d toybox evaluate` prints it
+- limits: only the words of its grammar; one object on a plain background; 64x64 pixels
+"""
+    (SHIPPED / "README.md").write_text(card)
+
+
 class _Swapped:
     """Context in which the networks hold their averaged weights."""
 
@@ -226,6 +261,8 @@ def train(config: TrainConfig) -> Iterator[TrainProgress]:
     networks = (unet, text_encoder, tokenizer, scheduler.alphas_cumprod)
     parameters = [p for _, p in _parameters(modules)]
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    if config.from_shipped:
+        load_shipped(modules)
     average = {n: p.data.clone() for n, p in _parameters(modules)}
     step = load_state(config, modules, average, optimizer) if config.resume else 0
     # 3. the loop: everything random follows from (seed, step)

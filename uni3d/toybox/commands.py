@@ -1,0 +1,143 @@
+"""`uni3d toybox ...`: pictures and meshes of the world, training, and the bars."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from uni3d.cameras import Cameras
+from uni3d.errors import PromptError
+from uni3d.toybox.shapes import Toy
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    sub = parser.add_subparsers(dest="action", required=True)
+    sheet = sub.add_parser("sheet", help="a picture of the whole world")
+    sheet.add_argument("-o", "--out", type=Path, default=Path("world.png"))
+    for name, text in (("render", "pictures of the ground truth"), ("mesh", "its mesh")):
+        one = sub.add_parser(name, help=text)
+        one.add_argument("prompt")
+        one.add_argument("--seed", type=int, default=0)
+        one.add_argument("-o", "--out", type=Path, required=True)
+    train = sub.add_parser("train", help="train the teacher; resumable at any moment")
+    train.add_argument("--out", type=Path, default=Path("outputs/teacher"))
+    train.add_argument("--minutes", type=float, default=1e9)
+    train.add_argument("--steps", type=int, default=12000)
+    train.add_argument("--shards", type=int, default=25)
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--small-share", type=float, default=0.3)
+    train.add_argument("--resume", action="store_true")
+    train.add_argument("--from-shipped", action="store_true", help="start from the shipped weights")
+    train.add_argument("--ship", action="store_true", help="write the weights into the package")
+    recogniser = sub.add_parser("train-recogniser", help="train the recogniser")
+    recogniser.add_argument("--steps", type=int, default=6000)
+    recogniser.add_argument("--shards", type=int, default=20)
+    recogniser.add_argument("--out", type=Path, default=Path("outputs/recogniser.safetensors"))
+    bars = sub.add_parser("evaluate", help="the bars for recogniser and teacher")
+    bars.add_argument("--prompts", type=int, default=512)
+
+
+def truth(prompt: str, seed: int) -> Toy:
+    """The ground-truth toy of a prompt and seed; PromptError when it names no kind."""
+    from uni3d.toybox.grammar import parse
+    from uni3d.toybox.world import build_toy
+
+    what = parse(prompt)
+    if what is None:
+        raise PromptError(f"toybox: {prompt!r} names no known kind; do: uni3d toybox sheet")
+    return build_toy(what, np.random.default_rng(seed))
+
+
+def _sheet(out: Path) -> None:
+    from uni3d.export import write_png
+    from uni3d.toybox.raytrace import render_toy
+    from uni3d.toybox.world import KINDS, Description, build_toy
+
+    cameras = Cameras.orbit([30, 135], [15, 20])
+    tiles = []
+    for name in KINDS:
+        rgba = render_toy(build_toy(Description(kind=name), np.random.default_rng(0)), cameras, 96)
+        tiles += list(rgba[:, :3] + (1 - rgba[:, 3:]) * 0.8)
+    tiles += [np.full((3, 96, 96), 0.8)] * (-len(tiles) % 12)
+    grid = np.stack(tiles).reshape(-1, 12, 3, 96, 96).transpose(0, 3, 1, 4, 2)
+    pixels = np.clip(grid.reshape(-1, 12 * 96, 3) * 255, 0, 255)
+    write_png(pixels.astype(np.uint8), out)
+
+
+def _mesh(prompt: str, seed: int, out: Path) -> None:
+    from uni3d.errors import ConfigError
+    from uni3d.finish import WRITERS
+    from uni3d.toybox.mesh import toy_mesh
+
+    if out.suffix[1:] not in WRITERS:
+        raise ConfigError(f"{out}: got {out.suffix!r}; want one of .{', .'.join(WRITERS)}")
+    WRITERS[out.suffix[1:]](toy_mesh(truth(prompt, seed)), out)
+
+
+def _render(prompt: str, seed: int, out: Path) -> None:
+    from uni3d.export import write_png
+    from uni3d.toybox.raytrace import render_toy
+
+    rgba = render_toy(truth(prompt, seed), Cameras.orbit(np.arange(8) * 45.0, 15.0), 192)
+    rgb = rgba[:, :3] + (1 - rgba[:, 3:]) * 0.9
+    strip = np.concatenate(list(rgb.transpose(0, 2, 3, 1)), axis=1)
+    write_png(np.round(strip * 255).astype(np.uint8), out)
+
+
+def _train(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from uni3d.toybox import training
+
+    config = training.TrainConfig(
+        out=args.out, steps=args.steps, minutes=args.minutes, shards=args.shards, seed=args.seed,
+        small_share=args.small_share, resume=args.resume, from_shipped=args.from_shipped,
+    )  # fmt: skip
+    smooth = None
+    with tqdm(total=args.steps, unit="step") as bar, (args.out.parent / f"{args.out.name}.jsonl").open("a") as log:
+        for p in training.train(config):
+            smooth = p.loss if smooth is None else 0.98 * smooth + 0.02 * p.loss
+            bar.update(p.step - bar.n)
+            bar.set_postfix(loss=f"{smooth:.4f}")
+            if p.validation is not None:
+                record = {"step": p.step, "loss": smooth, "validation": p.validation}
+                log.write(json.dumps({**record, "seconds": p.seconds}) + "\n")
+                log.flush()
+    if args.ship:
+        training.ship(config)
+
+
+def _train_recogniser(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from uni3d.toybox.recogniser import train_recogniser
+
+    with tqdm(total=args.steps, unit="step") as bar:
+        for _, loss in train_recogniser(args.out, steps=args.steps, shards=args.shards):
+            bar.update()
+            bar.set_postfix(loss=f"{loss:.3f}")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.action == "sheet":
+        _sheet(args.out)
+    elif args.action == "render":
+        _render(args.prompt, args.seed, args.out)
+    elif args.action == "mesh":
+        _mesh(args.prompt, args.seed, args.out)
+    elif args.action == "train":
+        args.out.mkdir(parents=True, exist_ok=True)
+        _train(args)
+    elif args.action == "train-recogniser":
+        _train_recogniser(args)
+    else:
+        from uni3d.toybox.bars import measure
+
+        torch.manual_seed(0)
+        sys.stdout.write(json.dumps(measure(args.prompts), indent=2) + "\n")
+    return 0
