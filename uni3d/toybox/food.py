@@ -41,7 +41,7 @@ def _donut(b: Builder) -> None:
     turn = (0.0, tilt, 0.0)
     a = math.radians(tilt)
     axis, across = np.array([math.sin(a), 0, math.cos(a)]), np.array([math.cos(a), 0, -math.sin(a)])
-    b.torus((0, 0, 0), ring, thick, _DOUGH, turn=turn)
+    b.torus(axis * -0.09, ring, thick * 0.90, _DOUGH, turn=turn)
     b.torus(axis * 0.06, ring, thick * 0.99, turn=turn)
     for k in range(14):
         angle = 2 * math.pi * (k + b.vary(-0.2, 0.2)) / 14
@@ -52,7 +52,7 @@ def _donut(b: Builder) -> None:
 
 
 def _ice_cream(b: Builder) -> None:
-    scoop, cone, second = b.vary(0.40, 0.46), b.vary(0.42, 0.54), b.vary(0.30, 0.35)
+    scoop, cone, second = b.vary(0.44, 0.50), b.vary(0.40, 0.50), b.vary(0.33, 0.38)
     waffle = (0.85, 0.58, 0.25)
     b.cone((0, 0, cone), 0.06, 0.33, cone, waffle)
     for k in range(1, 4):
@@ -63,12 +63,8 @@ def _ice_cream(b: Builder) -> None:
     b.ball((0, 0, z), scoop)
     b.ball((0, 0, z + scoop + second * 0.35), second)
     top = z + scoop + second * 1.1
-    sauce = (0.98, 0.56, 0.74) if b.color_name == "brown" else (0.36, 0.17, 0.07)
-    b.dome((0, 0, top - second * 0.62), (second * 0.96, second * 0.96, second * 0.92), sauce)
-    for k in range(5):
-        a = 2 * math.pi * k / 5
-        r = second * 0.93
-        b.ball((r * math.cos(a), r * math.sin(a), top - second * 0.66), 0.085, sauce)
+    sauce = (0.98, 0.90, 0.74) if b.color_name == "brown" else (0.36, 0.17, 0.07)
+    b.dome((0, 0, top - second * 0.42), (second * 0.99, second * 0.99, second * 0.74), sauce)
     b.ball((0, 0, top + 0.36 * second), 0.13, "red")
 
 
@@ -97,8 +93,8 @@ def _cake(b: Builder) -> None:
 def _apple(b: Builder) -> None:
     ring, thick, low = b.vary(0.26, 0.32), b.vary(0.38, 0.44), b.vary(0.52, 0.60)
     b.torus((0, 0, 0.18), ring, thick)
-    b.ellipsoid((0, 0, -0.06), (ring + thick * 0.86, ring + thick * 0.86, low))
-    b.torus((0, 0, -0.40), 0.17, 0.18)
+    b.dome((0, 0, 0.18), (ring + thick, ring + thick, low + 0.10), turn=(180, 0, 0))
+    b.torus((0, 0, -0.36), 0.18, 0.17)
     b.capsule((0, 0, 0.35), (0.06, 0.03, 0.80), 0.055, (0.34, 0.20, 0.08))
     leaf = "green" if b.color_name != "green" else (0.05, 0.36, 0.10)
     b.ellipsoid((0.04, 0.27, 0.78), (0.13, 0.27, 0.05), leaf, turn=(b.vary(10, 30), 0, 0))
@@ -132,7 +128,7 @@ def _kind(name: str, words: tuple[str, ...], color: str, build, colorable: bool 
 FOOD: tuple[Kind, ...] = (
     _kind("burger", ("burger", "hamburger", "cheeseburger"), "orange", _burger, False),
     _kind("donut", ("donut", "doughnut"), "pink", _donut),
-    _kind("ice_cream", ("ice cream", "ice cream cone"), "white", _ice_cream),
+    _kind("ice_cream", ("ice cream", "ice cream cone"), "pink", _ice_cream),
     _kind("cake", ("cake", "birthday cake"), "brown", _cake),
     _kind("apple", ("apple",), "red", _apple),
     _kind("banana", ("banana", "bunch of bananas"), "yellow", _banana, False),

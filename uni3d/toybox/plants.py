@@ -36,7 +36,7 @@ def _cactus(b: Builder) -> None:
         b.ball((0.11 * math.cos(a), 0.11 * math.sin(a), top + 0.01), 0.095, "pink")
     b.ball((0, 0, top + 0.07), 0.08, "yellow")
     for k in range(12):
-        a, z = 2.1 * k, 0.52 + (tall - 0.30) * k / 12
+        a, z = 2.4 * k, 0.52 + (tall - 0.30) * k / 12
         b.ball((fat * math.cos(a), fat * math.sin(a), z), 0.04, (0.93, 0.95, 0.75))
 
 

@@ -39,7 +39,7 @@ def _car(b: Builder) -> None:
 def _truck(b: Builder) -> None:
     bed, width, wall = b.vary(0.50, 0.62), b.vary(0.38, 0.44), b.vary(0.18, 0.25)
     nose = b.vary(0.26, 0.32)
-    b.box((0.05, 0, 0.30), (0.98, width * 0.8, 0.09), "gray")
+    b.box((0.55 - bed, 0, 0.30), (bed + 0.42, width * 0.8, 0.09), "gray")
     b.box((0.72, 0, 0.64), (nose, width, 0.40), rounding=0.06)
     b.box((0.75, 0, 0.80), (nose, width * 0.85, 0.14), _GLASS)
     side = b.box((0.70, width, 0.80), (nose * 0.6, 0.02, 0.14), _GLASS)
@@ -140,22 +140,24 @@ def _sailing_boat(b: Builder) -> None:
     length, mast, angle = b.vary(0.66, 0.78), b.vary(0.52, 0.64), b.vary(18, 34)
     base = b.vary(0.36, 0.44)
     hull = "gray" if b.color_name == "brown" else "brown"
-    b.ellipsoid((0.05, 0, 0.16), (length + 0.22, 0.27, 0.25), hull)
-    b.box((-0.28, 0, 0.16), (length * 0.72, 0.25, 0.20), hull, rounding=0.10)
-    b.box((-0.10, 0, 0.36), (length * 0.72, 0.19, 0.04), (0.85, 0.66, 0.40))
+    b.ellipsoid((0.05, 0, 0.16), (length + 0.22, 0.31, 0.25), hull)
+    b.box((-0.28, 0, 0.16), (length * 0.72, 0.29, 0.20), hull, rounding=0.10)
+    b.ellipsoid((0.05, 0, 0.30), (length + 0.24, 0.35, 0.09))
+    b.box((-0.30, 0, 0.30), (length * 0.72, 0.34, 0.09), rounding=0.08)
+    b.box((-0.14, 0, 0.38), (length * 0.66, 0.22, 0.04), (0.85, 0.66, 0.40))
     b.cylinder((0.12, 0, 0.40 + mast), 0.05, mast + 0.14, (0.30, 0.17, 0.08))
     b.ball((0.12, 0, 0.58 + 2 * mast), 0.07, "red")
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     lean = math.degrees(math.atan2(base, 2 * mast))
     back = base * 0.5 + 0.06
     b.wedge(
-        (0.12 - back * c, -back * s, 0.56 + mast), (base, 0.045, mast * 0.94),
+        (0.12 - back * c, -back * s, 0.56 + mast), (base, 0.075, mast * 0.94),
         turn=(0, lean, angle),
     )  # fmt: skip
     jib, ahead = base * 0.72, base * 0.36 + 0.10
     lean = math.degrees(math.atan2(jib, 1.5 * mast))
     b.wedge(
-        (0.12 + ahead * c, ahead * s, 0.54 + mast * 0.78), (jib, 0.045, mast * 0.75),
+        (0.12 + ahead * c, ahead * s, 0.54 + mast * 0.78), (jib, 0.075, mast * 0.75),
         turn=(0, -lean, angle),
     )  # fmt: skip
 
