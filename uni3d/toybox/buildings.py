@@ -14,7 +14,8 @@ _DOOR = (0.36, 0.20, 0.10)
 def _house(b: Builder) -> None:
     long, wide, wall = b.vary(0.46, 0.58), b.vary(0.56, 0.68), b.vary(0.34, 0.42)
     roof = b.vary(0.22, 0.28)
-    tiles = "red" if b.color_name not in ("red", "orange", "pink") else (0.32, 0.24, 0.24)
+    # The roof is what an overhead view sees, so it too must tell the colour of the house.
+    tiles = b.shade(1.3 if b.color_name in ("black", "brown") else 0.5)
     b.box((0, 0, wall), (long, wide, wall))
     b.wedge((0, 0, 2 * wall + roof * 0.8), (wide * 0.94, long, roof), turn=(0, 0, 90))
     slope = math.degrees(math.atan2(2 * roof, wide))
@@ -75,10 +76,10 @@ def _lighthouse(b: Builder) -> None:
     for k in (1, 3):
         fraction = (k + 0.45) / 5 + 0.05
         radius = base + (top - base) * fraction
-        step = (base - top) * 0.085
+        step = (base - top) * 0.0625
         b.cone(
             (0, 0, z0 + 2 * tall * fraction), radius + step + 0.015, radius - step + 0.015,
-            tall * 0.17, band,
+            tall * 0.125, band,
         )  # fmt: skip
     z = z0 + 2 * tall
     b.cylinder((0, 0, z + 0.02), top + 0.13, 0.06, "black", rounding=0.03)
@@ -100,7 +101,7 @@ def _windmill(b: Builder) -> None:
     b.cylinder((0, 0, 0.05), base + 0.05, 0.07, "gray", rounding=0.03)
     z = 2 * tall
     b.torus((0, 0, z), top, 0.06, wood)
-    b.dome((0, 0, z), (top + 0.05, top + 0.05, 0.34), wood)
+    b.dome((0, 0, z), (top + 0.05, top + 0.05, 0.34))
     hub = (top + 0.20, 0.0, z + 0.10)
     b.cylinder((hub[0] - 0.16, 0, hub[2]), 0.08, 0.20, wood, turn=(0, 90, 0))
     b.ball((hub[0] + 0.05, 0, hub[2]), 0.12, "red")
@@ -127,7 +128,7 @@ def _kind(name: str, words: tuple[str, ...], color: str, build) -> Kind:
 
 
 BUILDINGS: tuple[Kind, ...] = (
-    _kind("house", ("house", "cottage", "home"), "yellow", _house),
+    _kind("house", ("house", "cottage", "home"), "orange", _house),
     _kind("castle", ("castle", "fortress"), "gray", _castle),
     _kind("lighthouse", ("lighthouse",), "red", _lighthouse),
     _kind("windmill", ("windmill", "mill"), "white", _windmill),

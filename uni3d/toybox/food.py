@@ -41,7 +41,7 @@ def _donut(b: Builder) -> None:
     turn = (0.0, tilt, 0.0)
     a = math.radians(tilt)
     axis, across = np.array([math.sin(a), 0, math.cos(a)]), np.array([math.cos(a), 0, -math.sin(a)])
-    b.torus(axis * -0.09, ring, thick * 0.90, _DOUGH, turn=turn)
+    b.torus(axis * (0.06 - 0.40 * thick), ring, thick * 0.72, _DOUGH, turn=turn)
     b.torus(axis * 0.06, ring, thick * 0.99, turn=turn)
     for k in range(14):
         angle = 2 * math.pi * (k + b.vary(-0.2, 0.2)) / 14
@@ -116,7 +116,8 @@ def _banana(b: Builder) -> None:
         b.arc(centre, bend, fat * 0.80, half - 6, "yellow", turn=turn)
         b.arc(centre, bend, fat, half * 0.62, "yellow", turn=turn)
         b.ball(stem + 2 * along * reach, 0.10, (0.28, 0.17, 0.06))
-    b.capsule(stem + [0, 0.06, -0.06], stem + [0, -0.10, 0.16], 0.11, (0.45, 0.34, 0.08))
+    root, tip = stem + np.array([0, 0.06, -0.06]), stem + np.array([0, -0.10, 0.16])
+    b.capsule(root, tip, 0.11, (0.45, 0.34, 0.08))
 
 
 def _kind(name: str, words: tuple[str, ...], color: str, build, colorable: bool = True) -> Kind:

@@ -33,7 +33,8 @@ def _table(b: Builder) -> None:
 
 def _bed(b: Builder) -> None:
     width, length, head = b.vary(0.46, 0.62), b.vary(0.80, 0.95), b.vary(0.34, 0.46)
-    wood = "gray" if b.color_name == "brown" else "brown"
+    # The frame is all that is seen from behind, so it too must tell the colour of the bed.
+    wood = b.shade(1.3 if b.color_name == "black" else 0.6)
     _legs(b, length - 0.06, width - 0.04, 0.30, 0.08, wood)
     b.box((0, 0, 0.26), (length, width, 0.10), wood)
     b.box((-length, 0, 0.12 + 2 * head), (0.07, width + 0.05, 0.10), wood, rounding=0.05)
@@ -69,7 +70,8 @@ def _sofa(b: Builder) -> None:
     b.box((0, 0, 0.26), (0.42, width, 0.17), rounding=0.06)
     b.box((-0.34, 0, 0.20 + back), (0.16, width, back), rounding=0.12)
     rest = b.box((0.02, width, 0.14 + arm), (0.44, 0.15, arm), rounding=0.13)
-    seat = b.box((0.10, width * 0.43, 0.45), (0.34, width * 0.41, 0.10), b.shade(1.18), rounding=0.08)
+    half = (0.34, width * 0.41, 0.10)
+    seat = b.box((0.10, width * 0.43, 0.45), half, b.shade(1.18), rounding=0.08)
     foot = b.cylinder((0.32, width * 0.9, 0.06), 0.07, 0.08, (0.22, 0.13, 0.07))
     heel = b.cylinder((-0.34, width * 0.9, 0.06), 0.07, 0.08, (0.22, 0.13, 0.07))
     b.mirror(rest, seat, foot, heel)

@@ -26,9 +26,9 @@ def _teapot(b: Builder) -> None:
     b.arc((0, wide * 0.92, tall + 0.04), 0.27, 0.075, 112, turn=(90, 0, 90))
     low, bend = (0, -wide * 0.75, tall * 0.75), (0, -wide - 0.24, tall * 1.05)
     tip = (0, -wide - 0.38, tall * 1.3 + spout)
-    b.capsule(low, bend, 0.14)
-    b.capsule(bend, tip, 0.095)
-    b.ball(tip, 0.115, b.shade(0.65))
+    b.capsule(low, bend, 0.16)
+    b.capsule(bend, tip, 0.115)
+    b.ball(tip, 0.135, b.shade(0.65))
 
 
 def _vase(b: Builder) -> None:
@@ -69,9 +69,7 @@ def _umbrella(b: Builder) -> None:
     for k in range(4):
         b.dome((0, 0, 0), (wide + 0.02, 0.04, height + 0.025), b.shade(0.55), turn=(0, 0, 45 * k))
     for k in range(8):
-        a = math.pi * k / 4
-        b.ball((wide * math.cos(a), wide * math.sin(a), 0), 0.05, wood)
-        a += math.pi / 8
+        a = math.pi * (k + 0.5) / 4
         edge = (wide * 0.80 * math.cos(a), wide * 0.80 * math.sin(a), 0.0)
         b.ellipsoid(edge, (0.16, wide * 0.30, 0.09), turn=(0, 0, math.degrees(a)))
     b.cylinder((0, 0, -0.01), wide * 0.88, 0.03, b.shade(0.55))
@@ -160,5 +158,5 @@ HOUSEHOLD: tuple[Kind, ...] = (
     _kind("umbrella", ("umbrella", "parasol"), "purple", _umbrella, True),
     _kind("guitar", ("guitar", "acoustic guitar"), "brown", _guitar),
     _kind("crown", ("crown", "royal crown"), "yellow", _crown),
-    _kind("clock", ("clock", "alarm clock"), "orange", _clock),
+    _kind("clock", ("clock", "alarm clock"), "green", _clock),
 )

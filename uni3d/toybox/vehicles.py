@@ -80,7 +80,7 @@ def _train(b: Builder) -> None:
     b.box((0, 0, 0.32), (0.92, 0.30, 0.09), accent)
     front = length + 0.18
     b.cylinder((front - length, 0, z), boiler, length, turn=(0, 90, 0), rounding=0.04)
-    b.cylinder((front, 0, z), boiler * 0.85, 0.05, "black", turn=(0, 90, 0))
+    b.cylinder((front, 0, z), boiler * 0.60, 0.05, "black", turn=(0, 90, 0))
     b.ball((front + 0.05, 0, z), 0.10, "yellow")
     b.cone((front - 0.18, 0, z + boiler + stack * 0.6), 0.09, 0.17, stack, "black")
     b.dome((front - 0.55, 0, z + boiler - 0.06), (0.15, 0.15, 0.22), "yellow")
@@ -89,7 +89,7 @@ def _train(b: Builder) -> None:
     b.box((-0.62, 0, 1.18), (0.40, 0.44, 0.07), rounding=0.05)
     b.mirror(b.box((-0.62, 0.36, 0.88), (0.16, 0.02, 0.15), _GLASS))
     b.box((-0.92, 0, 0.88), (0.02, 0.20, 0.15), _GLASS)
-    b.wedge((0.96, 0, 0.20), (0.20, 0.30, 0.14), "gray")
+    b.wedge((0.96, 0, 0.20), (0.20, 0.30, 0.14))
     _wheels(b, (0.68, 0.22), 0.38, 0.20, 0.06, accent)
     _wheels(b, (-0.50,), 0.40, 0.30, 0.06, accent)
 
@@ -99,8 +99,9 @@ def _rocket(b: Builder) -> None:
     accent = "white" if b.color_name == "red" else "red"
     b.cylinder((0, 0, height), radius, height, rounding=0.04)
     b.torus((0, 0, 0.16), radius, 0.04, accent)
-    b.cone((0, 0, 2 * height + 0.26), radius * 1.02, 0.03, 0.28, accent)
-    b.ball((0, 0, 2 * height + 0.54), 0.05, accent)
+    b.cone((0, 0, 2 * height + 0.26), radius * 1.02, 0.03, 0.28)
+    b.torus((0, 0, 2 * height), radius, 0.045, accent)
+    b.ball((0, 0, 2 * height + 0.54), 0.07, accent)
     b.cone((0, 0, -0.10), radius * 0.85, radius * 0.5, 0.12, (0.25, 0.25, 0.28))
     b.cone((0, 0, -0.30), 0.05, radius * 0.6, 0.16, "orange")
     for k in range(4):
@@ -127,7 +128,8 @@ def _airplane(b: Builder) -> None:
                  turn=(4, 0, sweep), rounding=0.05)  # fmt: skip
     tail = b.box((-length - 0.18, 0.24, 0.10), (0.13, 0.26, 0.04), turn=(0, 0, sweep))
     engine = b.cylinder((0.14, span * 0.42, -0.13), 0.11, 0.20, "gray", turn=(0, 90, 0))
-    tip = b.box((0.02 - span * 0.30, span * 1.02, 0.0), (0.20, 0.08, 0.06), accent, turn=(4, 0, sweep))
+    end = (0.02 - span * 0.30, span * 1.02, 0.0)
+    tip = b.box(end, (0.20, 0.08, 0.06), accent, turn=(4, 0, sweep))
     b.mirror(wing, tail, engine, tip)
     b.box((-length - 0.20, 0, 0.36), (0.17, 0.045, 0.28), accent, turn=(0, -22, 0), rounding=0.04)
     b.box((length + 0.05, 0, 0.13), (0.12, body * 0.75, 0.06), (0.15, 0.25, 0.45), turn=(0, 25, 0))
@@ -137,7 +139,7 @@ def _airplane(b: Builder) -> None:
 
 
 def _sailing_boat(b: Builder) -> None:
-    length, mast, angle = b.vary(0.66, 0.78), b.vary(0.52, 0.64), b.vary(18, 34)
+    length, mast, angle = b.vary(0.66, 0.78), b.vary(0.52, 0.64), b.vary(4, 14)
     base = b.vary(0.36, 0.44)
     hull = "gray" if b.color_name == "brown" else "brown"
     b.ellipsoid((0.05, 0, 0.16), (length + 0.22, 0.31, 0.25), hull)
@@ -154,6 +156,9 @@ def _sailing_boat(b: Builder) -> None:
         (0.12 - back * c, -back * s, 0.56 + mast), (base, 0.075, mast * 0.94),
         turn=(0, lean, angle),
     )  # fmt: skip
+    # The jib swings far out, so that some sail is seen broad from every side.
+    angle = b.vary(42, 56)
+    c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     jib, ahead = base * 0.72, base * 0.36 + 0.10
     lean = math.degrees(math.atan2(jib, 1.5 * mast))
     b.wedge(
