@@ -54,6 +54,7 @@ class FakeScore:
     def __init__(self, teacher: Teacher, config: FakeScoreConfig, seed: int, ratio: bool) -> None:
         try:
             from peft import LoraConfig
+            from peft.tuners.tuners_utils import BaseTunerLayer
         except ImportError as error:
             raise MissingExtraError("peft", "diffusers") from error
         self.teacher, self.config = teacher, config
@@ -79,34 +80,33 @@ class FakeScore:
         self._features: Tensor | None = None
         if ratio:
             unet.mid_block.register_forward_hook(self._keep)
-        unet.disable_adapters()
+        self._layers = [m for m in unet.modules() if isinstance(m, BaseTunerLayer)]
+        for layer in self._layers:
+            layer.enable_adapters(False)
 
     def _keep(self, _module, _inputs, output: Tensor) -> None:
         self._features = output.detach().permute(0, 2, 3, 1).contiguous()  # channels last
 
     @contextmanager
-    def adapter(self) -> Iterator[None]:
+    def adapter(self, trainable: bool) -> Iterator[None]:
         """The network is the fake score inside, the teacher outside."""
-        self.teacher.unet.enable_adapters()
+        for layer in self._layers:
+            layer.enable_adapters(True)
+        if not trainable:  # no time is spent on the adapter's gradient
+            for parameter in self.parameters.values():
+                parameter.requires_grad_(False)
         try:
             yield
         finally:
-            self.teacher.unet.disable_adapters()
+            for layer in self._layers:
+                layer.enable_adapters(False)
 
-    def __call__(self, x: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
-        """x0 as the fake score sees it; differentiable in `x` and in the adapter."""
-        with self.adapter():
+    def __call__(
+        self, x: Tensor, sigma: Tensor, cond: Condition, *, trainable: bool = False
+    ) -> Tensor:
+        """x0 as the fake score sees it; differentiable in `x`, and in the adapter if trainable."""
+        with self.adapter(trainable):
             return self.teacher.denoise(x, sigma, cond)
-
-    def frozen(self, x: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
-        """The same, differentiable in `x` alone: no time is spent on the adapter's gradient."""
-        for parameter in self.parameters.values():
-            parameter.requires_grad_(False)
-        try:
-            return self(x, sigma, cond)
-        finally:
-            for parameter in self.parameters.values():
-                parameter.requires_grad_(True)
 
     def log_ratio(self, sigma: Tensor) -> Tensor:
         """log r `[batch]` from the features of the last call; normalised, detached."""
@@ -125,7 +125,7 @@ class FakeScore:
         warm = min(1.0, (fraction + 1e-6) / max(self.config.warm_up, 1e-6))
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * warm
-        predicted = self(add_noise(x0, sigma, eps), sigma, cond)
+        predicted = self(add_noise(x0, sigma, eps), sigma, cond, trainable=True)
         loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()

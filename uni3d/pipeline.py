@@ -139,7 +139,7 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
         seen = x if method.network_gradients else x.detach()
         x0_teacher = teacher.guided(seen, sigma, views, camera, config.guidance.scale)
         # Without a learned fake score the injected noise stands in for it: D_p = x0.
-        x0_fake = fake.frozen(seen, sigma, told) if fake else x0.detach()
+        x0_fake = fake(seen, sigma, told) if fake else x0.detach()
     # 5. The density ratio, once the discriminator has had its warm-up.
     ratio_ready = parts.real is not None and fraction >= config.guidance.ratio_warm_up
     log_ratio = fake.log_ratio(sigma) if fake and parts.real is not None else None
