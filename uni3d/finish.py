@@ -95,8 +95,10 @@ def _verdict(config: RunConfig, images: torch.Tensor) -> dict[str, Any]:
     if config.teacher != "toybox":
         return {}
     from uni3d.toybox.grammar import parse
-    from uni3d.toybox.recogniser import load_recogniser
+    from uni3d.toybox.recogniser import WEIGHTS, load_recogniser
 
+    if not WEIGHTS.is_file():  # a checkout whose recogniser was not trained yet
+        return {}
     wanted, seen = parse(config.prompt), load_recogniser().judge(images)
     right = sum(kind == wanted.kind for kind in seen.kinds) if wanted else 0
     return {
