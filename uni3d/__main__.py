@@ -110,11 +110,12 @@ def _writable(run: Path) -> None:
         probe.write_bytes(b"x")
         probe.unlink()
     except OSError as error:
-        raise ConfigError(f"{run}: cannot be written ({error.strerror}); do: --out FOLDER") from error
+        raise ConfigError(
+            f"{run}: cannot be written ({error.strerror}); do: --out FOLDER"
+        ) from error
 
 
 def _generate(args: argparse.Namespace) -> int:
-    from uni3d import config as loader
     from uni3d.prompts import check_prompt, slug
 
     args.prompt = check_prompt(args.prompt)
@@ -126,10 +127,16 @@ def _generate(args: argparse.Namespace) -> int:
         _warn_unknown(config.prompt, args.strict)
     run = args.out or Path("outputs") / f"{slug(config.prompt)}-{config.seed}"
     _writable(run)
+    return _optimise(config, run, formats, resume=False)
+
+
+def _begin(config, run: Path) -> None:
+    """Make the folder that of a new run; not before its teacher was loaded, as it may hold another."""
+    from uni3d import config as loader
+
     for old in ("checkpoint.safetensors", "report.json", "metrics.jsonl"):
         (run / old).unlink(missing_ok=True)
     (run / "config.yaml").write_text(loader.dump(config))
-    return _optimise(config, run, formats, resume=False)
 
 
 def _load_run(run: Path):
@@ -149,19 +156,27 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
     from uni3d import pipeline
     from uni3d.finish import export_run, write_report
 
-    interrupted = False
     started = time.monotonic()
     stepper = pipeline.Run(config, run, resume=resume)
-    with (run / "metrics.jsonl").open("a") as log, tqdm(total=config.steps, unit="step") as bar:
+    records = stepper.progress()
+    next(records)  # loading
+    _say(f"uni3d: loading the teacher ({config.teacher})")
+    first = next(records)
+    if not resume:
+        _begin(config, run)
+    interrupted = False
+    with (
+        (run / "metrics.jsonl").open("a") as log,
+        tqdm(total=config.steps, initial=first.step, unit="step", desc="optimising") as bar,
+    ):
         try:
-            for record in stepper.progress():
-                bar.set_description(record.stage)
+            for record in records:
                 bar.update(record.step - bar.n)
                 if record.note:
                     tqdm.write(f"uni3d: {record.note}", file=sys.stderr)
                 if record.metrics:
                     log.write(json.dumps({"step": record.step, **record.metrics}) + "\n")
-                    bar.set_postfix(opacity=f"{record.metrics['opacity']:.2f}")
+                    bar.set_postfix(opacity=f"{record.metrics['opacity']:.2f}", refresh=False)
         except KeyboardInterrupt:
             interrupted = True
             stepper.save()
@@ -175,7 +190,9 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
 
 def _follow(records: Iterable[Any]) -> None:
     for record in records:
-        _say(f"uni3d: {record.stage} ({record.seconds:.0f} s){' ' + record.note if record.note else ''}")
+        _say(
+            f"uni3d: {record.stage} ({record.seconds:.0f} s){' ' + record.note if record.note else ''}"
+        )
 
 
 def _run_command(args: argparse.Namespace) -> int:

@@ -50,7 +50,9 @@ def save(path: Path, tensors: dict[str, Tensor], described: dict[str, Any]) -> N
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
-        raise CheckpointError(f"{path}: cannot be written ({error}); do: free some space") from error
+        raise CheckpointError(
+            f"{path}: cannot be written ({error}); do: free some space"
+        ) from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -60,6 +62,6 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             described = json.loads((file.metadata() or {})["uni3d"])
-            return {key: file.get_tensor(key) for key in file.keys()}, described  # noqa: SIM118
+            return {key: file.get_tensor(key) for key in file.keys()}, described
     except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path}: not a whole checkpoint of uni3d ({error})") from error

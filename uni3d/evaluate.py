@@ -106,13 +106,17 @@ def read_mesh(run: Path) -> Mesh:
         return Mesh(vertices.astype(np.float32), np.asarray(shape.faces, np.int32),
                     uv=np.asarray(uv, np.float32), texture=picture)  # fmt: skip
     colors = np.asarray(shape.visual.vertex_colors)[:, :3].astype(np.uint8)
-    return Mesh(vertices.astype(np.float32), np.asarray(shape.faces, np.int32), vertex_colors=colors)
+    return Mesh(
+        vertices.astype(np.float32), np.asarray(shape.faces, np.int32), vertex_colors=colors
+    )
 
 
 def evaluate_run(config: RunConfig, run: Path) -> dict[str, Any]:
     """Recogniser verdict from eight views and best-of-16 IoU; also merged into report.json."""
     if config.teacher != "toybox":
-        raise ConfigError(f"evaluate: got teacher {config.teacher!r}; ground truth exists for toybox")
+        raise ConfigError(
+            f"evaluate: got teacher {config.teacher!r}; ground truth exists for toybox"
+        )
     mesh = read_mesh(run)
     wanted = parse(config.prompt)
     seen = load_recogniser().judge(shade(mesh, sheet_cameras(), 64, 64))

@@ -40,7 +40,9 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     return tuple(formats)
 
 
-def export_run(config: RunConfig, run: Path, formats: Sequence[str] = FORMATS) -> Iterator[Progress]:
+def export_run(
+    config: RunConfig, run: Path, formats: Sequence[str] = FORMATS
+) -> Iterator[Progress]:
     """Write the mesh files, turntable.mp4, sheet.png and report.json of a run's checkpoint.
 
     Files are replaced whole or not at all. Raises ExportError for an empty scene or a full disk.
@@ -120,5 +122,3 @@ def write_report(run: Path, entries: dict[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(old | entries, indent=2) + "\n")
     temporary.replace(path)
-
-

@@ -187,7 +187,9 @@ def _fox(b: Builder) -> None:
     tail = b.vary(0.26, 0.32)
     rump = body.rump[0]
     b.capsule((rump + 0.05, 0, body.trunk), (rump - 0.3, 0, body.trunk + 0.1), 0.12, region="tail")
-    b.ellipsoid((rump - 0.28, 0, body.trunk + 0.1), (tail, 0.16, 0.16), turn=(0, -20, 0), region="tail")
+    b.ellipsoid(
+        (rump - 0.28, 0, body.trunk + 0.1), (tail, 0.16, 0.16), turn=(0, -20, 0), region="tail"
+    )
     b.ball((rump - 0.28 - tail * 0.8, 0, body.trunk + 0.18), 0.13, "white", region="tail")
 
 

@@ -46,7 +46,9 @@ def _recogniser_bar() -> dict[str, Any]:
         }
 
 
-def _teacher_bar(prompts: int, held: bool, steps: int = 25, guidance: float = 3.0) -> dict[str, Any]:
+def _teacher_bar(
+    prompts: int, held: bool, steps: int = 25, guidance: float = 3.0
+) -> dict[str, Any]:
     teacher, net = load_teacher("toybox"), load_recogniser()
     rng = np.random.default_rng(99 + held)
     generator = torch.Generator().manual_seed(99 + held)

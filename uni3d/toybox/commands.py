@@ -99,7 +99,10 @@ def _train(args: argparse.Namespace) -> None:
         small_share=args.small_share, resume=args.resume, from_shipped=args.from_shipped,
     )  # fmt: skip
     smooth = None
-    with tqdm(total=args.steps, unit="step") as bar, (args.out.parent / f"{args.out.name}.jsonl").open("a") as log:
+    with (
+        tqdm(total=args.steps, unit="step") as bar,
+        (args.out.parent / f"{args.out.name}.jsonl").open("a") as log,
+    ):
         for p in training.train(config):
             smooth = p.loss if smooth is None else 0.98 * smooth + 0.02 * p.loss
             bar.update(p.step - bar.n)

@@ -39,7 +39,9 @@ def _render_shard(seed: int, shard: int, held: bool, path: Path) -> None:
         rgba = render_toy(build_toy(what, rng), cameras, 64)
         part = slice(toy_index * VIEWS_PER_TOY, (toy_index + 1) * VIEWS_PER_TOY)
         pictures[part] = np.round(rgba * 255)
-        angles[part] = torch.stack([cameras.azimuth_deg, cameras.elevation_deg, cameras.distance], 1)
+        angles[part] = torch.stack(
+            [cameras.azimuth_deg, cameras.elevation_deg, cameras.distance], 1
+        )
         described.append(dataclasses.asdict(what))
     np.save(path.with_suffix(".angles.npy"), angles)
     path.with_suffix(".json").write_text(json.dumps(described))
@@ -76,7 +78,8 @@ class Pictures:
         self.rgba = [np.load(p, mmap_mode="r") for p in paths]
         self.angles = [np.load(p.with_suffix(".angles.npy")) for p in paths]
         self.what = [
-            [Description(**d) for d in json.loads(p.with_suffix(".json").read_text())] for p in paths
+            [Description(**d) for d in json.loads(p.with_suffix(".json").read_text())]
+            for p in paths
         ]
 
     def __len__(self) -> int:

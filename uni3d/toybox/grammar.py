@@ -66,7 +66,11 @@ def caption(what: Description, rng: np.random.Generator) -> str:
                 *(f"{core} {o}" for o in OUTFITS[what.wears]),
             ]  # fmt: skip
         else:
-            forms = [f"{core} wearing {_a(name)}", f"{core} with {_a(name)}", f"{core} in {_a(name)}"]
+            forms = [
+                f"{core} wearing {_a(name)}",
+                f"{core} with {_a(name)}",
+                f"{core} in {_a(name)}",
+            ]
         core = _pick(rng, forms)
     text = _a(core) if rng.random() < 0.9 else core
     text += tail
@@ -137,6 +141,9 @@ def parse(prompt: str) -> Description | None:
         return None
     colors = [(c, SYNONYMS.get(c, (c,))) for c in COLORS]
     color = next((m[2] for m in _mentions(text, colors)), None)
-    striped, spotted = re.search(r"\bstripe[sd]\b", text), re.search(r"\b(spotted|spots|dots)\b", text)
+    striped, spotted = (
+        re.search(r"\bstripe[sd]\b", text),
+        re.search(r"\b(spotted|spots|dots)\b", text),
+    )
     pattern = "striped" if striped else "spotted" if spotted else "plain"
     return Description(kind=kind, color=color, pattern=pattern, wears=wears, stand=stand)

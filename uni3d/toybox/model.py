@@ -46,7 +46,10 @@ def build_tokenizer(folder: Path) -> Any:
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Whitespace(),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     trainer = trainers.BpeTrainer(
         vocab_size=8000,
@@ -62,7 +65,9 @@ def build_tokenizer(folder: Path) -> Any:
     vocab = json.loads(Path(files[0]).read_text())
     lines = Path(files[1]).read_text().splitlines()
     merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#")]
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=CONTEXT, unk_token="<|endoftext|>")
+    return CLIPTokenizer(
+        vocab=vocab, merges=merges, model_max_length=CONTEXT, unk_token="<|endoftext|>"
+    )
 
 
 def build_networks(vocabulary_size: int, seed: int) -> tuple[Any, Any, Any]:

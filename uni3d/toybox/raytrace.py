@@ -81,7 +81,22 @@ def _patterned(pattern, frequency, px, py, pz):
 
 
 @njit(cache=True, nogil=True)
-def _trace(origins, directions, lights, shape, center, axes, size, color, color2, pattern, frequency, bound, half, out):
+def _trace(
+    origins,
+    directions,
+    lights,
+    shape,
+    center,
+    axes,
+    size,
+    color,
+    color2,
+    pattern,
+    frequency,
+    bound,
+    half,
+    out,
+):
     near = np.empty(_MAX_PARTS_PER_RAY, np.int64)
     enter, leave = np.empty(_MAX_PARTS_PER_RAY), np.empty(_MAX_PARTS_PER_RAY)
     for i in range(origins.shape[0]):

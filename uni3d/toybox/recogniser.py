@@ -126,7 +126,9 @@ def train_recogniser(
     torch.manual_seed(seed)
     net = Recogniser()
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 2e-3, total_steps=steps, pct_start=0.1
+    )
     started = time.monotonic()
     for step in range(steps):
         rng = np.random.default_rng((seed, step))
@@ -141,9 +143,7 @@ def train_recogniser(
         optimizer.step()
         schedule.step()
         yield step + 1, float(loss.detach())
-    tensors = {
-        k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()
-    }
+    tensors = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
     card = {"steps": str(steps), "batch": str(batch), "pictures": str(len(pictures)),
             "seed": str(seed), "minutes": f"{(time.monotonic() - started) / 60:.1f}"}  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)

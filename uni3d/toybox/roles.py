@@ -41,9 +41,13 @@ def _pack(b: Builder, color, size: float = 1.0) -> None:
     x, _, z, r = _at(b, "back")
     r *= size
     if _is_lying(b):
-        b.box((x, 0, z + 0.32 * r), (0.6 * r, 0.62 * r, 0.42 * r), color, region="worn", rounding=0.05)
+        b.box(
+            (x, 0, z + 0.32 * r), (0.6 * r, 0.62 * r, 0.42 * r), color, region="worn", rounding=0.05
+        )
     else:
-        b.box((x - 0.25 * r, 0, z), (0.4 * r, 0.68 * r, 0.72 * r), color, region="worn", rounding=0.05)
+        b.box(
+            (x - 0.25 * r, 0, z), (0.4 * r, 0.68 * r, 0.72 * r), color, region="worn", rounding=0.05
+        )
 
 
 def _collar(b: Builder, color, thick: float = 0.3) -> None:
@@ -57,11 +61,22 @@ def _cape(b: Builder, color) -> None:
     x, _, z, r = _at(b, "back")
     tx, _, tz, tr = _at(b, "torso")
     if _is_lying(b):
-        b.ellipsoid((tx - 0.1, 0, tz + 0.12 * tr), (1.75 * tr, 1.14 * tr, 1.04 * tr), color, region="worn")
+        b.ellipsoid(
+            (tx - 0.1, 0, tz + 0.12 * tr), (1.75 * tr, 1.14 * tr, 1.04 * tr), color, region="worn"
+        )
     else:
-        b.cone((tx - 0.12 - 0.1 * tr, 0, tz - 0.2 * tr), 1.35 * tr, 0.85 * tr, 1.3 * tr, color, region="worn")
+        b.cone(
+            (tx - 0.12 - 0.1 * tr, 0, tz - 0.2 * tr),
+            1.35 * tr,
+            0.85 * tr,
+            1.3 * tr,
+            color,
+            region="worn",
+        )
         belly = b.anchors["chest"][0]
-        b.ellipsoid((tx + 0.3 * tr, 0, tz - 0.1 * tr), (1.1 * tr, 1.02 * tr, 1.5 * tr), None, region="torso")
+        b.ellipsoid(
+            (tx + 0.3 * tr, 0, tz - 0.1 * tr), (1.1 * tr, 1.02 * tr, 1.5 * tr), None, region="torso"
+        )
         del belly, x, z, r
 
 
@@ -167,7 +182,9 @@ def _backpack(b: Builder) -> None:
     if _is_lying(b):
         b.box((x, 0, z + 0.84 * r), (0.45 * r, 0.45 * r, 0.12 * r), "brown", region="worn")
     else:
-        b.box((x - 0.72 * r, 0, z - 0.15 * r), (0.14 * r, 0.5 * r, 0.35 * r), "brown", region="worn")
+        b.box(
+            (x - 0.72 * r, 0, z - 0.15 * r), (0.14 * r, 0.5 * r, 0.35 * r), "brown", region="worn"
+        )
 
 
 def _sunglasses(b: Builder) -> None:
@@ -178,7 +195,9 @@ def _sunglasses(b: Builder) -> None:
     hook = b.capsule((x, 0.75 * r, z + 0.1 * r), (x - 0.9 * r, 1.0 * r, z + 0.1 * r), 0.08 * r, "black",
                      region="worn")  # fmt: skip
     b.mirror(lens, hook)
-    b.capsule((x + 0.12 * r, -0.3 * r, z), (x + 0.12 * r, 0.3 * r, z), 0.1 * r, "black", region="worn")
+    b.capsule(
+        (x + 0.12 * r, -0.3 * r, z), (x + 0.12 * r, 0.3 * r, z), 0.1 * r, "black", region="worn"
+    )
 
 
 def _table(*rows: Role) -> dict[str, Role]:

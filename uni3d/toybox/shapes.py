@@ -12,7 +12,17 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 
-__all__ = ["COLORS", "PATTERNS", "Builder", "Part", "Toy", "distance", "lowest_point", "nearest_color", "part_distance"]
+__all__ = [
+    "COLORS",
+    "PATTERNS",
+    "Builder",
+    "Part",
+    "Toy",
+    "distance",
+    "lowest_point",
+    "nearest_color",
+    "part_distance",
+]
 
 # Linear display colours, spread so that each is told from the others under soft light.
 COLORS: dict[str, tuple[float, float, float]] = {
@@ -130,7 +140,9 @@ class Builder:
     def anchor(self, name: str, center: Sequence[float], radius: float) -> None:
         self.anchors[name] = (np.asarray(center, dtype=float), float(radius))
 
-    def add(self, shape, center, size, color=None, turn=(0, 0, 0), region="body", axes=None) -> Part:
+    def add(
+        self, shape, center, size, color=None, turn=(0, 0, 0), region="body", axes=None
+    ) -> Part:
         padded = tuple(float(s) for s in size) + (0.0,) * (4 - len(size))
         rgb = self.main_color if color is None else self.rgb(color)
         frame = _rotation(turn) if axes is None else axes
@@ -179,9 +191,7 @@ class Builder:
         """Gable roof: triangle in xz with its ridge along y at the top; half extents."""
         return self.add(WEDGE, center, half, color, turn, region)
 
-    def arc(
-        self, center, radius, thickness, half_angle, color=None, turn=(0, 0, 0), region="body"
-    ):
+    def arc(self, center, radius, thickness, half_angle, color=None, turn=(0, 0, 0), region="body"):
         """Piece of a flat ring around local +x, `half_angle` degrees to each side."""
         size = (radius, thickness, math.radians(half_angle))
         return self.add(ARC, center, size, color, turn, region)
@@ -206,7 +216,9 @@ class Builder:
                 part.color2 = (contrast, contrast, contrast)
         directions = _sphere_directions(200)  # [d, 3]
         support = np.max([_support(part, directions) for part in self.parts], axis=0)  # [d]
-        box = np.max([_support(part, np.concatenate([np.eye(3), -np.eye(3)])) for part in self.parts], 0)
+        box = np.max(
+            [_support(part, np.concatenate([np.eye(3), -np.eye(3)])) for part in self.parts], 0
+        )
         middle = (box[:3] - box[3:]) / 2
         scale = radius / float(np.max(support - directions @ middle))
         stack = [
@@ -357,7 +369,11 @@ def _distance(points, shape, center, axes, size, out):
     for i in range(points.shape[0]):
         best = 1e9
         for k in range(shape.shape[0]):
-            px, py, pz = points[i, 0] - center[k, 0], points[i, 1] - center[k, 1], points[i, 2] - center[k, 2]
+            px, py, pz = (
+                points[i, 0] - center[k, 0],
+                points[i, 1] - center[k, 1],
+                points[i, 2] - center[k, 2],
+            )
             m = axes[k]
             x = m[0, 0] * px + m[1, 0] * py + m[2, 0] * pz
             y = m[0, 1] * px + m[1, 1] * py + m[2, 1] * pz
@@ -370,7 +386,9 @@ def _distance(points, shape, center, axes, size, out):
 def distance(toy: Toy, points: np.ndarray) -> np.ndarray:
     """Signed distance (negative inside; a bound outside) of points `[n, 3]`, `[n]`."""
     out = np.empty(points.shape[0])
-    _distance(np.ascontiguousarray(points, np.float64), toy.shape, toy.center, toy.axes, toy.size, out)
+    _distance(
+        np.ascontiguousarray(points, np.float64), toy.shape, toy.center, toy.axes, toy.size, out
+    )
     return out
 
 
