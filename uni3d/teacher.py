@@ -188,6 +188,16 @@ def _component(folder: Path, name: str, loader: Any) -> Any:
         raise TeacherError(f"{folder / name}: cannot be loaded ({line})") from error
 
 
+def _space_to_depth(path: Path) -> SpaceToDepth:
+    try:
+        described = json.loads(path.read_text())
+        if described["type"] != "space_to_depth":
+            raise ValueError(f"type {described['type']!r}, wanted 'space_to_depth'")
+        return SpaceToDepth(int(described["factor"]), int(described["image_size"]))
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise TeacherError(f"{path}: not a codec ({error!r})") from error
+
+
 def load_teacher(name: str) -> Teacher:
     """`toybox`, or a local folder in diffusers layout.
 
@@ -210,8 +220,7 @@ def load_teacher(name: str) -> Teacher:
     tokenizer = _component(folder, "tokenizer", transformers.CLIPTokenizer)
     scheduler = _component(folder, "scheduler", diffusers.DDPMScheduler)
     if (folder / "codec").is_dir():
-        described = json.loads((folder / "codec" / "config.json").read_text())
-        codec: Codec = SpaceToDepth(described["factor"], described["image_size"])
+        codec: Codec = _space_to_depth(folder / "codec" / "config.json")
     else:
         vae = _component(folder, "vae", diffusers.AutoencoderKL).float()
         vae.requires_grad_(False).eval()
