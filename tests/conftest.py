@@ -1,1 +1,13 @@
-"""Being here puts this folder on the path, so that every test can import `closeness`."""
+"""Being here puts this folder on the path, so that every test can import `closeness` and `tiny`."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory) -> Path:
+    """The folder of a teacher with random weights; tests must not write to it."""
+    from tiny import tiny_teacher
+
+    return tiny_teacher(tmp_path_factory.mktemp("teacher") / "tiny")
