@@ -101,11 +101,9 @@ class FakeScore:
             for layer in self._layers:
                 layer.enable_adapters(False)
 
-    def __call__(
-        self, x: Tensor, sigma: Tensor, cond: Condition, *, trainable: bool = False
-    ) -> Tensor:
-        """x0 as the fake score sees it; differentiable in `x`, and in the adapter if trainable."""
-        with self.adapter(trainable):
+    def __call__(self, x: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
+        """x0 as the fake score sees it; differentiable in `x`, not in the adapter."""
+        with self.adapter(trainable=False):
             return self.teacher.denoise(x, sigma, cond)
 
     def log_ratio(self, sigma: Tensor) -> Tensor:
@@ -125,10 +123,12 @@ class FakeScore:
         warm = min(1.0, (fraction + 1e-6) / max(self.config.warm_up, 1e-6))
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * warm
-        predicted = self(add_noise(x0, sigma, eps), sigma, cond, trainable=True)
-        loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        # Backward inside: leaving takes the adapter's requires_grad away, and with it the gradient.
+        with self.adapter(trainable=True):
+            predicted = self.teacher.denoise(add_noise(x0, sigma, eps), sigma, cond)
+            loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
+            loss.backward()
         nn.utils.clip_grad_norm_(list(self.parameters.values()), 1.0)
         self.optimizer.step()
         return loss.detach()
