@@ -40,10 +40,9 @@ def main() -> None:
     print("| prompt | seconds | right views of 8 | best IoU | aligned |")
     print("|---|---|---|---|---|")
     for r in rows:
-        print(
-            f"| {r['prompt']} | {r['seconds']:.0f} | {r.get('right_views', '-')} | "
-            f"{r.get('best_iou', float('nan')):.2f} | {r.get('best_iou_aligned', float('nan')):.2f} |"
-        )
+        placed, aligned = r.get("best_iou", float("nan")), r.get("best_iou_aligned", float("nan"))
+        views = r.get("right_views", "-")
+        print(f"| {r['prompt']} | {r['seconds']:.0f} | {views} | {placed:.2f} | {aligned:.2f} |")
     good = sum(r.get("right_views", 0) >= 6 for r in rows)
     mean = np.mean([r.get("best_iou", 0.0) for r in rows])
     print(f"\nright kind from at least 6 of 8 views: {good} of {len(rows)}; mean IoU {mean:.3f}")

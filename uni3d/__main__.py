@@ -131,7 +131,7 @@ def _generate(args: argparse.Namespace) -> int:
 
 
 def _begin(config, run: Path) -> None:
-    """Make the folder that of a new run; not before its teacher was loaded, as it may hold another."""
+    """Make the folder that of a new run; only once its teacher is loaded: it may hold another."""
     from uni3d import config as loader
 
     for old in ("checkpoint.safetensors", "report.json", "metrics.jsonl"):
@@ -190,9 +190,7 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
 
 def _follow(records: Iterable[Any]) -> None:
     for record in records:
-        _say(
-            f"uni3d: {record.stage} ({record.seconds:.0f} s){' ' + record.note if record.note else ''}"
-        )
+        _say(f"uni3d: {record.stage} ({record.seconds:.0f} s) {record.note}".rstrip())
 
 
 def _run_command(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""How good a run's mesh is, where the teacher is toybox: recogniser and overlap with ground truth."""
+"""How good a mesh made with toybox is: recogniser verdict and overlap with ground truth."""
 
 from pathlib import Path
 from typing import Any

@@ -10,7 +10,7 @@ __all__ = ["euler"]
 
 @torch.no_grad()
 def euler(denoise: Callable[[Tensor, Tensor], Tensor], noise: Tensor, sigmas: Tensor) -> Tensor:
-    """Integrate dx/dsigma = (x - D(x, sigma)) / sigma from sigmas[0] down to 0 (Karras 2022, Eq. 1).
+    """Integrate dx/dsigma = (x - D(x, sigma)) / sigma from sigmas[0] to 0 (2206.00364, Eq. 1).
 
     noise: unit Gaussian `[batch, ...]`. sigmas: decreasing, positive, `[steps]`, in
     variance-exploding coordinates; a last step to 0 is implied, which returns D. In

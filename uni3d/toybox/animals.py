@@ -8,8 +8,15 @@ __all__ = ["ANIMALS"]
 
 
 def _corgi(b: Builder) -> None:
-    body = quadruped(b, length=b.vary(0.42, 0.5), leg=b.vary(0.12, 0.17), girth=0.25,
-                     head=b.vary(0.29, 0.33), neck=0.42, feet="white")  # fmt: skip
+    body = quadruped(
+        b,
+        length=b.vary(0.42, 0.5),
+        leg=b.vary(0.12, 0.17),
+        girth=0.25,
+        head=b.vary(0.29, 0.33),
+        neck=0.42,
+        feet="white",
+    )
     x, _, z = body.head
     b.ellipsoid((x + 0.25, 0, z - 0.10), (0.20, 0.15, 0.12), "white", region="head")
     b.ball((x + 0.44, 0, z - 0.05), 0.065, "black", region="head")
@@ -23,8 +30,15 @@ def _corgi(b: Builder) -> None:
 
 
 def _cat(b: Builder) -> None:
-    body = quadruped(b, length=b.vary(0.32, 0.38), leg=b.vary(0.26, 0.32), girth=0.2,
-                     head=b.vary(0.29, 0.33), neck=0.38, leg_radius=0.085)  # fmt: skip
+    body = quadruped(
+        b,
+        length=b.vary(0.32, 0.38),
+        leg=b.vary(0.26, 0.32),
+        girth=0.2,
+        head=b.vary(0.29, 0.33),
+        neck=0.38,
+        leg_radius=0.085,
+    )
     x, _, z = body.head
     ear = b.cone((x, 0.19, z + 0.28), 0.14, 0.01, 0.14, turn=(-20, 0, 0), region="head")
     b.mirror(ear)
@@ -32,8 +46,12 @@ def _cat(b: Builder) -> None:
     b.ball((x + 0.34, 0, z - 0.04), 0.045, "pink", region="head")
     eyes(b, body, 0.2, "green")
     tip = (body.rump[0] - 0.12, 0, body.trunk + b.vary(0.62, 0.75))
-    b.capsule((body.rump[0] + 0.1, 0, body.trunk + 0.05), (body.rump[0] - 0.16, 0, body.trunk + 0.3),
-              0.075, region="tail")  # fmt: skip
+    b.capsule(
+        (body.rump[0] + 0.1, 0, body.trunk + 0.05),
+        (body.rump[0] - 0.16, 0, body.trunk + 0.3),
+        0.075,
+        region="tail",
+    )
     b.capsule((body.rump[0] - 0.16, 0, body.trunk + 0.3), tip, 0.075, region="tail")
 
 
@@ -41,10 +59,16 @@ def _rabbit(b: Builder) -> None:
     body = upright(b, height=b.vary(0.34, 0.4), girth=0.3, head=0.29, belly="white", arm=0.25)
     x, _, z = body.head
     tall = b.vary(0.3, 0.38)
-    ear = b.ellipsoid((x - 0.03, 0.13, z + 0.2 + tall), (0.07, 0.10, tall), region="head",
-                      turn=(-7, 0, 0))  # fmt: skip
-    inner = b.ellipsoid((x + 0.03, 0.13, z + 0.2 + tall), (0.045, 0.06, tall * 0.8), "pink",
-                        region="head", turn=(-7, 0, 0))  # fmt: skip
+    ear = b.ellipsoid(
+        (x - 0.03, 0.13, z + 0.2 + tall), (0.07, 0.10, tall), region="head", turn=(-7, 0, 0)
+    )
+    inner = b.ellipsoid(
+        (x + 0.03, 0.13, z + 0.2 + tall),
+        (0.045, 0.06, tall * 0.8),
+        "pink",
+        region="head",
+        turn=(-7, 0, 0),
+    )
     b.mirror(ear, inner)
     b.ball((x + 0.28, 0, z - 0.04), 0.05, "pink", region="head")
     b.box((x + 0.25, 0, z - 0.17), (0.03, 0.05, 0.06), "white", region="head")
@@ -59,8 +83,9 @@ def _penguin(b: Builder) -> None:
     z = tall * 1.85
     b.ball((0.02, 0, z), 0.29, region="head")
     face = b.ellipsoid((0.16, 0.1, z + 0.01), (0.14, 0.12, 0.14), "white", region="head")
-    wing = b.ellipsoid((0, 0.41, tall * 1.05), (0.16, 0.06, 0.36), turn=(b.vary(14, 30), 0, 0),
-                       region="arm")  # fmt: skip
+    wing = b.ellipsoid(
+        (0, 0.41, tall * 1.05), (0.16, 0.06, 0.36), turn=(b.vary(14, 30), 0, 0), region="arm"
+    )
     foot = b.ellipsoid((0.14, 0.17, 0.04), (0.2, 0.13, 0.06), "orange", region="foot")
     eye = b.ball((0.27, 0.1, z + 0.06), 0.05, "black", region="eye")
     b.mirror(face, wing, foot, eye)
@@ -74,31 +99,57 @@ def _penguin(b: Builder) -> None:
 
 
 def _elephant(b: Builder) -> None:
-    body = quadruped(b, length=b.vary(0.30, 0.36), leg=0.28, girth=b.vary(0.36, 0.4), head=0.31,
-                     neck=0.22, leg_radius=0.15, forward=0.3)  # fmt: skip
+    body = quadruped(
+        b,
+        length=b.vary(0.30, 0.36),
+        leg=0.28,
+        girth=b.vary(0.36, 0.4),
+        head=0.31,
+        neck=0.22,
+        leg_radius=0.15,
+        forward=0.3,
+    )
     x, _, z = body.head
-    ear = b.ellipsoid((x - 0.12, 0.36, z + 0.04), (0.07, b.vary(0.22, 0.28), 0.3),
-                      turn=(0, 0, -24), region="head")  # fmt: skip
+    ear = b.ellipsoid(
+        (x - 0.12, 0.36, z + 0.04), (0.07, b.vary(0.22, 0.28), 0.3), turn=(0, 0, -24), region="head"
+    )
     tusk = b.capsule((x + 0.24, 0.13, z - 0.18), (x + 0.42, 0.14, z - 0.24), 0.05, "white", "head")
     b.mirror(ear, tusk)
     b.capsule((x + 0.24, 0, z - 0.05), (x + 0.42, 0, z - 0.36), 0.11, region="head")
     b.capsule((x + 0.42, 0, z - 0.36), (x + 0.52, 0, z - 0.55), 0.085, region="head")
     eyes(b, body, 0.13)
-    b.capsule((body.rump[0] + 0.05, 0, body.trunk + 0.1), (body.rump[0] - 0.06, 0, body.trunk - 0.2),
-              0.05, region="tail")  # fmt: skip
+    b.capsule(
+        (body.rump[0] + 0.05, 0, body.trunk + 0.1),
+        (body.rump[0] - 0.06, 0, body.trunk - 0.2),
+        0.05,
+        region="tail",
+    )
 
 
 def _giraffe(b: Builder) -> None:
-    body = quadruped(b, length=0.3, leg=b.vary(0.5, 0.58), girth=0.21, head=0.17,
-                     neck=b.vary(0.78, 0.92), leg_radius=0.085, feet="brown", forward=0.28)  # fmt: skip
+    body = quadruped(
+        b,
+        length=0.3,
+        leg=b.vary(0.5, 0.58),
+        girth=0.21,
+        head=0.17,
+        neck=b.vary(0.78, 0.92),
+        leg_radius=0.085,
+        feet="brown",
+        forward=0.28,
+    )
     x, _, z = body.head
     b.ellipsoid((x + 0.17, 0, z - 0.05), (0.15, 0.11, 0.1), "brown", region="head")
     horn = b.capsule((x - 0.04, 0.08, z + 0.1), (x - 0.06, 0.1, z + 0.3), 0.045, "brown", "head")
     ear = b.ellipsoid((x - 0.06, 0.22, z + 0.08), (0.04, 0.12, 0.06), region="head")
     b.mirror(horn, ear)
     eyes(b, body, 0.2)
-    for px, py, pz, r in ((0.2, 0.17, 0.06, 0.11), (-0.12, 0.18, 0.02, 0.13), (-0.35, 0.14, 0.08, 0.1),
-                          (0.02, 0.12, 0.16, 0.1)):  # fmt: skip
+    for px, py, pz, r in (
+        (0.2, 0.17, 0.06, 0.11),
+        (-0.12, 0.18, 0.02, 0.13),
+        (-0.35, 0.14, 0.08, 0.1),
+        (0.02, 0.12, 0.16, 0.1),
+    ):
         b.mirror(b.ball((px, py, body.trunk + pz), r, "brown", region="torso"))
         b.ball((px, py, body.trunk + pz), r, "brown", region="torso")
 
@@ -152,8 +203,16 @@ def _duck(b: Builder) -> None:
 
 
 def _bear(b: Builder) -> None:
-    body = quadruped(b, length=b.vary(0.3, 0.36), leg=0.2, girth=b.vary(0.34, 0.38), head=0.3,
-                     neck=0.3, leg_radius=0.16, forward=0.25)  # fmt: skip
+    body = quadruped(
+        b,
+        length=b.vary(0.3, 0.36),
+        leg=0.2,
+        girth=b.vary(0.34, 0.38),
+        head=0.3,
+        neck=0.3,
+        leg_radius=0.16,
+        forward=0.25,
+    )
     x, _, z = body.head
     b.mirror(b.ball((x - 0.02, 0.21, z + 0.24), 0.11, region="head"))
     b.ball((x - 0.02, 0.21, z + 0.24), 0.11, region="head")
@@ -164,8 +223,17 @@ def _bear(b: Builder) -> None:
 
 
 def _pig(b: Builder) -> None:
-    body = quadruped(b, length=b.vary(0.24, 0.3), leg=0.14, girth=b.vary(0.33, 0.38), head=0.29,
-                     neck=0.12, leg_radius=0.11, feet="brown", forward=0.3)  # fmt: skip
+    body = quadruped(
+        b,
+        length=b.vary(0.24, 0.3),
+        leg=0.14,
+        girth=b.vary(0.33, 0.38),
+        head=0.29,
+        neck=0.12,
+        leg_radius=0.11,
+        feet="brown",
+        forward=0.3,
+    )
     x, _, z = body.head
     b.cylinder((x + 0.3, 0, z - 0.04), 0.14, 0.09, b.shade(0.85), turn=(0, 90, 0), region="head")
     nostril = b.ball((x + 0.39, 0.055, z - 0.04), 0.035, "black", region="head")
@@ -176,8 +244,16 @@ def _pig(b: Builder) -> None:
 
 
 def _fox(b: Builder) -> None:
-    body = quadruped(b, length=b.vary(0.34, 0.4), leg=b.vary(0.24, 0.3), girth=0.18, head=0.24,
-                     neck=0.3, leg_radius=0.075, feet="black")  # fmt: skip
+    body = quadruped(
+        b,
+        length=b.vary(0.34, 0.4),
+        leg=b.vary(0.24, 0.3),
+        girth=0.18,
+        head=0.24,
+        neck=0.3,
+        leg_radius=0.075,
+        feet="black",
+    )
     x, _, z = body.head
     b.cone((x + 0.27, 0, z - 0.06), 0.15, 0.04, 0.16, "white", turn=(0, 90, 0), region="head")
     b.ball((x + 0.44, 0, z - 0.06), 0.055, "black", region="head")
@@ -194,8 +270,15 @@ def _fox(b: Builder) -> None:
 
 
 def _row(name, words, color, build, wears=True, patterned=True) -> Kind:
-    return Kind(name=name, words=words, category="animal", color=color, build=build, wears=wears,
-                patterned=patterned)  # fmt: skip
+    return Kind(
+        name=name,
+        words=words,
+        category="animal",
+        color=color,
+        build=build,
+        wears=wears,
+        patterned=patterned,
+    )
 
 
 ANIMALS: tuple[Kind, ...] = (

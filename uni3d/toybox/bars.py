@@ -1,4 +1,4 @@
-"""The bars of the world's card: how well the recogniser and the teacher do, printed by a command."""
+"""The bars of the world: how well the recogniser and the teacher do, printed by one command."""
 
 import tempfile
 from pathlib import Path

@@ -18,9 +18,17 @@ class Body:
 
 
 def quadruped(
-    b: Builder, *, length: float, leg: float, girth: float, head: float, neck: float,
-    leg_radius: float = 0.1, feet: str | None = None, forward: float = 0.12,
-) -> Body:  # fmt: skip
+    b: Builder,
+    *,
+    length: float,
+    leg: float,
+    girth: float,
+    head: float,
+    neck: float,
+    leg_radius: float = 0.1,
+    feet: str | None = None,
+    forward: float = 0.12,
+) -> Body:
     """Trunk along x with its belly `leg` above the ground, four legs, neck and head.
 
     `neck` is how far the head's centre is above the trunk's axis; the anchors are set.
@@ -45,19 +53,34 @@ def quadruped(
 
 
 def upright(
-    b: Builder, *, height: float, girth: float, head: float, arm: float = 0.5,
-    belly: str | tuple | None = None, feet: str | tuple | None = None, legs: float = 0.16,
-) -> Body:  # fmt: skip
+    b: Builder,
+    *,
+    height: float,
+    girth: float,
+    head: float,
+    arm: float = 0.5,
+    belly: str | tuple | None = None,
+    feet: str | tuple | None = None,
+    legs: float = 0.16,
+) -> Body:
     """An egg-shaped trunk on two short legs with two arms and a round head; anchors are set."""
     z = legs + height
     b.ellipsoid((0, 0, z), (girth, girth, height), region="torso")
     if belly is not None:
-        b.ellipsoid((girth * 0.28, 0, z - height * 0.05), (girth * 0.8, girth * 0.72, height * 0.78),
-                    belly, region="belly")  # fmt: skip
+        b.ellipsoid(
+            (girth * 0.28, 0, z - height * 0.05),
+            (girth * 0.8, girth * 0.72, height * 0.78),
+            belly,
+            region="belly",
+        )
     center = (0.03, 0.0, z + height * 0.85 + head * 0.75)
     b.ball(center, head, region="head")
-    limb = b.capsule((0, girth * 0.85, z + height * 0.35),
-                     (0.12, girth + arm * 0.45, z - height * 0.25), 0.115, region="arm")  # fmt: skip
+    limb = b.capsule(
+        (0, girth * 0.85, z + height * 0.35),
+        (0.12, girth + arm * 0.45, z - height * 0.25),
+        0.115,
+        region="arm",
+    )
     foot = b.ellipsoid((0.1, girth * 0.5, 0.1), (0.22, 0.15, 0.1), feet, region="foot")
     leg = b.capsule((0, girth * 0.5, 0.12), (0, girth * 0.5, z - height * 0.6), 0.14, region="leg")
     b.mirror(limb, foot, leg)

@@ -66,8 +66,15 @@ def _snowman(b: Builder) -> None:
 
 def _teddy_bear(b: Builder) -> None:
     tan = b.shade(1.45)
-    body = upright(b, height=b.vary(0.33, 0.38), girth=0.33, head=b.vary(0.3, 0.33), belly=tan,
-                   arm=0.4, feet=tan)  # fmt: skip
+    body = upright(
+        b,
+        height=b.vary(0.33, 0.38),
+        girth=0.33,
+        head=b.vary(0.3, 0.33),
+        belly=tan,
+        arm=0.4,
+        feet=tan,
+    )
     x, _, z = body.head
     ear = b.ball((x - 0.02, 0.25, z + 0.24), 0.13, region="head")
     inner = b.ball((x + 0.07, 0.25, z + 0.24), 0.08, tan, region="head")
@@ -101,16 +108,16 @@ def _alien(b: Builder) -> None:
     body = upright(b, height=b.vary(0.28, 0.34), girth=0.22, head=0.32, arm=0.35)
     x, _, z = body.head
     b.ellipsoid((x - 0.02, 0, z + 0.12), (0.34, b.vary(0.36, 0.42), 0.32), region="head")
-    eye = b.ellipsoid((x + 0.27, 0.16, z + 0.08), (0.08, 0.11, 0.15), "black", turn=(25, 0, 0),
-                      region="eye")  # fmt: skip
+    eye = b.ellipsoid(
+        (x + 0.27, 0.16, z + 0.08), (0.08, 0.11, 0.15), "black", turn=(25, 0, 0), region="eye"
+    )
     stalk = b.capsule((x, 0.15, z + 0.35), (x, 0.26, z + 0.62), 0.04, region="head")
     bulb = b.ball((x, 0.27, z + 0.66), 0.085, "yellow", region="head")
     b.mirror(eye, stalk, bulb)
 
 
 def _row(name, words, color, build, wears=True) -> Kind:
-    return Kind(name=name, words=words, category="character", color=color, build=build,
-                wears=wears)  # fmt: skip
+    return Kind(name=name, words=words, category="character", color=color, build=build, wears=wears)
 
 
 CHARACTERS: tuple[Kind, ...] = (

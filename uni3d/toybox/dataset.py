@@ -24,8 +24,10 @@ def random_cameras(rng: np.random.Generator, count: int) -> Cameras:
     elevation = np.where(low, rng.uniform(-12, 45, count), rng.uniform(45, 85, count))
     azimuth = (rng.uniform(0, 360) + np.arange(count) * 360 / count) + rng.uniform(0, 90, count)
     distance = rng.uniform(3.0, 3.3, count)
-    return Cameras(*(torch.tensor(v, dtype=torch.float32) for v in (azimuth % 360, elevation, distance)),
-                   torch.full((count,), 40.0))  # fmt: skip
+    return Cameras(
+        *(torch.tensor(v, dtype=torch.float32) for v in (azimuth % 360, elevation, distance)),
+        torch.full((count,), 40.0),
+    )
 
 
 def _render_shard(seed: int, shard: int, held: bool, path: Path) -> None:

@@ -167,8 +167,13 @@ def _top_hat(b: Builder) -> None:
 def _scarf(b: Builder) -> None:
     _collar(b, "red", 0.36)
     x, _, z, r = _at(b, "neck")
-    b.capsule((x + 0.85 * r, 0.45 * r, z - 0.1), (x + 0.95 * r, 0.5 * r, z - 0.15 - 0.8 * r),
-              0.27 * r, "red", region="worn")  # fmt: skip
+    b.capsule(
+        (x + 0.85 * r, 0.45 * r, z - 0.1),
+        (x + 0.95 * r, 0.5 * r, z - 0.15 - 0.8 * r),
+        0.27 * r,
+        "red",
+        region="worn",
+    )
 
 
 def _only_cape(b: Builder) -> None:
@@ -190,10 +195,19 @@ def _backpack(b: Builder) -> None:
 def _sunglasses(b: Builder) -> None:
     x, _, z, gap = _at(b, "eyes")
     _, _, _, r = _at(b, "head")
-    lens = b.ellipsoid((x + 0.05 * r, max(gap, 0.36 * r), z), (0.16 * r, 0.36 * r, 0.28 * r), "black",
-                       region="worn")  # fmt: skip
-    hook = b.capsule((x, 0.75 * r, z + 0.1 * r), (x - 0.9 * r, 1.0 * r, z + 0.1 * r), 0.08 * r, "black",
-                     region="worn")  # fmt: skip
+    lens = b.ellipsoid(
+        (x + 0.05 * r, max(gap, 0.36 * r), z),
+        (0.16 * r, 0.36 * r, 0.28 * r),
+        "black",
+        region="worn",
+    )
+    hook = b.capsule(
+        (x, 0.75 * r, z + 0.1 * r),
+        (x - 0.9 * r, 1.0 * r, z + 0.1 * r),
+        0.08 * r,
+        "black",
+        region="worn",
+    )
     b.mirror(lens, hook)
     b.capsule(
         (x + 0.12 * r, -0.3 * r, z), (x + 0.12 * r, 0.3 * r, z), 0.1 * r, "black", region="worn"
