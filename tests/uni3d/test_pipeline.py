@@ -1,0 +1,247 @@
+"""The main path with a tiny teacher: its gradient by finite differences, its determinism."""
+
+import pytest
+import torch
+from tiny import tiny_run
+
+from uni3d import pipeline
+from uni3d.errors import CheckpointError, NonFiniteError
+from uni3d.instruct import DIVERGENCES, METHODS
+from uni3d.pipeline import CHECKPOINT, Run, restore_scene
+from uni3d.teacher import Condition
+
+
+def _run(config, folder, *, steps=None, resume=False):
+    """The run after `steps` of its steps (all by default), and its records."""
+    folder.mkdir(exist_ok=True)
+    run, records = Run(config, folder, resume=resume), []
+    for record in run.progress():
+        records.append(record)
+        if steps is not None and record.step >= steps:
+            break
+    return run, records
+
+
+def _state(run):
+    return {k: v.clone() for k, v in pipeline._state(run.parts).items()}
+
+
+def _differing(a, b):
+    assert a.keys() == b.keys()
+    return [k for k in a if not torch.equal(a[k], b[k])]
+
+
+class _Recorded:
+    """One step of the pipeline with the scene's update withheld, and what was random in it."""
+
+    def __init__(self, config, monkeypatch):
+        parts = self.parts = pipeline._prepare(config)
+        scene, fake = parts.scene, parts.fake
+        with torch.no_grad():  # of order one: a fresh table is of order 1e-4, and so its slopes
+            scene.field.table.mul_(1e4)
+        if fake:  # an untrained adapter is the teacher; make the two differ
+            generator = torch.Generator().manual_seed(9)
+            with torch.no_grad():
+                for p in fake.parameters.values():
+                    p += 0.1 * torch.randn(p.shape, generator=generator)
+        noise, shoot = pipeline._noise, scene.shoot
+        self.noises, self.log_ratio = [], None
+
+        def record_noise(*args):
+            self.noises.append(noise(*args))
+            return self.noises[-1]
+
+        def record_shoot(cameras, size, generator):
+            state = generator.get_state()
+            self.shoot = lambda: shoot(cameras, size, torch.Generator().set_state(state))
+            self.cameras = cameras
+            return shoot(cameras, size, generator)
+
+        monkeypatch.setattr(pipeline, "_noise", record_noise)
+        monkeypatch.setattr(scene, "shoot", record_shoot)
+        monkeypatch.setattr(scene, "update", lambda *_: None)
+        if parts.real is not None:
+            log_ratio = fake.log_ratio
+
+            def record_ratio(sigma):
+                self.log_ratio = log_ratio(sigma)
+                return self.log_ratio
+
+            monkeypatch.setattr(fake, "log_ratio", record_ratio)
+            with torch.no_grad():
+                fake.head[-1].weight.mul_(20)  # ratios that differ between the views
+        if fake:
+            monkeypatch.setattr(fake, "fit", lambda *_: torch.zeros(()))
+            monkeypatch.setattr(fake, "fit_discriminator", lambda *_: torch.zeros(()))
+        pipeline._step(parts, 0)
+        self.sigma, self.eps = self.noises[0]
+
+    @torch.no_grad()
+    def predictions(self):
+        """x0, D_q and D_p `[views, pixels]`, float64, of the scene as it is now."""
+        parts = self.parts
+        x0 = self.shoot().rgb * 2 - 1
+        x0 = torch.nn.functional.pixel_unshuffle(x0, 2)
+        x = x0 + self.sigma.reshape(-1, 1, 1, 1) * self.eps
+        told = parts.prompts.at(self.cameras)
+        camera, scale = self.cameras.embedding, parts.config.guidance.scale
+        without = parts.teacher.denoise(x, self.sigma, Condition(told.unconditional, camera))
+        with_ = parts.teacher.denoise(x, self.sigma, Condition(told.positive, camera))
+        teacher = without + scale * (with_ - without)
+        fake = parts.fake(x, self.sigma, Condition(told.positive, camera)) if parts.fake else x0
+        return [t.double().flatten(1) for t in (x0, teacher, fake)]
+
+
+# h and r^2 h'' of the divergences by hand, from f: r log r, and (r - 1)^2.
+WEIGHTS = {
+    "reverse-kl": lambda r: (torch.ones_like(r), torch.zeros_like(r)),
+    "forward-kl": lambda r: (r, torch.zeros_like(r)),
+    "chi-square": lambda r: (2 * r**2, 4 * r**2),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "divergence"),
+    [
+        ("sds", "reverse-kl"),
+        ("vsd", "reverse-kl"),
+        ("sim", "reverse-kl"),
+        ("uni-instruct", "forward-kl"),
+        ("uni-instruct", "chi-square"),
+    ],
+)
+def test_scene_gradient_is_the_slope_of_the_loss(tiny_folder, monkeypatch, method, divergence):
+    chosen = {} if method != "uni-instruct" else {"divergence": divergence}
+    step = _Recorded(tiny_run(tiny_folder, method=method, **chosen), monkeypatch)
+    frozen_x0, frozen_teacher, frozen_fake = step.predictions()
+    frozen_u = frozen_teacher - frozen_fake
+    omega = 1 / (frozen_x0 - frozen_teacher).abs().mean(1)
+    r = torch.ones(2).double() if step.log_ratio is None else step.log_ratio.double().exp()
+    h, curvature = WEIGHTS[divergence](r)
+    if divergence != "reverse-kl":
+        assert float((r[0] - r[1]).abs()) > 0.05  # else the weights are not seen
+        h, curvature = h / h.mean(), curvature / h.mean()
+
+    def loss():
+        x0, teacher, fake = step.predictions()
+        if method in ("sds", "vsd"):
+            terms = -h * (frozen_u * x0).sum(1)
+        else:
+            terms = h * ((teacher - fake) * (fake - x0)).sum(1)
+            length = (frozen_u**2).sum(1) / (2 * step.sigma.double() ** 2)
+            terms = terms - curvature * length * (frozen_u * x0).sum(1)
+        return float((omega * terms).mean()) / x0.shape[1]
+
+    field = step.parts.scene.field
+    for weights in (field.color_out, field.color_hidden):
+        # Along the gradient itself, so that the slope is far from the rounding of float32.
+        direction = weights.grad / weights.grad.norm()
+        slopes = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                weights += sign * 0.02 * direction
+                slopes.append(loss())
+                weights -= sign * 0.02 * direction
+        slope = (slopes[0] - slopes[1]) / 0.04
+        assert float(weights.grad.norm()) > 0
+        assert float(weights.grad.norm()) == pytest.approx(slope, rel=0.03)
+
+
+def test_same_seed_same_scene_another_seed_another(tiny_folder, tmp_path):
+    states = [
+        _state(_run(tiny_run(tiny_folder, steps=3, seed=seed), tmp_path / str(i))[0])
+        for i, seed in enumerate((4, 4, 5))
+    ]
+    assert _differing(states[0], states[1]) == []
+    assert not torch.equal(*(states[i]["scene/field/table"] for i in (0, 2)))
+
+
+def test_three_steps_and_three_more_are_six(tiny_folder, tmp_path):
+    config = tiny_run(tiny_folder)
+    whole, records = _run(config, tmp_path / "whole")
+    assert [r.step for r in records] == [0, 0, 1, 2, 3, 4, 5, 6]
+    # Killed after step 5: the checkpoint is of step 3, steps 4 and 5 are done again.
+    _run(config, tmp_path / "parts", steps=5)
+    resumed, records = _run(config, tmp_path / "parts", resume=True)
+    assert [r.step for r in records] == [0, 3, 4, 5, 6]
+    assert _differing(_state(whole), _state(resumed)) == []
+    names = {k.split("/")[0] + "/" + k.split("/")[1] for k in _state(whole)}
+    assert {"fake/adapter", "fake/head", "fake/ratio", "fake/optimizer", "scene/occupancy"} <= names
+    for name in ("whole", "parts"):
+        scene, step = restore_scene(config, tmp_path / name)
+        assert step == 6
+        assert torch.equal(scene.field.table, whole.parts.scene.field.table)
+    first, last = (tmp_path / n / CHECKPOINT for n in ("whole", "parts"))
+    assert first.read_bytes() == last.read_bytes()
+
+
+def test_resume_of_another_shape_is_refused(tiny_folder, tmp_path):
+    _run(tiny_run(tiny_folder, steps=1), tmp_path / "a")
+    other = tiny_run(tiny_folder, steps=2, fake_score={"rank": 3})
+    with pytest.raises(CheckpointError, match=r"does not fit its config\.yaml"):
+        _run(other, tmp_path / "a", resume=True)
+
+
+COMBINATIONS = [
+    *((name, "") for name, row in METHODS.items() if row.divergence is not None),
+    *(("uni-instruct", divergence) for divergence in DIVERGENCES),
+]
+
+
+@pytest.mark.parametrize(("method", "divergence"), COMBINATIONS)
+def test_every_method_moves_the_scene_and_stays_finite(tiny_folder, tmp_path, method, divergence):
+    config = tiny_run(tiny_folder, steps=2, method=method, divergence=divergence)
+    before = pipeline.Scene(config.scene, config.seed).field.state_dict()
+    run, records = _run(config, tmp_path / "r")
+    after = run.parts.scene.field.state_dict()
+    assert all(bool(torch.isfinite(v).all()) for v in _state(run).values())
+    for name in ("color_out", "density_out", "table"):
+        assert float((after[name] - before[name]).abs().max()) > 1e-4
+    assert 0 < records[-1].metrics["opacity"] < 1
+    assert ("ratio" in records[-1].metrics) == config.needs_ratio
+    assert ("fake" in records[-1].metrics) == (method != "sds")
+
+
+def _poison(run):
+    with torch.no_grad():
+        run.parts.scene.field.color_out[0, 0] = float("nan")
+
+
+def test_nan_before_the_first_checkpoint_is_reported(tiny_folder, tmp_path):
+    run = Run(tiny_run(tiny_folder, method="sds"), tmp_path)
+    with pytest.raises(NonFiniteError, match="not finite after 3 steps"):
+        for record in run.progress():
+            if record.step == 1:
+                _poison(run)
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_nan_later_goes_back_to_the_last_good_scene(tiny_folder, tmp_path):
+    run, notes = Run(tiny_run(tiny_folder, method="sds", steps=9), tmp_path), []
+    for record in run.progress():
+        if record.step == 3:
+            good = _state(run)
+        if record.step in (4, 7):  # twice: the kept scene must survive being gone back to
+            _poison(run)
+        if record.note:
+            notes.append(record.note)
+            assert _differing(_state(run), good) == []
+    assert notes == [f"not finite at step {n}: back to the scene of step 3" for n in (6, 9)]
+    assert restore_scene(run.config, tmp_path)[1] == 3
+
+
+def test_interrupted_step_is_not_saved(tiny_folder, tmp_path, monkeypatch):
+    run = Run(tiny_run(tiny_folder, method="sds"), tmp_path)
+    run.save()  # nothing loaded yet: nothing to save
+    update = pipeline.Scene.update
+
+    def stop(scene, step, generator):
+        update(scene, step, generator)
+        if step == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline.Scene, "update", stop)
+    with pytest.raises(KeyboardInterrupt):
+        list(run.progress())
+    run.save()
+    assert restore_scene(run.config, tmp_path)[1] == 3
