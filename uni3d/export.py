@@ -37,23 +37,45 @@ PathLike = str | os.PathLike[str]
 
 
 def write_glb(mesh: Mesh, path: PathLike) -> None:
-    """Binary glTF 2: y up, front +z, smooth normals, unlit-looking matte material.
+    """Binary glTF 2: y up, front +z, smooth normals, a matte material.
 
     glTF takes vertex colours as linear light, unlike textures; they are converted, or they
     would look pale.
     """
     shape = _as_trimesh(mesh, linear_colors=True)
-    data = shape.export(file_type="glb", include_normals=True)
+    data = shape.export(
+        file_type="glb", include_normals=True, tree_postprocessor=_add_missing_material
+    )
     _replace_all({pathlib.Path(path): data})
+
+
+def _add_missing_material(tree: dict[str, Any]) -> None:
+    """Give material-less (vertex-coloured) parts a matte one: glTF's default is dark metal."""
+    matte = {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0}}
+    for part in tree["meshes"]:
+        for primitive in part["primitives"]:
+            if "material" not in primitive:
+                tree.setdefault("materials", []).append(matte)
+                primitive["material"] = len(tree["materials"]) - 1
 
 
 def write_obj(mesh: Mesh, path: PathLike) -> None:
     """Wavefront OBJ (y up) with, for a textured mesh, `<stem>.mtl` and `<stem>.png` beside it."""
+    import trimesh
     from trimesh.exchange.obj import export_obj
 
     path = pathlib.Path(path)
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem)  # readers split material names at spaces
-    shape = _as_trimesh(mesh, name=stem)
+    shape = _as_trimesh(mesh)
+    if mesh.texture is not None:
+        # Readers multiply the texture by Kd; the conversion of the GLB's material makes that 0.4.
+        shape.visual.material = trimesh.visual.material.SimpleMaterial(
+            image=shape.visual.material.baseColorTexture,
+            diffuse=(255, 255, 255, 255),
+            ambient=(255, 255, 255, 255),
+            specular=(0, 0, 0, 255),
+            name=stem,
+        )
     text, companions = export_obj(
         shape, include_normals=True, return_texture=True, mtl_name=f"{stem}.mtl"
     )
@@ -77,7 +99,7 @@ def write_ply(mesh: Mesh, path: PathLike) -> None:
     _replace_all({pathlib.Path(path): shape.export(file_type="ply")})
 
 
-def _as_trimesh(mesh: Mesh, linear_colors: bool = False, name: str = "material") -> Any:
+def _as_trimesh(mesh: Mesh, linear_colors: bool = False) -> Any:
     """The mesh with y up as trimesh's object, untouched otherwise."""
     import trimesh
     from PIL import Image
@@ -86,7 +108,6 @@ def _as_trimesh(mesh: Mesh, linear_colors: bool = False, name: str = "material")
     visual = None
     if mesh.texture is not None and mesh.uv is not None:
         material = trimesh.visual.material.PBRMaterial(
-            name=name,
             baseColorTexture=Image.fromarray(mesh.texture),
             metallicFactor=0.0,
             roughnessFactor=1.0,
@@ -132,9 +153,7 @@ def reopen_and_check(path: PathLike) -> dict[str, Any]:
     if len(shape.faces) == 0 or not np.isfinite(shape.vertices).all():
         raise ExportError(f"{path}: got {len(shape.faces)} faces, want a finite mesh; export again")
     texture = _texture_of(shape)
-    colors = texture
-    if colors is None and shape.visual.kind == "vertex":
-        colors = np.asarray(shape.visual.vertex_colors)[:, :3]
+    colors = texture if texture is not None else _vertex_colors_of(shape)
     welded = trimesh.Trimesh(shape.vertices, shape.faces, process=False)
     welded.merge_vertices()
     return {
@@ -155,6 +174,14 @@ def _texture_of(shape: Any) -> NDArray[np.uint8] | None:
         return None
     picture = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
     return None if picture is None else np.asarray(picture.convert("RGB"))
+
+
+def _vertex_colors_of(shape: Any) -> NDArray[np.uint8] | None:
+    """Vertex colours `[v, 3]`; trimesh keeps them elsewhere when there is a material too."""
+    if shape.visual.kind == "vertex":
+        return np.asarray(shape.visual.vertex_colors)[:, :3]
+    colors = getattr(shape.visual, "vertex_attributes", {}).get("color")
+    return None if colors is None else np.asarray(colors)[:, :3]
 
 
 def as_uint8(images: Tensor) -> NDArray[np.uint8]:
@@ -240,8 +267,10 @@ def write_turntable(
             quality=None,
             macro_block_size=2,
             # One thread and no version strings: the same frames give the same file.
-            output_params=["-crf", "18", "-threads", "1", "-movflags", "+faststart"]
-            + ["-fflags", "+bitexact", "-flags:v", "+bitexact", "-f", "mp4"],
+            output_params=(
+                "-crf 18 -threads 1 -movflags +faststart "
+                "-fflags +bitexact -flags:v +bitexact -f mp4"
+            ).split(),
         )
         with contextlib.closing(writer):
             writer.send(None)
