@@ -180,6 +180,9 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
         except KeyboardInterrupt:
             interrupted = True
             stepper.save()
+    if interrupted and not (run / pipeline.CHECKPOINT).exists():
+        _say("uni3d: interrupted before the first checkpoint; there is nothing to export")
+        return 130
     if interrupted:
         _say("uni3d: interrupted; exporting what exists (uni3d resume continues it)")
     write_report(run, {"seconds_optimise": time.monotonic() - started, "interrupted": interrupted})
