@@ -1,0 +1,134 @@
+"""What the command line refuses, in one line and with exit code 2, and where it writes."""
+
+import pytest
+import yaml
+from tiny import TINY
+
+from uni3d import __main__ as cli
+from uni3d import pipeline
+from uni3d.__main__ import main
+from uni3d.settings import RunConfig
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def _broken_yaml(folder):
+    (folder / "c.yaml").write_text("steps: [1")
+    return ["a corgi", "--config", "c.yaml"]
+
+
+def _misspelt_file(folder):
+    (folder / "c.yaml").write_text("scene:\n  field:\n    levles: 3\n")
+    return ["a corgi", "--config", "c.yaml"]
+
+
+def _file_for_folder(folder):
+    (folder / "taken").write_text("")
+    return ["a corgi", "--out", "taken/run"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ([""], "the prompt is empty"),
+        ([" \n "], "the prompt is empty"),
+        (["x" * 1000], "has 1000 characters; wanted at most 300"),
+        (["a blorptious corgi", "--strict"], "unknown word 'blorptious'"),
+        (["a corgi", "--teacher", "toybix", "--out", "r"], "teacher 'toybix' is not known"),
+        (["a corgi", "--set", "guidance.scael=3"], "did you mean guidance.scale?"),
+        (["a corgi", "--set", "steps=many"], "steps: got str 'many'; wanted int"),
+        (["a corgi", "--set", "steps"], "wanted key=value"),
+        (["a corgi", "--steps", "0"], "got steps=0"),
+        (["a corgi", "--method", "sdss"], "'sds'"),
+        (["a corgi", "--method", "sds", "--divergence", "forward-kl"], "which sds fixes"),
+        (["a corgi", "--formats", "glb,stl"], "want some of glb, obj, ply"),
+        (["a corgi", "--config", "none.yaml"], "none.yaml: got no readable file"),
+        (_broken_yaml, "c.yaml: got invalid YAML"),
+        (_misspelt_file, "did you mean scene.field.levels?"),
+        (_file_for_folder, "taken/run: cannot be written"),
+        (["resume", "nowhere"], "nowhere: no run there"),
+        (["export", "nowhere"], "nowhere: no run there"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_two(arguments, part, tmp_path, capsys):
+    arguments = arguments(tmp_path) if callable(arguments) else arguments
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    lines = [line for line in err.splitlines() if not line.startswith("uni3d: loading")]
+    assert len(lines) == 1 and lines[0].startswith("uni3d: error: "), err
+    assert part in lines[0]
+    assert out == "" and "Traceback" not in err
+
+
+def _start(monkeypatch, arguments):
+    """The run folder and configuration that `arguments` lead to; nothing is optimised."""
+    started = []
+
+    def begin(config, run, *_, resume):
+        assert not resume
+        cli._begin(config, run)
+        started.append((run, config))
+        return 0
+
+    monkeypatch.setattr(cli, "_optimise", begin)
+    assert main(arguments) == 0
+    return started[0]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "folder"),
+    [
+        ("a corgi\n../../x/y", "outputs/a-corgi-x-y-3"),
+        ("/etc/a corgi", "outputs/etc-a-corgi-3"),
+    ],
+)
+def test_prompt_of_slashes_and_newlines_stays_in_outputs(monkeypatch, tmp_path, prompt, folder):
+    run, _ = _start(monkeypatch, [prompt, "--seed", "3"])
+    assert str(run) == folder
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.yaml")] == [
+        f"{folder}/config.yaml"
+    ]
+
+
+def test_later_sources_win_and_the_written_config_is_complete(monkeypatch, tmp_path):
+    (tmp_path / "c.yaml").write_text("steps: 11\nseed: 12\nguidance: {t_min: 0.1, scale: 2}\n")
+    arguments = ["a corgi", "--preset", "draft", "--config", "c.yaml", "--seed", "13"]
+    arguments += ["--guidance-scale", "7.5", "--set", "guidance.t_min=0.2", "--out", "r"]
+    run, config = _start(monkeypatch, arguments)
+    assert (config.steps, config.seed, config.mesh.resolution) == (11, 13, 72)
+    assert (config.guidance.scale, config.guidance.t_min) == (7.5, 0.2)
+    assert config.guidance.t_max == RunConfig().guidance.t_max
+    assert cli._load_run(run) == config
+
+
+def test_a_failed_start_leaves_the_run_that_was_there(tmp_path):
+    run = tmp_path / "r"
+    run.mkdir()
+    for name in ("checkpoint.safetensors", "config.yaml", "report.json"):
+        (run / name).write_text("old")
+    assert main(["a corgi", "--teacher", "toybix", "--out", "r"]) == 2
+    assert {p.name: p.read_text() for p in run.iterdir()} == {
+        "checkpoint.safetensors": "old", "config.yaml": "old", "report.json": "old",
+    }  # fmt: skip
+
+
+def test_unknown_words_are_only_a_warning_without_strict(monkeypatch, capsys):
+    _start(monkeypatch, ["a blorptious corgi"])
+    err = capsys.readouterr().err
+    assert err.startswith("uni3d: warning: toybox: unknown word 'blorptious'")
+
+
+def test_interrupt_before_the_first_checkpoint_is_code_130(
+    tiny_folder, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(TINY | {"teacher": str(tiny_folder)}))
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "_step", stop)
+    assert main(["a corgi", "--config", "c.yaml", "--method", "sds", "--out", "r"]) == 130
+    assert "nothing to export" in capsys.readouterr().err
