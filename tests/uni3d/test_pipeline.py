@@ -11,6 +11,11 @@ from uni3d.pipeline import CHECKPOINT, Run, restore_scene
 from uni3d.teacher import Condition
 
 
+@pytest.fixture(autouse=True)
+def _few_samples(monkeypatch):
+    monkeypatch.setattr(pipeline, "BINS", 2)
+
+
 def _run(config, folder, *, steps=None, resume=False):
     """The run after `steps` of its steps (all by default), and its records."""
     folder.mkdir(exist_ok=True)
