@@ -39,9 +39,25 @@ UNET = {
 
 
 def build_tokenizer(folder: Path) -> Any:
-    """A CLIP byte-pair tokenizer in which every word of the grammar is one token."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    """A CLIP byte-pair tokenizer in which every word of the grammar is one token.
+
+    The one that `folder` holds is taken: weights are of no use with other token numbers.
+    """
     from transformers import CLIPTokenizer
+
+    if not (folder / "merges.txt").exists():
+        _train_tokenizer(folder)
+    vocab = json.loads((folder / "vocab.json").read_text())
+    lines = (folder / "merges.txt").read_text().splitlines()
+    merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#")]
+    return CLIPTokenizer(
+        vocab=vocab, merges=merges, model_max_length=CONTEXT, unk_token="<|endoftext|>"
+    )
+
+
+def _train_tokenizer(folder: Path) -> None:
+    """Write vocab.json and merges.txt; the same bytes every time."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     tokenizer.normalizer = normalizers.Lowercase()
@@ -51,23 +67,19 @@ def build_tokenizer(folder: Path) -> Any:
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
+    alphabet = [chr(c) for c in range(ord("a"), ord("z") + 1)] + list("0123456789,.!?'-")
     trainer = trainers.BpeTrainer(
         vocab_size=8000,
         show_progress=False,
         end_of_word_suffix="</w>",
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        special_tokens=["<|startoftext|>", "<|endoftext|>"],
+        # The trainer numbers last letters in the order of a randomly seeded hash map (and that
+        # decides ties between merges) unless they are named here.
+        special_tokens=["<|startoftext|>", "<|endoftext|>", *(f"{c}</w>" for c in alphabet)],
     )
-    alphabet = [chr(c) for c in range(ord("a"), ord("z") + 1)] + list("0123456789,.!?'-")
     tokenizer.train_from_iterator([*corpus() * 3, *alphabet], trainer)
     folder.mkdir(parents=True, exist_ok=True)
-    files = tokenizer.model.save(str(folder))
-    vocab = json.loads(Path(files[0]).read_text())
-    lines = Path(files[1]).read_text().splitlines()
-    merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#")]
-    return CLIPTokenizer(
-        vocab=vocab, merges=merges, model_max_length=CONTEXT, unk_token="<|endoftext|>"
-    )
+    tokenizer.model.save(str(folder))
 
 
 def build_networks(vocabulary_size: int, seed: int) -> tuple[Any, Any, Any]:

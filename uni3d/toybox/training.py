@@ -165,8 +165,9 @@ def load_state(config: TrainConfig, modules, average, optimizer) -> int:
         if f"m/{name}" in tensors:
             optimizer.state[parameter] = {
                 "step": torch.tensor(float(step)),
-                "exp_avg": tensors[f"m/{name}"].clone(memory_format=torch.preserve_format),
-                "exp_avg_sq": tensors[f"v/{name}"].clone(memory_format=torch.preserve_format),
+                # In the parameter's memory layout: the fused step walks through memory.
+                "exp_avg": torch.empty_like(parameter).copy_(tensors[f"m/{name}"]).detach(),
+                "exp_avg_sq": torch.empty_like(parameter).copy_(tensors[f"v/{name}"]).detach(),
             }
     return step
 
