@@ -1,0 +1,207 @@
+"""The training of the toybox teacher: resumable to the bit, scheduled as written, repeatable."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from uni3d.toybox import dataset, model, training
+from uni3d.toybox.training import TrainConfig
+
+TINY_UNET = {
+    **model.UNET,
+    "block_out_channels": (16, 32),
+    "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+    "norm_num_groups": 8,
+}
+SHARD = 220  # the validation looks at every seventh picture of the last shard, 32 of them
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    """Two small shards, rendered once."""
+    folder = tmp_path_factory.mktemp("pictures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "SHARD", SHARD)
+        dataset.prepare(folder, 2)
+    return folder
+
+
+@pytest.fixture
+def tiny(monkeypatch, pictures):
+    """A function that makes the folder of a run in miniature."""
+    monkeypatch.setattr(dataset, "SHARD", SHARD)
+    monkeypatch.setattr(model, "UNET", TINY_UNET)
+    monkeypatch.setattr(training, "EVALUATION_PICTURES", 32)
+    monkeypatch.setattr(training, "_sheet", lambda networks, path: None)
+    torch.set_num_threads(1)
+
+    def make(out: Path, **changes) -> TrainConfig:
+        out.mkdir()
+        (out / "pictures").symlink_to(pictures)
+        values = {"steps": 3, "batch": 4, "shards": 2, "small_share": 0.4, "seed": 0}
+        return TrainConfig(out=out, **{**values, **changes})
+
+    return make
+
+
+def networks_of(config: TrainConfig):
+    tokenizer = model.build_tokenizer(config.out / "tokenizer")
+    unet, text_encoder, scheduler = model.build_networks(len(tokenizer), config.seed)
+    return {"unet": unet, "text_encoder": text_encoder}, tokenizer, scheduler.alphas_cumprod
+
+
+def test_three_steps_are_one_and_a_resumed_two(tmp_path, tiny):
+    whole = tiny(tmp_path / "whole")
+    straight = list(training.train(whole))
+    parted = tiny(tmp_path / "parted", minutes=0.0)
+    first = list(training.train(parted))
+    rest = list(training.train(dataclasses.replace(parted, minutes=1e9, resume=True)))
+    assert [p.step for p in straight] == [1, 2, 3]
+    assert [p.step for p in first] == [1] and [p.step for p in rest] == [2, 3]
+    assert [p.loss for p in first + rest] == [p.loss for p in straight]
+    assert rest[-1].validation == straight[-1].validation
+    a = load_file(whole.out / "state.safetensors")
+    b = load_file(parted.out / "state.safetensors")
+    assert a.keys() == b.keys()
+    different = [name for name in a if not torch.equal(a[name], b[name])]
+    assert not different, f"{len(different)} of {len(a)}, such as {different[:3]}"
+
+
+def test_the_steps_change_the_weights_by_about_the_learning_rate(tmp_path, tiny):
+    """Adam's first step is the rate times the sign of the gradient, plus the decay."""
+    config = tiny(tmp_path / "run", minutes=0.0, learning_rate=1e-3)
+    before, _, _ = networks_of(config)
+    list(training.train(config))
+    state = load_file(config.out / "state.safetensors")
+    name = "unet.mid_block.resnets.0.conv1.weight"
+    start = dict(training._parameters(before))[name].data
+    rate = 1e-3 * (1 / 200)  # the first of 200 warming steps
+    decayed = start * (1 - rate * 0.01)
+    moved = (state[f"weight/{name}"] - decayed).abs()
+    assert float(moved.max()) == pytest.approx(rate, rel=1e-2)
+    assert float(moved.median()) == pytest.approx(rate, rel=1e-2)
+    # The average moves by 1 - decay = 1 - 1/10 of it.
+    half = start + 0.9 * (state[f"weight/{name}"] - start)
+    torch.testing.assert_close(state[f"average/{name}"], half, rtol=0, atol=1e-8)
+
+
+def test_the_learning_rate_warms_stays_and_falls():
+    config = TrainConfig(out=Path(), steps=12000, learning_rate=1e-3)
+    expected = {
+        0: 1e-3 / 200, 99: 0.5e-3, 199: 1e-3, 5000: 1e-3, 8000: 1e-3, 10000: 0.5e-3,
+        11000: 0.25e-3, 11960: 2e-5, 11999: 2e-5,
+    }  # fmt: skip
+    for step, rate in expected.items():
+        assert training._learning_rate(config, step) == pytest.approx(rate, rel=1e-12), step
+
+
+def test_the_state_survives_a_round_trip(tmp_path, tiny):
+    config = tiny(tmp_path / "run")
+    modules, _, _ = networks_of(config)
+    modules["unet"].to(memory_format=torch.channels_last)
+    parameters = [p for _, p in training._parameters(modules)]
+    optimizer = torch.optim.AdamW(parameters, fused=True)
+    generator = torch.Generator().manual_seed(3)
+    for p in parameters:
+        p.grad = torch.empty_like(p).copy_(torch.randn(p.shape, generator=generator))
+    optimizer.step()
+    average = {n: p.data * 0.5 for n, p in training._parameters(modules)}
+    training.save_state(config, 17, modules, average, optimizer)
+
+    again, _, _ = networks_of(dataclasses.replace(config, seed=9))
+    again["unet"].to(memory_format=torch.channels_last)
+    fresh = [p for _, p in training._parameters(again)]
+    other = torch.optim.AdamW(fresh, fused=True)
+    loaded = {n: torch.zeros_like(p) for n, p in training._parameters(again)}
+    assert training.load_state(config, again, loaded, other) == 17
+    for (name, p), q in zip(training._parameters(modules), fresh, strict=True):
+        assert torch.equal(p, q) and torch.equal(loaded[name], p * 0.5)
+        for moment in ("exp_avg", "exp_avg_sq"):
+            kept, restored = optimizer.state[p][moment], other.state[q][moment]
+            assert torch.equal(kept, restored)
+            # The fused step walks through memory: another layout would be another order.
+            assert kept.stride() == restored.stride(), name
+        assert float(other.state[q]["step"]) == 17
+
+
+def test_pictures_sampled_twice_are_the_same_and_clean(tmp_path, tiny):
+    config = tiny(tmp_path / "run")
+    modules, tokenizer, alphas = networks_of(config)
+    networks = (modules["unet"], modules["text_encoder"], tokenizer, alphas)
+    cameras = torch.tensor([[0.0, 1.0, 0.0, 1.0], [1.0, 0.0, 0.0, 1.0]])
+
+    def draw(seed: int) -> torch.Tensor:
+        return training.sample_pictures(
+            networks, ["a corgi", "a red chair"], cameras, steps=3, seed=seed
+        )
+
+    first = draw(1)
+    assert first.shape == (2, 3, 64, 64)
+    assert 0 <= float(first.min()) and float(first.max()) <= 1
+    assert torch.equal(first, draw(1))
+    assert not torch.equal(first, draw(2))
+
+
+class _Oracle(torch.nn.Module):
+    """Stands for a U-Net that always knows the clean picture."""
+
+    def __init__(self, clean: torch.Tensor) -> None:
+        super().__init__()
+        self.clean = clean
+
+    def forward(self, noisy, t, context, class_labels):
+        return type("Out", (), {"sample": self.clean.expand(noisy.shape)})
+
+
+def test_a_network_that_knows_the_answer_samples_it_and_has_no_loss(tmp_path, tiny):
+    config = tiny(tmp_path / "run")
+    modules, tokenizer, alphas = networks_of(config)
+    picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    # Space to depth, written out: channel (c, i, j) of block (y, x) is pixel (4y + i, 4x + j).
+    blocks = (picture * 2 - 1).reshape(1, 3, 16, 4, 16, 4).permute(0, 1, 3, 5, 2, 4)
+    clean = blocks.reshape(1, 48, 16, 16)
+    networks = (_Oracle(clean), modules["text_encoder"], tokenizer, alphas)
+    drawn = training.sample_pictures(networks, ["a corgi"], torch.zeros(1, 4), steps=5)
+    # The last sampled level is t = 15, and the step from there to zero noise is exact.
+    torch.testing.assert_close(drawn, picture, rtol=0, atol=1e-4)
+    eps = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
+    for t in (0, 500, 999):
+        time = torch.tensor([t])
+        loss = training._loss(
+            networks, picture * 2 - 1, ["a corgi"], torch.zeros(1, 4), time, eps
+        )
+        assert float(loss) < 1e-10
+        off = (_Oracle(clean + 0.1), *networks[1:])
+        wrong = training._loss(off, picture * 2 - 1, [""], torch.zeros(1, 4), time, eps)
+        weight = min(8.0, 1 / float(1 - alphas[t]))
+        assert float(wrong) == pytest.approx(0.01 * weight, rel=1e-4)
+
+
+def test_a_batch_is_the_pictures_over_one_colour_with_their_cameras(tmp_path, tiny):
+    config = tiny(tmp_path / "run")
+    pictures = dataset.Pictures(config.out / "pictures", 2)
+    indices = np.arange(100)
+    images, captions, cameras = training._batch(pictures, indices, np.random.default_rng(0))
+    assert len(captions) == 100
+    for k in indices:
+        rgba, (azimuth, elevation, _), _ = pictures[k]
+        alpha = rgba[3].astype(float) / 255
+        shown = (images[k].numpy().astype(float) + 1) / 2
+        empty = alpha == 0
+        colour = shown[:, empty]
+        assert np.ptp(colour, axis=1).max() < 1e-6  # one colour wherever the toy is not
+        expected = rgba[:3] / 255 + (1 - alpha) * colour[:, :1, None]
+        np.testing.assert_allclose(shown, expected, atol=1e-6)
+        if bool(cameras[k].any()):
+            found = np.degrees(
+                [np.arctan2(*cameras[k, :2].tolist()), np.arctan2(*cameras[k, 2:].tolist())]
+            )
+            assert abs((found[0] - azimuth + 180) % 360 - 180) < 1e-3
+            assert abs(found[1] - elevation) < 1e-3
+    assert 5 <= sum(not c.any() for c in cameras) <= 40  # a fifth is drawn without its camera
+    assert 2 <= captions.count("") <= 25  # and a tenth without its caption
