@@ -1,0 +1,193 @@
+"""Data sets in EDM's layout: PNGs and `dataset.json` in a zip (not compressed) or in a folder.
+
+`dataset.json` is `{"labels": [[name, label], ...]}` or `{"labels": null}`; labels are integers, or
+vectors of floats. Images are taken in the order of their names; square, a power of two, one size.
+"""
+
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from uni3d.errors import Uni3DError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+class DataError(Uni3DError):
+    """A data set, or a file that should become one, that is missing, damaged or of wrong form."""
+
+
+class ImageStore:
+    """Named files of a folder or a zip, sorted by name.
+
+    A zip is opened again in every process that reads it: workers that shared the file's offset
+    would get each other's bytes.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._zip: zipfile.ZipFile | None = None
+        self._process = -1
+        if self.path.is_dir():
+            inside = (p for p in self.path.rglob("*") if p.is_file())
+            names = [p.relative_to(self.path).as_posix() for p in inside]
+        elif self.path.is_file():
+            names = [name for name in self._archive().namelist() if not name.endswith("/")]
+        else:
+            raise DataError(
+                f"{path}: got no such file or folder; wanted an EDM zip or a folder of images; "
+                "do: check the path, or make it with: image-distill prepare"
+            )
+        self.names = sorted(names)
+        self.images = [n for n in self.names if Path(n).suffix.lower() in IMAGE_SUFFIXES]
+
+    def _archive(self) -> zipfile.ZipFile:
+        if self._zip is None or self._process != os.getpid():
+            try:
+                self._zip = zipfile.ZipFile(self.path)
+            except (zipfile.BadZipFile, OSError) as error:
+                raise DataError(
+                    f"{self.path}: got no readable zip ({error}); wanted an EDM zip; "
+                    "do: make or download it again"
+                ) from error
+            self._process = os.getpid()
+        return self._zip
+
+    def open(self, name: str) -> IO[bytes]:
+        """The file `name`, open for reading."""
+        if self.path.is_dir():
+            return (self.path / name).open("rb")
+        return self._archive().open(name)
+
+    def read_image(self, name: str) -> np.ndarray:
+        """uint8 [channels, height, width]: three channels, or one where the file is grey."""
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            with self.open(name) as file:
+                image = Image.open(io.BytesIO(file.read()))
+                image = image if image.mode in ("L", "RGB") else image.convert("RGB")
+                pixels = np.array(image)
+        except (UnidentifiedImageError, OSError, zipfile.BadZipFile) as error:
+            raise DataError(
+                f"{self.path}: got an unreadable image {name} ({error}); wanted a PNG; "
+                "do: make the data set again"
+            ) from error
+        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+    def read_labels(self) -> np.ndarray | None:
+        """Labels in the order of `images`: int64 [n], or float32 [n, d]; None where there are none.
+
+        Raises:
+            DataError: an image without a label, or labels that are neither.
+        """
+        if "dataset.json" not in self.names:
+            return None
+        with self.open("dataset.json") as file:
+            try:
+                pairs = json.load(file).get("labels")
+                by_name = None if pairs is None else dict(pairs)
+            except (ValueError, TypeError, AttributeError) as error:
+                raise self._bad_labels(f"a malformed file ({error})") from error
+        if by_name is None:
+            return None
+        missing = [name for name in self.images if name not in by_name]
+        if missing:
+            raise self._bad_labels(f"no label for {missing[0]} ({len(missing)} missing)")
+        try:
+            labels = np.array([by_name[name] for name in self.images])
+        except ValueError as error:
+            raise self._bad_labels("vectors of different lengths") from error
+        if labels.ndim == 1 and labels.dtype.kind in "iu" and labels.min(initial=0) >= 0:
+            return labels.astype(np.int64)
+        if labels.ndim == 2 and labels.dtype.kind in "iuf":
+            return labels.astype(np.float32)
+        raise self._bad_labels(f"labels of shape {labels.shape} and type {labels.dtype}")
+
+    def _bad_labels(self, got: str) -> DataError:
+        return DataError(
+            f"{self.path}: dataset.json: got {got}; wanted one integer from 0, or one vector of "
+            "the same length, per image; do: correct dataset.json"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_zip": None, "_process": -1}
+
+    def close(self) -> None:
+        if self._zip is not None and self._process == os.getpid():
+            self._zip.close()
+        self._zip = None
+
+
+class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Items are `(image, label)`: float32 [channels, size, size] in [-1, 1], float32 [label_dim].
+
+    Integer labels become one-hot with `label_dim = max + 1`; without labels label_dim is 0.
+    """
+
+    def __init__(
+        self, path: str | Path, *, use_labels: bool = True, max_size: int | None = None
+    ) -> None:
+        self.store = ImageStore(path)
+        if not self.store.images:
+            raise DataError(f"{path}: got no images; wanted at least one PNG; do: check the path")
+        channels, height, width = self.store.read_image(self.store.images[0]).shape
+        if height != width or height & (height - 1):
+            raise DataError(
+                f"{path}: got images of {width}x{height}; wanted squares of a power of two; "
+                "do: make them so with: image-distill prepare folder"
+            )
+        self.channels, self.resolution = channels, height
+        labels = self.store.read_labels() if use_labels else None
+        if use_labels and labels is None:
+            raise DataError(
+                f"{path}: got no labels; wanted dataset.json with labels; "
+                "do: train without classes, or prepare the data set with them"
+            )
+        self.labels = labels
+        self.label_dim = 0
+        if labels is not None:
+            # Of all images, also where max_size leaves some out: it is the network's input.
+            self.label_dim = int(labels.max()) + 1 if labels.ndim == 1 else labels.shape[1]
+        self.names = self.store.images[:max_size]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def pixels(self, index: int) -> np.ndarray:
+        """Image `index` as uint8 [channels, size, size]."""
+        image = self.store.read_image(self.names[index])
+        wanted = (self.channels, self.resolution, self.resolution)
+        if image.shape != wanted:
+            raise DataError(
+                f"{self.store.path}: got {self.names[index]} of shape {image.shape}; wanted "
+                f"{wanted}, that of the first; do: make the data set again"
+            )
+        return image
+
+    def label(self, index: int) -> np.ndarray:
+        """Label `index` as float32 [label_dim]."""
+        if self.labels is None:
+            return np.zeros(0, dtype=np.float32)
+        if self.labels.ndim == 2:
+            return self.labels[index].copy()
+        row = np.zeros(self.label_dim, dtype=np.float32)
+        row[self.labels[index]] = 1
+        return row
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        image = torch.from_numpy(np.ascontiguousarray(self.pixels(index))).float() / 127.5 - 1
+        return image, torch.from_numpy(self.label(index))
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Images in [-1, 1] -> uint8, as published samples were quantised: x * 127.5 + 128, clipped."""
+    return (images * 127.5 + 128).clamp(0, 255).to(torch.uint8)

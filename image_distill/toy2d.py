@@ -1,0 +1,370 @@
+"""Distillation in two dimensions: an analytic Gaussian mixture as teacher, everything else learned.
+
+The teacher's denoiser, score and density are exact at every noise level, so what a divergence does
+to a one-step generator can be measured instead of judged: the modes that are covered, and KL both
+ways. `x` is [batch, 2], `sigma` [batch], variance exploding (`x = x0 + sigma eps`).
+"""
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from uni3d.errors import ConfigError
+from uni3d.instruct import (
+    EDMDenoiser,
+    RatioNormaliser,
+    add_noise,
+    denoising_score_matching,
+    discriminator_loss,
+    resolve_method,
+    sample_karras_sigma,
+    score_from_x0,
+    uni_instruct_loss,
+)
+
+
+@dataclass(frozen=True)
+class Mixture2D:
+    """sum_k weights[k] N(means[k], std^2 I); `means` [modes, 2], `weights` [modes] sum to one."""
+
+    means: Tensor
+    weights: Tensor
+    std: float
+
+    @classmethod
+    def ring(cls, modes: int = 8, radius: float = 2.0, std: float = 0.2) -> "Mixture2D":
+        """Equal modes, equally spaced on a circle around the origin."""
+        angle = torch.arange(modes) * (2 * math.pi / modes)
+        means = radius * torch.stack([angle.cos(), angle.sin()], 1)
+        return cls(means, torch.full((modes,), 1 / modes), std)
+
+    def double(self) -> "Mixture2D":
+        return Mixture2D(self.means.double(), self.weights.double(), self.std)
+
+    @property
+    def sigma_data(self) -> float:
+        """Root mean square of a coordinate: what EDM preconditioning calls sigma_data."""
+        second = (self.weights * self.means.square().mean(1)).sum()
+        return math.sqrt(float(second) + self.std**2)
+
+    def _component_log_density(self, x: Tensor, sigma: Tensor) -> Tensor:
+        variance = self.std**2 + sigma[:, None] ** 2  # [batch, 1]
+        square = (x[:, None] - self.means).square().sum(2) / variance
+        return self.weights.log() - 0.5 * square - (2 * math.pi * variance).log()
+
+    def log_density(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """log of the density [batch] of x0 + sigma eps at `x`."""
+        return self._component_log_density(x, sigma).logsumexp(1)
+
+    def denoise(self, x: Tensor, sigma: Tensor, cond: None = None) -> Tensor:
+        """E[x0 | x] [batch, 2]."""
+        posterior = self._component_log_density(x, sigma).softmax(1)
+        gain = self.std**2 / (self.std**2 + sigma[:, None] ** 2)
+        return gain * x + (1 - gain) * posterior @ self.means
+
+    def score(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """Gradient of `log_density` in `x` [batch, 2]; sigma must not be zero."""
+        return score_from_x0(self.denoise(x, sigma), x, sigma)
+
+    def sample(self, number: int, generator: torch.Generator | None = None) -> Tensor:
+        """`number` clean samples [number, 2]."""
+        mode = torch.multinomial(self.weights, number, replacement=True, generator=generator)
+        noise = torch.randn(number, 2, generator=generator, dtype=self.means.dtype)
+        return self.means[mode] + self.std * noise
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToySettings:
+    """One run. `ratio: none` trains no discriminator: reverse-kl, or h = 1, alone."""
+
+    batch: int = 256
+    hidden: int = 64
+    generator_rate: float = 1e-3
+    critic_rate: float = 2e-3
+    critic_steps: int = 2
+    warm_up: float = 0.2  # share of the steps with reverse-kl, while the discriminator learns
+    ratio: str = "learned"  # or none
+    sigma_min: float = 0.05
+    sigma_max: float = 10.0
+    ema: float = 0.998
+    evaluation_samples: int = 200_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyResult:
+    """What one run reached; KLs in nats at noise `KL_SIGMA`, `samples` [n, 2]."""
+
+    divergence: str
+    form: str
+    seed: int
+    steps: int
+    modes_covered: int
+    modes: int
+    forward_kl: float  # KL(teacher || student)
+    reverse_kl: float  # KL(student || teacher)
+    seconds: float
+    samples: Tensor = field(repr=False)
+
+
+def _mlp(inputs: int, outputs: int, hidden: int) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Linear(inputs, hidden), nn.SiLU()]
+    for _ in range(2):
+        layers += [nn.Linear(hidden, hidden), nn.SiLU()]
+    return nn.Sequential(*layers, nn.Linear(hidden, outputs))
+
+
+class LevelMLP(nn.Module):
+    """A small network of a scaled point and its noise level: `(c_in x, ln(sigma) / 4) -> [b, n]`.
+
+    Sines of the point let so small a network see structure finer than the data's extent.
+    """
+
+    def __init__(self, outputs: int, hidden: int) -> None:
+        super().__init__()
+        self.net = _mlp(2 + 8 + 5, outputs, hidden)
+
+    def forward(self, x: Tensor, c_noise: Tensor, cond: None = None) -> Tensor:
+        level = c_noise[:, None]
+        waves = [wave(k * x) for k in (2, 4) for wave in (torch.sin, torch.cos)]
+        levels = [level] + [wave(k * level) for k in (2, 4) for wave in (torch.sin, torch.cos)]
+        return self.net(torch.cat([x, *waves, *levels], 1))
+
+
+class Discriminator(nn.Module):
+    """`(x, sigma) -> logit` [batch, 1]; its optimum is log(q_t / p_t)."""
+
+    def __init__(self, hidden: int, sigma_data: float) -> None:
+        super().__init__()
+        self.net, self.sigma_data = LevelMLP(1, hidden), sigma_data
+
+    def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
+        c_in = (sigma[:, None] ** 2 + self.sigma_data**2).rsqrt()
+        return self.net(c_in * x, sigma.log() / 4)
+
+
+class Trainer:
+    """The alternating scheme of loss.md: critics (fake score, discriminator), then the generator.
+
+    All randomness comes from `seed`; the global generator is left as it was found.
+    """
+
+    def __init__(
+        self, teacher: Mixture2D, divergence: str, form: str, seed: int, settings: ToySettings
+    ) -> None:
+        if settings.ratio not in ("learned", "none"):
+            raise ConfigError(
+                f"ratio: got {settings.ratio!r}; wanted learned or none; do: use learned"
+            )
+        try:
+            method = resolve_method(
+                "uni-instruct", divergence, form, ratio_available=settings.ratio == "learned"
+            )
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        self.divergence, self.form = str(method.divergence), form
+        self.teacher, self.settings = teacher, settings
+        self.random = torch.Generator().manual_seed(seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.generator = _mlp(2, 2, settings.hidden)
+            self.fake_network = LevelMLP(2, settings.hidden)
+            self.discriminator = Discriminator(settings.hidden, teacher.sigma_data)
+        self.fake = EDMDenoiser(self.fake_network, teacher.sigma_data)
+        self.average = copy.deepcopy(self.generator)
+        self.normaliser = RatioNormaliser(
+            sigma_min=settings.sigma_min, sigma_max=settings.sigma_max
+        )
+        critics = [*self.fake_network.parameters(), *self.discriminator.parameters()]
+        self.critic_optimiser = torch.optim.Adam(critics, settings.critic_rate, (0.0, 0.999))
+        self.generator_optimiser = torch.optim.Adam(
+            self.generator.parameters(), settings.generator_rate, (0.0, 0.999)
+        )
+
+    def _noise(self) -> Tensor:
+        return torch.randn(self.settings.batch, 2, generator=self.random)
+
+    def _sigma(self) -> Tensor:
+        low, high = self.settings.sigma_min, self.settings.sigma_max
+        return sample_karras_sigma(
+            self.settings.batch, self.random, u_range=(0, 1), sigma_min=low, sigma_max=high
+        )
+
+    def critic_step(self) -> None:
+        """Score matching on generated points; the discriminator on real ones as well."""
+        with torch.no_grad():
+            fake = self.generator(self._noise())
+        sigma, eps = self._sigma(), self._noise()
+        x = add_noise(fake, sigma, eps)
+        data = self.teacher.sigma_data
+        loss = denoising_score_matching(self.fake(x, sigma), fake, sigma, sigma_data=data).mean()
+        if self.settings.ratio == "learned":
+            real = add_noise(self.teacher.sample(len(x), self.random), sigma, eps)
+            logits = self.discriminator(real, sigma), self.discriminator(x, sigma)
+            loss = loss + discriminator_loss(*logits).mean()
+        self.critic_optimiser.zero_grad()
+        loss.backward()
+        self.critic_optimiser.step()
+
+    def generator_step(self, divergence: str) -> None:
+        """One step on `divergence`; only the generator's weights receive a gradient."""
+        x0 = self.generator(self._noise())
+        sigma = self._sigma()
+        x = add_noise(x0, sigma, self._noise())
+        log_ratio = None
+        if self.settings.ratio == "learned":
+            with torch.no_grad():
+                log_ratio = self.normaliser(self.discriminator(x, sigma), sigma)
+        loss = uni_instruct_loss(
+            x0,
+            self.teacher.denoise(x, sigma),
+            self.fake(x, sigma),
+            sigma,
+            log_ratio,
+            divergence=divergence,
+            form=self.form,
+            normalise_h=True,
+        ).per_sample.mean()
+        parameters = list(self.generator.parameters())
+        gradients = torch.autograd.grad(loss, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient.nan_to_num(0.0, 0.0, 0.0)
+        nn.utils.clip_grad_norm_(parameters, 10.0)
+        self.generator_optimiser.step()
+        with torch.no_grad():
+            for mean, parameter in zip(self.average.parameters(), parameters, strict=True):
+                mean.lerp_(parameter, 1 - self.settings.ema)
+
+    def train(self, steps: int) -> None:
+        """`steps` generator steps, the learning rates falling to zero along a half cosine."""
+        first = int(self.settings.warm_up * steps)
+        rates = (
+            (self.critic_optimiser, self.settings.critic_rate),
+            (self.generator_optimiser, self.settings.generator_rate),
+        )
+        for step in range(steps):
+            for optimiser, rate in rates:
+                optimiser.param_groups[0]["lr"] = rate * (1 + math.cos(math.pi * step / steps)) / 2
+            for _ in range(self.settings.critic_steps):
+                self.critic_step()
+            self.generator_step("reverse-kl" if step < first else self.divergence)
+
+    @torch.no_grad()
+    def sample(self, number: int, seed: int = 12345) -> Tensor:
+        """Points [number, 2] of the averaged generator."""
+        noise = torch.randn(number, 2, generator=torch.Generator().manual_seed(seed))
+        return self.average(noise)
+
+
+def covered_modes(teacher: Mixture2D, samples: Tensor, share: float = 0.25) -> int:
+    """Modes that got at least `share` of their weight of `samples` [n, 2] within 3 std."""
+    distance, mode = torch.cdist(samples, teacher.means.to(samples)).min(1)
+    counts = torch.bincount(mode[distance < 3 * teacher.std], minlength=len(teacher.means))
+    return int((counts >= share * teacher.weights * len(samples)).sum())
+
+
+# KLs are taken after this much noise: both sides then have a density everywhere, the student's from
+# a histogram. By the data-processing inequality they bound those without noise from below.
+KL_SIGMA = 0.1
+_CELL = 0.025
+_FLOOR = 1e-30
+
+
+def true_kl(teacher: Mixture2D, samples: Tensor, extent: float = 5.0) -> tuple[float, float]:
+    """(KL(teacher || student), KL(student || teacher)) at noise `KL_SIGMA`, in nats.
+
+    `samples` [n, 2] are counted in cells of 0.025 on [-extent, extent]^2 (those outside at its
+    edge), and blurred by the exact noise; densities are floored at 1e-30, so a mode that is
+    missed costs at most 69 nats times its weight.
+    """
+    cells = int(2 * extent / _CELL)
+    index = ((samples.double() + extent) / _CELL).long().clamp(0, cells - 1)
+    counts = torch.bincount(index[:, 0] * cells + index[:, 1], minlength=cells**2)
+    density = counts.double().reshape(cells, cells) / (len(samples) * _CELL**2)
+
+    reach = int(8 * KL_SIGMA / _CELL)
+    offsets = torch.arange(-reach, reach + 1, dtype=torch.float64) * _CELL
+    kernel = torch.exp(-0.5 * (offsets / KL_SIGMA) ** 2)
+    kernel = (kernel / kernel.sum()).reshape(1, 1, -1, 1)
+    blurred = nn.functional.conv2d(density[None, None], kernel, padding=(reach, 0))
+    blurred = nn.functional.conv2d(blurred, kernel.transpose(2, 3), padding=(0, reach))
+
+    centre = (torch.arange(cells, dtype=torch.float64) + 0.5) * _CELL - extent
+    grid = torch.stack(torch.meshgrid(centre, centre, indexing="ij"), -1).reshape(-1, 2)
+    sigma = torch.full((len(grid),), KL_SIGMA, dtype=torch.float64)
+    log_q = teacher.double().log_density(grid, sigma).clamp(min=math.log(_FLOOR))
+    log_p = blurred.reshape(-1).clamp(min=_FLOOR).log()
+    gap, area = log_q - log_p, _CELL**2
+    return float((log_q.exp() * gap).sum() * area), float((-log_p.exp() * gap).sum() * area)
+
+
+def run(
+    divergence: str = "forward-kl",
+    form: str = "paper",
+    seed: int = 0,
+    steps: int = 4000,
+    *,
+    teacher: Mixture2D | None = None,
+    settings: ToySettings | None = None,
+) -> ToyResult:
+    """Distil `teacher` (eight modes on a ring) into a one-step generator and measure it.
+
+    Raises:
+        ConfigError: an unknown divergence or form, or one that needs the ratio there is not.
+    """
+    teacher, settings = teacher or Mixture2D.ring(), settings or ToySettings()
+    begin = time.perf_counter()
+    trainer = Trainer(teacher, divergence, form, seed, settings)
+    trainer.train(steps)
+    samples = trainer.sample(settings.evaluation_samples)
+    forward, reverse = true_kl(teacher, samples)
+    return ToyResult(
+        divergence=trainer.divergence,
+        form=form,
+        seed=seed,
+        steps=steps,
+        modes_covered=covered_modes(teacher, samples),
+        modes=len(teacher.means),
+        forward_kl=forward,
+        reverse_kl=reverse,
+        seconds=time.perf_counter() - begin,
+        samples=samples,
+    )
+
+
+def figure(
+    results: Sequence[ToyResult],
+    path: str | Path,
+    *,
+    teacher: Mixture2D | None = None,
+    columns: int = 4,
+    size: int = 256,
+    extent: float = 3.0,
+    points: int = 4000,
+) -> None:
+    """A PNG with the teacher's samples and one labelled scatter of `size` pixels per result."""
+    from PIL import Image, ImageDraw
+
+    teacher = teacher or Mixture2D.ring()
+    real = teacher.sample(points, torch.Generator().manual_seed(0))
+    panels = [("teacher", real)]
+    for r in results:
+        label = f"{r.divergence} {r.form} seed {r.seed}: {r.modes_covered}/{r.modes}"
+        panels.append((label, r.samples[:points]))
+    rows = -(-len(panels) // columns)
+    sheet = Image.new("RGB", (size * min(columns, len(panels)), size * rows), "white")
+    draw = ImageDraw.Draw(sheet)
+    for i, (label, samples) in enumerate(panels):
+        left, top = size * (i % columns), size * (i // columns)
+        pixel = ((samples / extent + 1) / 2 * size).long()
+        pixel = pixel[((pixel >= 0) & (pixel < size)).all(1)].tolist()
+        colour = "#1f4e9c" if i == 0 else "#b3421b"
+        draw.point([(left + px, top + size - 1 - py) for px, py in pixel], fill=colour)
+        draw.rectangle((left, top, left + size - 1, top + size - 1), outline="#cccccc")
+        draw.text((left + 4, top + 3), label, fill="black")
+    sheet.save(path)
