@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from uni3d.cameras import Cameras
-from uni3d.teacher import load_teacher
 from uni3d.toybox import dataset, grammar
 from uni3d.toybox.recogniser import labels, load_recogniser, pictures_of
 from uni3d.toybox.world import Description, sample
@@ -49,6 +48,8 @@ def _recogniser_bar() -> dict[str, Any]:
 def _teacher_bar(
     prompts: int, held: bool, steps: int = 25, guidance: float = 3.0
 ) -> dict[str, Any]:
+    from uni3d.teacher import load_teacher
+
     teacher, net = load_teacher("toybox"), load_recogniser()
     rng = np.random.default_rng(99 + held)
     generator = torch.Generator().manual_seed(99 + held)
