@@ -9,7 +9,7 @@ __all__ = ["TINY", "tiny_run", "tiny_teacher"]
 
 
 def tiny_teacher(folder: Path, prediction_type: str = "sample") -> Path:
-    """Write it and return the folder; pictures are 16 x 16, latents 12 x 8 x 8, it knows cameras."""
+    """Write it, return the folder; pictures are 16 x 16, latents 12 x 8 x 8, it knows cameras."""
     from diffusers import DDPMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
