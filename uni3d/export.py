@@ -147,7 +147,8 @@ def reopen_and_check(path: PathLike) -> dict[str, Any]:
 
     path = pathlib.Path(path)
     try:
-        shape = trimesh.load_mesh(path, process=False)
+        # Not load_mesh: joining the parts of a scene loses vertex colours beside a material.
+        (shape,) = trimesh.load_scene(path, process=False).geometry.values()
     except Exception as error:  # trimesh raises whatever its parsers happen to raise
         raise ExportError(f"{path}: got a file that cannot be read back ({error})") from error
     if len(shape.faces) == 0 or not np.isfinite(shape.vertices).all():
