@@ -122,18 +122,23 @@ def _mlp(inputs: int, outputs: int, hidden: int) -> nn.Sequential:
 class LevelMLP(nn.Module):
     """A small network of a scaled point and its noise level: `(c_in x, ln(sigma) / 4) -> [b, n]`.
 
-    Sines of the point let so small a network see structure finer than the data's extent.
+    Sines of both let so small a network see structure finer than the data's extent.
     """
+
+    frequencies: Tensor
+    phases: Tensor
 
     def __init__(self, outputs: int, hidden: int) -> None:
         super().__init__()
-        self.net = _mlp(2 + 8 + 5, outputs, hidden)
+        rows = [k * torch.eye(3) for k in (2, 2, 4, 4)]
+        self.register_buffer("frequencies", torch.cat(rows, 1))
+        self.register_buffer("phases", torch.tensor([0.0, math.pi / 2] * 2).repeat_interleave(3))
+        self.net = _mlp(3 + 12, outputs, hidden)
 
     def forward(self, x: Tensor, c_noise: Tensor, cond: None = None) -> Tensor:
-        level = c_noise[:, None]
-        waves = [wave(k * x) for k in (2, 4) for wave in (torch.sin, torch.cos)]
-        levels = [level] + [wave(k * level) for k in (2, 4) for wave in (torch.sin, torch.cos)]
-        return self.net(torch.cat([x, *waves, *levels], 1))
+        point = torch.cat([x, c_noise[:, None]], 1)
+        waves = torch.addmm(self.phases, point, self.frequencies).sin()
+        return self.net(torch.cat([point, waves], 1))
 
 
 class Discriminator(nn.Module):
@@ -181,9 +186,11 @@ class Trainer:
             sigma_min=settings.sigma_min, sigma_max=settings.sigma_max
         )
         critics = [*self.fake_network.parameters(), *self.discriminator.parameters()]
-        self.critic_optimiser = torch.optim.Adam(critics, settings.critic_rate, (0.0, 0.999))
+        self.critic_optimiser = torch.optim.Adam(
+            critics, settings.critic_rate, (0.0, 0.999), fused=True
+        )
         self.generator_optimiser = torch.optim.Adam(
-            self.generator.parameters(), settings.generator_rate, (0.0, 0.999)
+            self.generator.parameters(), settings.generator_rate, (0.0, 0.999), fused=True
         )
 
     def _noise(self) -> Tensor:
