@@ -82,6 +82,15 @@ def _train_tokenizer(folder: Path) -> None:
     tokenizer.model.save(str(folder))
 
 
+def adopt_tokenizer(source: Path, folder: Path) -> None:
+    """Make the tokenizer that `save_folder` wrote into `source` the one that `folder` holds."""
+    told = json.loads((source / "tokenizer.json").read_text())["model"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps(told["vocab"]))
+    lines = [m if isinstance(m, str) else " ".join(m) for m in told["merges"]]
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n")
+
+
 def build_networks(vocabulary_size: int, seed: int) -> tuple[Any, Any, Any]:
     """(U-Net, text encoder, DDPM scheduler), freshly initialised from the seed."""
     from diffusers import DDPMScheduler, UNet2DConditionModel

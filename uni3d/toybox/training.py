@@ -255,7 +255,12 @@ def train(config: TrainConfig) -> Iterator[TrainProgress]:
     dataset.prepare(config.out / "pictures", config.shards, config.seed)
     pictures = dataset.Pictures(config.out / "pictures", config.shards, config.seed)
     # 2. the networks
-    tokenizer = model.build_tokenizer(config.out / "tokenizer")
+    words = config.out / "tokenizer"
+    if not config.resume:
+        (words / "merges.txt").unlink(missing_ok=True)  # an earlier run's
+        if config.from_shipped:
+            model.adopt_tokenizer(SHIPPED / "tokenizer", words)
+    tokenizer = model.build_tokenizer(words)
     unet, text_encoder, scheduler = model.build_networks(len(tokenizer), config.seed)
     unet = unet.to(memory_format=torch.channels_last)
     modules = {"unet": unet, "text_encoder": text_encoder}
