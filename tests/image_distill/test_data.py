@@ -91,7 +91,7 @@ def test_without_labels(tmp_path, labels):
     data = ImageDataset(path, use_labels=False)
     assert (data.channels, data.label_dim, data[3][1].numel()) == (1, 0, 0)
     assert np.array_equal(data.pixels(3)[0], arrays(channels=1)[3])
-    with pytest.raises(DataError, match="wanted dataset.json with labels"):
+    with pytest.raises(DataError, match=r"wanted dataset.json with labels"):
         ImageDataset(path)
 
 
@@ -136,7 +136,7 @@ def test_errors_name_file_and_remedy(tmp_path):
         ImageDataset(tmp_path / "none.zip")
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK not a zip")
-    with pytest.raises(DataError, match="broken.zip: got no readable zip"):
+    with pytest.raises(DataError, match=r"broken.zip: got no readable zip"):
         ImageDataset(broken)
     with pytest.raises(DataError, match="got images of 6x6"):
         ImageDataset(write_zip(tmp_path / "six.zip", arrays(size=6), integer_labels()))
@@ -152,5 +152,5 @@ def test_an_image_of_another_size_is_named(tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("00000/img00000099.png", png(arrays(size=16)[0]))
     data = ImageDataset(path, use_labels=False)
-    with pytest.raises(DataError, match="got 00000/img00000099.png of shape"):
+    with pytest.raises(DataError, match=r"got 00000/img00000099.png of shape"):
         data[COUNT]

@@ -74,10 +74,10 @@ class Hostile:
 def test_cifar10_in_its_python_form_is_refused_unread(tmp_path):
     with tarfile.open(tmp_path / "p.tar.gz", "w:gz") as archive:
         add(archive, "cifar-10-batches-py/data_batch_1", pickle.dumps(Hostile()))
-    with pytest.raises(DataError, match="python form of CIFAR-10.*binary form"):
+    with pytest.raises(DataError, match=r"python form of CIFAR-10.*binary form"):
         prepare("cifar10", tmp_path / "p.tar.gz", tmp_path / "out.zip")
     cifar_archive(tmp_path / "four.tar.gz", 4)
-    with pytest.raises(DataError, match="got no data_batch_5.bin"):
+    with pytest.raises(DataError, match=r"got no data_batch_5.bin"):
         prepare("cifar10", tmp_path / "four.tar.gz", tmp_path / "out.zip")
     assert not list(tmp_path.glob("out.zip*"))
 
@@ -183,10 +183,10 @@ def test_wrong_sources(tmp_path):
     with pytest.raises(DataError, match="got no images to write"):
         prepare("folder", tmp_path / "x", tmp_path / "out.zip")
     (tmp_path / "x" / "a.png").write_bytes(encoded(photographs()[0]))
-    with pytest.raises(DataError, match="got 121x90 pixels; wanted a square.*resolution"):
+    with pytest.raises(DataError, match=r"got 121x90 pixels; wanted a square.*resolution"):
         prepare("folder", tmp_path / "x", tmp_path / "out.zip")
     with pytest.raises(DataError, match="wanted one of cifar10"):
         prepare("mnist", tmp_path, tmp_path / "out.zip")
-    with pytest.raises(DataError, match="wanted NAME.zip"):
+    with pytest.raises(DataError, match=r"wanted NAME.zip"):
         prepare("folder", tmp_path / "x", tmp_path / "out")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x"]
