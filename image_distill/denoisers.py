@@ -152,7 +152,7 @@ def network_arguments(network: str, arguments: Mapping[str, Any]) -> dict[str, A
         elif name not in _ONLY or value != _ONLY[name]:
             wanted = f"wanted {_ONLY[name]!r}" if name in _ONLY else "no such option here"
             raise CheckpointError(
-                f"{network} with {str(name)[:40]}={str(value)[:60]!r} is not supported; {wanted}; "
+                f"{network} with {str(name)[:40]}={repr(value)[:60]} is not supported; {wanted}; "
                 "do: use a ddpmpp or adm checkpoint"
             )
     return kept

@@ -20,21 +20,14 @@ from torch import Tensor
 
 from uni3d.errors import CheckpointError
 
-__all__ = ["ModuleNode", "UnsafePickleError", "read_pickle"]
+__all__ = ["ModuleNode", "UnsafePickleError", "read_pickle", "reason_of"]
 
 
 class UnsafePickleError(CheckpointError):
     """The pickle asks for something outside the allow-list."""
 
 
-class _Frozen(type):
-    """The metaclass of what a pickle may hold: it can create instances and change no class."""
-
-    def __setattr__(cls, name: str, value: Any) -> NoReturn:
-        raise UnsafePickleError(f"the pickle tries to change {cls.__name__}.{name}")
-
-
-class ModuleNode(metaclass=_Frozen):
+class ModuleNode:
     """What is left of a module: its class name and its attributes. It has no behaviour."""
 
     __slots__ = ("class_name", "state")
@@ -82,7 +75,7 @@ class ModuleNode(metaclass=_Frozen):
         return result
 
 
-class _PlainDict(dict, metaclass=_Frozen):
+class _PlainDict(dict):
     """For dict subclasses whose attributes do not matter."""
 
     __slots__ = ()
@@ -91,7 +84,7 @@ class _PlainDict(dict, metaclass=_Frozen):
         """Attributes are dropped."""
 
 
-class _DType(metaclass=_Frozen):
+class _DType:
     """A numpy scalar type by name, such as "<f8"; its state holds only the byte order."""
 
     __slots__ = ("name",)
@@ -109,16 +102,13 @@ class _DType(metaclass=_Frozen):
 class _Callable:
     """One of our functions as the pickle sees it: it can be called and not altered."""
 
-    __slots__ = ("_function",)
+    __slots__ = ("_function",)  # a plain function has attributes that BUILD could replace
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        object.__setattr__(self, "_function", function)
+        self._function = function
 
     def __call__(self, *arguments: Any) -> Any:
         return self._function(*arguments)
-
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise UnsafePickleError(f"the pickle tries to change {self._function.__name__}.{name}")
 
     def __setstate__(self, state: Any) -> NoReturn:
         raise UnsafePickleError(f"the pickle tries to change {self._function.__name__}")
@@ -137,7 +127,7 @@ def _load_storage(raw: Any) -> Any:
     try:
         return torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except Exception as error:
-        raise UnsafePickleError(f"a tensor's data are refused: {_named(error)}") from error
+        raise UnsafePickleError(f"a tensor's data are refused: {reason_of(error)}") from error
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
@@ -201,11 +191,15 @@ class _Unpickler(pickle.Unpickler):
         raise UnsafePickleError("it refers to objects outside the file")
 
 
-def _named(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """One line from an unpickler's error, without torch's advice to load the file unsafely."""
     text = " ".join(str(error).split())
-    # torch's weights-only message starts with advice to load the file unsafely.
-    _, found, reason = text.partition("WeightsUnpickler error: ")
-    return f"{type(error).__name__}: {(reason if found else text)[:160]}"
+    if found := re.search(r"GLOBAL ([\w.]+)", text):
+        return f"it asks for the global {found[1][:120]!r}"
+    text = text.rpartition("WeightsUnpickler error: ")[2]
+    if text.startswith("Weights only load failed"):
+        text = "not only tensors and plain values"
+    return f"{type(error).__name__}: {text[:160]}"
 
 
 def read_pickle(path: Path) -> dict[str, Any]:
@@ -226,7 +220,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a damaged pickle can fail in any way
         raise CheckpointError(
-            f"{path}: truncated or not a pickle ({_named(error)}); do: download it again"
+            f"{path}: truncated or not a pickle ({reason_of(error)}); do: download it again"
         ) from error
     if not isinstance(content, dict):
         raise CheckpointError(

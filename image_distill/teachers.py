@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from image_distill.denoisers import Denoiser, build, network_arguments
-from image_distill.pickles import ModuleNode, read_pickle
+from image_distill.pickles import ModuleNode, read_pickle, reason_of
 from uni3d.errors import CheckpointError
 
 __all__ = [
@@ -269,9 +269,8 @@ def read_training_state(path: str | Path, sha256: str | None = None) -> Training
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or hostile file can fail in any way
-        reason = " ".join(str(error).rpartition("WeightsUnpickler error: ")[2].split())[:160]
         raise CheckpointError(
-            f"{path}: refused or damaged: {reason or type(error).__name__}; "
+            f"{path}: refused or damaged: {reason_of(error)}; "
             "do: give a training state that holds only tensors"
         ) from error
     names = ("fake_score_state", "G_state", "G_ema_state")
