@@ -83,16 +83,16 @@ class Mixture2D:
 class ToySettings:
     """One run. `ratio: none` trains no discriminator: reverse-kl, or h = 1, alone."""
 
-    batch: int = 256
+    batch: int = 512
     hidden: int = 64
-    generator_rate: float = 1e-3
-    critic_rate: float = 2e-3
-    critic_steps: int = 2
+    generator_rate: float = 2e-3
+    critic_rate: float = 3e-3
+    critic_steps: int = 1
     warm_up: float = 0.2  # share of the steps with reverse-kl, while the discriminator learns
     ratio: str = "learned"  # or none
     sigma_min: float = 0.05
-    sigma_max: float = 10.0
-    ema: float = 0.998
+    sigma_max: float = 5.0
+    ema_half_life: float = 300.0  # steps, and at most 5 % of those taken
     evaluation_samples: int = 200_000
 
 
@@ -153,6 +153,17 @@ class Discriminator(nn.Module):
         return self.net(c_in * x, sigma.log() / 4)
 
 
+class Generator(nn.Module):
+    """`z -> x0` [batch, 2] in one step; begins near a Gaussian of the teacher's extent."""
+
+    def __init__(self, hidden: int, sigma_data: float) -> None:
+        super().__init__()
+        self.net, self.sigma_data = _mlp(2, 2, hidden), sigma_data
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.sigma_data * (z + self.net(z))
+
+
 class Trainer:
     """The alternating scheme of loss.md: critics (fake score, discriminator), then the generator.
 
@@ -177,11 +188,11 @@ class Trainer:
         self.random = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.generator = _mlp(2, 2, settings.hidden)
+            self.generator = Generator(settings.hidden, teacher.sigma_data)
             self.fake_network = LevelMLP(2, settings.hidden)
             self.discriminator = Discriminator(settings.hidden, teacher.sigma_data)
         self.fake = EDMDenoiser(self.fake_network, teacher.sigma_data)
-        self.average = copy.deepcopy(self.generator)
+        self.average, self.steps_taken = copy.deepcopy(self.generator), 0
         self.normaliser = RatioNormaliser(
             sigma_min=settings.sigma_min, sigma_max=settings.sigma_max
         )
@@ -243,9 +254,11 @@ class Trainer:
             parameter.grad = gradient.nan_to_num(0.0, 0.0, 0.0)
         nn.utils.clip_grad_norm_(parameters, 10.0)
         self.generator_optimiser.step()
+        self.steps_taken += 1
+        half_life = min(self.settings.ema_half_life, 0.05 * self.steps_taken)
         with torch.no_grad():
             for mean, parameter in zip(self.average.parameters(), parameters, strict=True):
-                mean.lerp_(parameter, 1 - self.settings.ema)
+                mean.lerp_(parameter, 1 - 0.5 ** (1 / half_life))
 
     def train(self, steps: int) -> None:
         """`steps` generator steps, the learning rates falling to zero along a half cosine."""
