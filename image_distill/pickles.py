@@ -11,6 +11,7 @@ import math
 import pickle
 import re
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -125,7 +126,9 @@ def _load_storage(raw: Any) -> Any:
     if not isinstance(raw, bytes):
         raise CheckpointError("a tensor whose data are not bytes; the file is damaged")
     try:
-        return torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged data; the error says it in one line
+            return torch.load(io.BytesIO(raw), map_location="cpu", weights_only=True)
     except Exception as error:
         raise UnsafePickleError(f"a tensor's data are refused: {reason_of(error)}") from error
 

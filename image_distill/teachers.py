@@ -281,8 +281,12 @@ def read_training_state(path: str | Path, sha256: str | None = None) -> Training
                 f"{path}: has no weights under {name!r}; do: give a training-state-NNNNNN.pt"
             )
     number = re.search(r"(\d+)\.pt$", path.name)
-    return TrainingState(*(dict(content[name]) for name in names),
-                         int(number[1]) if number else None)  # fmt: skip
+    return TrainingState(
+        fake_score=dict(content["fake_score_state"]),
+        generator=dict(content["G_state"]),
+        generator_ema=dict(content["G_ema_state"]),
+        kimg=int(number[1]) if number else None,
+    )
 
 
 def import_training_state(
