@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -160,35 +162,49 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
     stepper = pipeline.Run(config, run, resume=resume)
     records = stepper.progress()
     next(records)  # loading
-    _say(f"uni3d: loading the teacher ({config.teacher})")
     first = next(records)
     if not resume:
         _begin(config, run)
-    interrupted = False
     with (
         (run / "metrics.jsonl").open("a") as log,
         tqdm(total=config.steps, initial=first.step, unit="step", desc="optimising") as bar,
+        _interrupts() as interrupted,
     ):
-        try:
-            for record in records:
-                bar.update(record.step - bar.n)
-                if record.note:
-                    tqdm.write(f"uni3d: {record.note}", file=sys.stderr)
-                if record.metrics:
-                    log.write(json.dumps({"step": record.step, **record.metrics}) + "\n")
-                    bar.set_postfix(opacity=f"{record.metrics['opacity']:.2f}", refresh=False)
-        except KeyboardInterrupt:
-            interrupted = True
-            stepper.save()
-    if interrupted and not (run / pipeline.CHECKPOINT).exists():
-        _say("uni3d: interrupted before the first checkpoint; there is nothing to export")
-        return 130
+        for record in records:
+            bar.update(record.step - bar.n)
+            if record.note:
+                tqdm.write(f"uni3d: {record.note}", file=sys.stderr)
+            if record.metrics:
+                log.write(json.dumps({"step": record.step, **record.metrics}) + "\n")
+                bar.set_postfix(opacity=f"{record.metrics['opacity']:.2f}", refresh=False)
+            if interrupted:
+                stepper.save()
+                break
     if interrupted:
         _say("uni3d: interrupted; exporting what exists (uni3d resume continues it)")
-    write_report(run, {"seconds_optimise": time.monotonic() - started, "interrupted": interrupted})
+    write_report(
+        run, {"seconds_optimise": time.monotonic() - started, "interrupted": bool(interrupted)}
+    )
     _follow(export_run(config, run, formats))
     sys.stdout.write(f"{run}\n")
     return 130 if interrupted else 0
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Ctrl-C lets the running step end: its signal is put in the list. A second one breaks off."""
+    pressed: list[int] = []
+
+    def remember(number: int, _frame: Any) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _follow(records: Iterable[Any]) -> None:
@@ -227,6 +243,10 @@ def main(argv: list[str] | None = None) -> int:
         return _run_command(_parser().parse_args(argv))
     except Uni3DError as error:
         _say(f"uni3d: error: {' '.join(str(error).split())}")
+        return 2
+    except OSError as error:
+        where, why = error.filename or "a file", error.strerror or error
+        _say(f"uni3d: error: {where}: {why}; do: check space and rights")
         return 2
     except KeyboardInterrupt:
         _say("uni3d: interrupted")

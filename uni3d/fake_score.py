@@ -159,9 +159,10 @@ class FakeScore:
             "head_optimizer": checkpoint.optimizer_state(self.head_optimizer),
             "ratio": self.ratio.state_dict() if self.ratio is not None else {},
         }
-        return {
-            k: v for name, part in parts.items() for k, v in checkpoint.with_prefix(name, part).items()
-        }
+        flat: dict[str, Tensor] = {}
+        for name, part in parts.items():
+            flat |= checkpoint.with_prefix(name, part)
+        return flat
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         adapter = checkpoint.without_prefix("adapter", tensors)

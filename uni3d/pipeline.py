@@ -60,7 +60,6 @@ class Run:
         self.config, self.folder, self.resume = config, run, resume
         self.parts: _Parts | None = None
         self.step = 0
-        self.whole = True  # false while a step is half done
 
     def progress(self) -> Iterator[Progress]:
         """Optimise a scene for `config.prompt`, leaving its checkpoint; export is separate.
@@ -71,13 +70,11 @@ class Run:
         yield Progress("loading", 0, config.steps, 0.0)
         self.parts = parts = _prepare(config)
         self.step = _restore(parts, self.folder) if self.resume else 0
-        good: tuple[int, dict[str, Tensor]] | None = None
+        good = (self.step, _state(parts)) if self.step else None
         yield Progress("optimising", self.step, config.steps, time.monotonic() - started)
         while self.step < config.steps:
-            self.whole = False
             metrics = _step(parts, self.step)
             self.step += 1
-            self.whole = True
             note = ""
             if self.step % config.checkpoint_every == 0 or self.step == config.steps:
                 if parts.scene.finite():
@@ -97,9 +94,8 @@ class Run:
             yield Progress("optimising", self.step, config.steps, seconds, metrics, note)
 
     def save(self) -> None:
-        """Write the checkpoint, unless a step was cut in half (then the last one stands)."""
-        if self.parts is None or not self.whole:
-            return
+        """Write the checkpoint of the last whole step."""
+        assert self.parts is not None, "save: there is nothing before the first progress record"
         described = {"step": self.step, "prompt": self.config.prompt, "seed": self.config.seed}
         checkpoint.save(self.folder / CHECKPOINT, _state(self.parts), described)
 
@@ -168,7 +164,8 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
             metrics["fake"] = float(fake.fit(latents, sigma, eps, told, fraction))
         if parts.real is not None:
             real = _real_for(parts.real, cameras, generator)
-            metrics["discriminator"] = float(fake.fit_discriminator(real, latents, sigma, eps, told))
+            loss = fake.fit_discriminator(real, latents, sigma, eps, told)
+            metrics["discriminator"] = float(loss)
     if log_ratio is not None:
         metrics["ratio"] = float(log_ratio.exp().mean())
     return metrics | values

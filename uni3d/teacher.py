@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
 from uni3d.cameras import Cameras
@@ -101,7 +101,9 @@ class Teacher:
     by FakeScore, which shares the network).
     """
 
-    def __init__(self, unet: nn.Module, text: tuple[Any, Any], scheduler: Any, codec: Codec, name: str):
+    def __init__(
+        self, unet: Any, text: tuple[Any, Any], scheduler: Any, codec: Codec, name: str
+    ) -> None:
         self.unet, self.codec, self.name = unet, codec, name
         self._tokenizer, self._text_encoder = text
         self.schedule = VPSchedule.from_alphas_cumprod(scheduler.alphas_cumprod)
@@ -201,7 +203,8 @@ def _space_to_depth(path: Path) -> SpaceToDepth:
 def load_teacher(name: str) -> Teacher:
     """`toybox`, or a local folder in diffusers layout.
 
-    Raises TeacherError for an unknown name or a damaged folder, MissingExtraError without diffusers.
+    Raises TeacherError for an unknown name or a damaged folder, and MissingExtraError where
+    diffusers is not installed.
     """
     try:
         import diffusers

@@ -1,5 +1,9 @@
 """What the command line refuses, in one line and with exit code 2, and where it writes."""
 
+import json
+import os
+import signal
+
 import pytest
 import yaml
 from tiny import TINY
@@ -121,14 +125,18 @@ def test_unknown_words_are_only_a_warning_without_strict(monkeypatch, capsys):
     assert err.startswith("uni3d: warning: toybox: unknown word 'blorptious'")
 
 
-def test_interrupt_before_the_first_checkpoint_is_code_130(
-    tiny_folder, tmp_path, monkeypatch, capsys
-):
+def test_ctrl_c_lets_the_step_end_and_exports_it(tiny_folder, tmp_path, monkeypatch, capsys):
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(TINY | {"teacher": str(tiny_folder)}))
+    step = pipeline._step
 
-    def stop(*_):
-        raise KeyboardInterrupt
+    def press(parts, number):
+        if number == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(parts, number)
 
-    monkeypatch.setattr(pipeline, "_step", stop)
-    assert main(["a corgi", "--config", "c.yaml", "--method", "sds", "--out", "r"]) == 130
-    assert "nothing to export" in capsys.readouterr().err
+    monkeypatch.setattr(pipeline, "_step", press)
+    command = ["a corgi", "--config", "c.yaml", "--method", "sds", "--out", "r"]
+    assert main([*command, "--steps", "50", "--formats", "glb"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert json.loads((tmp_path / "r" / "report.json").read_text())["steps_done"] == 5
+    assert (tmp_path / "r" / "mesh.glb").stat().st_size > 1000
