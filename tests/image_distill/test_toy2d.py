@@ -142,13 +142,24 @@ def test_a_missing_mode_is_counted_and_costs_what_it_must():
     samples = few.sample(100_000, torch.Generator().manual_seed(4))
     assert toy2d.covered_modes(ring, samples) == 6
     assert toy2d.covered_modes(ring, torch.zeros(100, 2)) == 0
+    # Rayleigh: P(distance < 3 std) = 1 - exp(-9/2).
+    assert toy2d.on_modes(ring, samples) == pytest.approx(1 - math.exp(-4.5), abs=2e-3)
+    assert toy2d.on_modes(ring, torch.zeros(100, 2)) == 0
     forward, reverse = toy2d.true_kl(ring, samples)
     # KL(p || q) with p on 6 of 8 modes is log(8/6) up to the overlap of the modes.
     assert reverse == pytest.approx(math.log(8 / 6), abs=2e-3)
     assert forward > 1
 
 
-SHORT = ToySettings(batch=128, evaluation_samples=20_000)
+# High noise moves a student that begins in the wrong place; the default is for the modes' detail.
+SHORT = ToySettings(
+    batch=128,
+    hidden=64,
+    sigma_max=5.0,
+    generator_rate=2e-3,
+    critic_rate=3e-3,
+    evaluation_samples=20_000,
+)
 
 
 def true_divergence(row, samples, teacher):
@@ -222,6 +233,7 @@ def test_the_figure_shows_the_points_where_they_are(tmp_path):
         steps=1,
         modes_covered=0,
         modes=8,
+        on_modes=0.0,
         forward_kl=1.0,
         reverse_kl=1.0,
         seconds=0.0,
