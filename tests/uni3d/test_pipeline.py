@@ -233,20 +233,3 @@ def test_nan_later_goes_back_to_the_last_good_scene(tiny_folder, tmp_path):
             assert _differing(_state(run), good) == []
     assert notes == [f"not finite at step {n}: back to the scene of step 3" for n in (6, 9)]
     assert restore_scene(run.config, tmp_path)[1] == 3
-
-
-def test_interrupted_step_is_not_saved(tiny_folder, tmp_path, monkeypatch):
-    run = Run(tiny_run(tiny_folder, method="sds"), tmp_path)
-    run.save()  # nothing loaded yet: nothing to save
-    update = pipeline.Scene.update
-
-    def stop(scene, step, generator):
-        update(scene, step, generator)
-        if step == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(pipeline.Scene, "update", stop)
-    with pytest.raises(KeyboardInterrupt):
-        list(run.progress())
-    run.save()
-    assert restore_scene(run.config, tmp_path)[1] == 3
