@@ -116,6 +116,9 @@ class Teacher:
         self.knows_cameras = unet.config.class_embed_type == "projection"
         for module in (unet, self._text_encoder):
             module.requires_grad_(False).eval()
+            for parameter in module.parameters():
+                # Tensors read from a file may lie at any address, and sums can depend on that.
+                parameter.data = parameter.data.clone()
 
     def _network(self, x: Tensor, t: Tensor, cond: Condition) -> Tensor:
         extra = {"class_labels": cond.camera} if self.knows_cameras else {}
