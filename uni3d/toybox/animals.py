@@ -157,9 +157,8 @@ def _giraffe(b: Builder) -> None:
 def _fish(b: Builder) -> None:
     long = b.vary(0.5, 0.6)
     b.ellipsoid((0, 0, 0), (long, 0.22, b.vary(0.34, 0.42)), region="torso")
-    fin = b.ellipsoid((-long - 0.13, 0, 0.2), (0.11, 0.05, 0.28), turn=(0, -38, 0), region="tail")
-    low = b.ellipsoid((-long - 0.13, 0, -0.2), (0.11, 0.05, 0.28), turn=(0, 38, 0), region="tail")
-    del fin, low
+    b.ellipsoid((-long - 0.13, 0, 0.2), (0.11, 0.05, 0.28), turn=(0, -38, 0), region="tail")
+    b.ellipsoid((-long - 0.13, 0, -0.2), (0.11, 0.05, 0.28), turn=(0, 38, 0), region="tail")
     b.ellipsoid((-0.05, 0, 0.4), (0.26, 0.05, 0.16), b.shade(0.7), region="tail")
     side = b.ellipsoid((0.02, 0.24, -0.1), (0.17, 0.05, 0.1), b.shade(0.7), turn=(30, 0, 20))
     white = b.ball((long * 0.68, 0.13, 0.1), 0.1, "white", region="eye")

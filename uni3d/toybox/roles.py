@@ -58,7 +58,6 @@ def _collar(b: Builder, color, thick: float = 0.3) -> None:
 
 
 def _cape(b: Builder, color) -> None:
-    x, _, z, r = _at(b, "back")
     tx, _, tz, tr = _at(b, "torso")
     if _is_lying(b):
         b.ellipsoid(
@@ -73,11 +72,9 @@ def _cape(b: Builder, color) -> None:
             color,
             region="worn",
         )
-        belly = b.anchors["chest"][0]
         b.ellipsoid(
             (tx + 0.3 * tr, 0, tz - 0.1 * tr), (1.1 * tr, 1.02 * tr, 1.5 * tr), None, region="torso"
         )
-        del belly, x, z, r
 
 
 def _astronaut(b: Builder) -> None:
