@@ -20,7 +20,7 @@ def _corgi(b: Builder) -> None:
     x, _, z = body.head
     b.ellipsoid((x + 0.25, 0, z - 0.10), (0.20, 0.15, 0.12), "white", region="head")
     b.ball((x + 0.44, 0, z - 0.05), 0.065, "black", region="head")
-    b.ellipsoid((x - 0.10, 0, z - 0.36), (0.20, 0.235, 0.22), "white", region="chest")
+    b.ellipsoid((x - 0.02, 0, z - 0.38), (0.25, 0.24, 0.2), "white", region="chest")
     tall = b.vary(0.22, 0.28)
     ear = b.cone((x - 0.05, 0.2, z + 0.33), 0.15, 0.03, tall, turn=(-16, 0, 0), region="head")
     inner = b.cone((x + 0.02, 0.2, z + 0.31), 0.09, 0.02, tall * 0.7, "pink", (-16, 0, 0), "head")
@@ -245,19 +245,20 @@ def _pig(b: Builder) -> None:
 def _fox(b: Builder) -> None:
     body = quadruped(
         b,
-        length=b.vary(0.34, 0.4),
+        length=b.vary(0.26, 0.32),
         leg=b.vary(0.24, 0.3),
-        girth=0.18,
-        head=0.24,
-        neck=0.3,
-        leg_radius=0.075,
+        girth=0.2,
+        head=0.27,
+        neck=0.34,
+        leg_radius=0.085,
         feet="black",
     )
     x, _, z = body.head
     b.cone((x + 0.27, 0, z - 0.06), 0.15, 0.04, 0.16, "white", turn=(0, 90, 0), region="head")
     b.ball((x + 0.44, 0, z - 0.06), 0.055, "black", region="head")
-    ear = b.cone((x - 0.03, 0.15, z + 0.27), 0.12, 0.01, 0.16, turn=(-14, 0, 0), region="head")
-    b.mirror(ear)
+    ear = b.cone((x - 0.03, 0.16, z + 0.29), 0.13, 0.01, 0.17, turn=(-14, 0, 0), region="head")
+    tip = b.cone((x - 0.03, 0.185, z + 0.40), 0.055, 0.01, 0.08, "black", (-14, 0, 0), "head")
+    b.mirror(ear, tip)
     eyes(b, body)
     tail = b.vary(0.26, 0.32)
     rump = body.rump[0]

@@ -1,6 +1,7 @@
 """Bodies that several animals share: four legs under a lying trunk, or two under an upright one."""
 
 import dataclasses
+import math
 
 from uni3d.toybox.shapes import Builder
 
@@ -44,12 +45,27 @@ def quadruped(
         foot = b.ball((x + 0.03, y, leg_radius * 0.9), leg_radius * 1.1, feet, region="foot")
         b.mirror(limb, foot)
     b.anchor("head", (center[0], 0, center[2]), head)
-    b.anchor("neck", (length + forward * 0.6, 0, z + neck * 0.45), min(girth, head) * 0.8)
+    b.anchor("neck", *_seam((length, z), girth, (center[0], center[2]), head))
     b.anchor("torso", (0, 0, z), girth)
     b.anchor("back", (-length * 0.1, 0, z + girth), girth)
     b.anchor("chest", (length * 0.2, girth, z), girth)
     b.anchor("eyes", (center[0] + head * 0.86, 0, center[2] + head * 0.25), head * 0.42)
     return Body(center, head, (-length - girth, 0.0, z), z)
+
+
+def _seam(
+    trunk: tuple[float, float], girth: float, head: tuple[float, float], radius: float
+) -> tuple[tuple[float, float, float], float]:
+    """Centre and radius of a collar that shows, from the trunk's front ball and the head (x, z).
+
+    Where the balls meet it is their circle of intersection; apart, a ring just below the head.
+    """
+    gap = math.hypot(head[0] - trunk[0], head[1] - trunk[1])
+    down = min((gap * gap + radius**2 - girth**2) / (2 * gap), 0.9 * radius)
+    share = down / gap
+    ring = max(math.sqrt(radius**2 - down**2), 0.72 * radius)
+    x, z = (h + share * (t - h) for h, t in zip(head, trunk, strict=True))
+    return (x, 0.0, z), ring
 
 
 def upright(

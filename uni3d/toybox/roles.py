@@ -4,7 +4,9 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-from uni3d.toybox.shapes import Builder
+import numpy as np
+
+from uni3d.toybox.shapes import CAPSULE, Builder, Part
 
 __all__ = ["ACCESSORIES", "ROLES", "Role"]
 
@@ -39,42 +41,69 @@ def _is_lying(b: Builder) -> bool:
 
 def _pack(b: Builder, color, size: float = 1.0) -> None:
     x, _, z, r = _at(b, "back")
-    r *= size
+    r = max(r, 0.85 * _at(b, "head")[3]) * size  # slender animals carry a pack as big as their head
     if _is_lying(b):
         b.box(
             (x, 0, z + 0.32 * r), (0.6 * r, 0.62 * r, 0.42 * r), color, region="worn", rounding=0.05
         )
     else:
         b.box(
-            (x - 0.25 * r, 0, z), (0.4 * r, 0.68 * r, 0.72 * r), color, region="worn", rounding=0.05
+            (x - 0.25 * r, 0, z),
+            (0.46 * r, 0.68 * r, 0.74 * r),
+            color,
+            region="worn",
+            rounding=0.05,
         )
 
 
 def _collar(b: Builder, color, thick: float = 0.3) -> None:
-    """A ring where head and body meet, tilted as the neck is."""
+    """A ring where head and body meet, its axis along the neck."""
     x, _, z, r = _at(b, "neck")
-    tilt = 38 if _is_lying(b) else 0
+    hx, _, hz, _ = _at(b, "head")
+    tilt = math.degrees(math.atan2(hx - x, hz - z)) if _is_lying(b) else 0.0
     b.torus((x, 0, z), r * 1.08, r * thick, color, turn=(0, tilt, 0), region="worn")
 
 
 def _cape(b: Builder, color) -> None:
-    tx, _, tz, tr = _at(b, "torso")
+    """A blanket over a lying trunk, or half a shell behind an upright one: the front stays free."""
+    tx, _, tz, r = _at(b, "torso")
+    nx = float(b.anchors["neck"][0][0])
     if _is_lying(b):
-        b.ellipsoid(
-            (tx - 0.1, 0, tz + 0.12 * tr), (1.75 * tr, 1.14 * tr, 1.04 * tr), color, region="worn"
-        )
-    else:
-        b.cone(
-            (tx - 0.12 - 0.1 * tr, 0, tz - 0.2 * tr),
-            1.35 * tr,
-            0.85 * tr,
-            1.3 * tr,
+        rear = min(p.center[0] - _reach(p)[0] for p in b.parts if p.region == "torso")
+        front = max(nx - 0.2 * r, tx + 0.5 * r)
+        half = (front - rear) / 2 + 0.02 * r
+        b.box(
+            (front - half, 0, tz + 0.2 * r),
+            (half, 1.16 * r, 0.94 * r),
             color,
             region="worn",
+            rounding=0.5 * r,
         )
-        b.ellipsoid(
-            (tx + 0.3 * tr, 0, tz - 0.1 * tr), (1.1 * tr, 1.02 * tr, 1.5 * tr), None, region="torso"
+    else:
+        top, bottom = float(b.anchors["neck"][0][2]), tz - 1.25 * r
+        tall = (top - bottom) / 2
+        # The dome's local up is turned to -x, so its radii are (height, width, depth).
+        b.dome(
+            (tx - 0.1 * r, 0, (top + bottom) / 2),
+            (1.1 * tall, 1.2 * r, 1.1 * r),
+            color,
+            turn=(0, -90, 0),
+            region="worn",
         )
+        b.wedge(
+            (tx - 1.12 * r, 0, bottom + 1.1 * tall),
+            (1.4 * r, 0.2 * r, 1.1 * tall),
+            color,
+            turn=(14, 0, 90),
+            region="worn",
+        )
+
+
+def _reach(part: Part) -> np.ndarray:
+    """Half extents of a trunk's capsule or ellipsoid along x, y, z."""
+    a, b, c, _ = part.size
+    half = np.array([a, a, a + b]) if part.shape == CAPSULE else np.array([a, b, c])
+    return np.abs(part.axes) @ half
 
 
 def _astronaut(b: Builder) -> None:
@@ -106,6 +135,9 @@ def _wizard(b: Builder) -> None:
 
 def _pirate(b: Builder) -> None:
     _dress(b, "red", ("torso", "belly"))
+    for part in b.parts:
+        if part.region in ("torso", "belly"):  # a sailor's shirt: no other role is striped
+            part.pattern, part.color2, part.frequency = 1, b.rgb("white"), 9.0
     x, _, z, r = _at(b, "head")
     z += 0.72 * r
     b.ellipsoid((x, 0, z), (0.85 * r, 1.4 * r, 0.3 * r), "black", region="worn")
@@ -120,9 +152,9 @@ def _knight(b: Builder) -> None:
     steel = (0.62, 0.64, 0.68)
     _dress(b, steel, ("torso", "leg", "arm", "belly", "neck", "foot"))
     x, _, z, r = _at(b, "head")
-    b.dome((x - 0.08 * r, 0, z + 0.22 * r), (1.1 * r, 1.12 * r, 1.0 * r), steel, region="worn")
+    b.dome((x - 0.08 * r, 0, z + 0.22 * r), (1.1 * r, 1.12 * r, 0.86 * r), steel, region="worn")
     b.torus((x - 0.08 * r, 0, z + 0.26 * r), 1.06 * r, 0.12 * r, "black", region="worn")
-    b.ellipsoid((x - 0.2 * r, 0, z + 1.35 * r), (0.75 * r, 0.2 * r, 0.45 * r), "red", region="worn")
+    b.ellipsoid((x - 0.2 * r, 0, z + 1.2 * r), (0.85 * r, 0.26 * r, 0.55 * r), "red", region="worn")
     _collar(b, steel, 0.25)
 
 
@@ -175,17 +207,18 @@ def _scarf(b: Builder) -> None:
 
 def _only_cape(b: Builder) -> None:
     _cape(b, "blue")
-    _collar(b, "blue", 0.2)
+    _collar(b, "blue", 0.26)
 
 
 def _backpack(b: Builder) -> None:
     _pack(b, "green", 1.1)
     x, _, z, r = _at(b, "back")
+    r = max(r, 0.85 * _at(b, "head")[3])
     if _is_lying(b):
         b.box((x, 0, z + 0.84 * r), (0.45 * r, 0.45 * r, 0.12 * r), "brown", region="worn")
     else:
         b.box(
-            (x - 0.72 * r, 0, z - 0.15 * r), (0.14 * r, 0.5 * r, 0.35 * r), "brown", region="worn"
+            (x - 0.78 * r, 0, z - 0.15 * r), (0.14 * r, 0.5 * r, 0.35 * r), "brown", region="worn"
         )
 
 

@@ -302,7 +302,10 @@ def _support(part: Part, directions: np.ndarray) -> np.ndarray:
         reach = a + np.abs(local[:, 2]) * b
     elif part.shape in (CYLINDER, CONE, TORUS, ARC):
         flat = np.linalg.norm(local[:, :2], axis=1)
-        if part.shape in (TORUS, ARC):
+        if part.shape == ARC:  # past its ends, the nearer end is the farthest point
+            away = np.abs(np.arctan2(local[:, 1], local[:, 0])) - part.size[2]
+            reach = flat * a * np.cos(np.clip(away, 0, math.pi)) + b
+        elif part.shape == TORUS:
             reach = flat * a + b
         else:
             reach = flat * half[0] + np.abs(local[:, 2]) * half[2]
