@@ -23,7 +23,7 @@ UNET = {
     "sample_size": IMAGE_SIZE // FACTOR,
     "in_channels": 3 * FACTOR**2,
     "out_channels": 3 * FACTOR**2,
-    "block_out_channels": (48, 112, 160),
+    "block_out_channels": (64, 112, 160),
     "layers_per_block": 1,
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
     "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
