@@ -114,11 +114,19 @@ class FakeScore:
         return self.ratio(logits, sigma)
 
     def fit(
-        self, x0: Tensor, sigma: Tensor, eps: Tensor, cond: Condition, fraction: float
-    ) -> Tensor:
-        """One step of denoising score matching on rendered latents; the mean loss.
+        self,
+        x0: Tensor,
+        sigma: Tensor,
+        eps: Tensor,
+        cond: Condition,
+        fraction: float,
+        real: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """One step of denoising score matching on rendered latents; the mean losses by name.
 
-        `fraction` of the run sets the warm-up of the learning rate.
+        With `real` latents, a logistic step of the discriminator's head too, on the features of
+        the same pass: real and fake share noise level and noise. `fraction` of the run sets the
+        warm-up of the learning rate.
         """
         warm = min(1.0, (fraction + 1e-6) / max(self.config.warm_up, 1e-6))
         for group in self.optimizer.param_groups:
@@ -126,25 +134,24 @@ class FakeScore:
         self.optimizer.zero_grad(set_to_none=True)
         # Backward inside: leaving takes the adapter's requires_grad away, and with it the gradient.
         with self.adapter(trainable=True):
+            if real is not None:
+                with torch.no_grad():
+                    self.teacher.denoise(add_noise(real, sigma, eps), sigma, cond)
+                real_features = self._features
             predicted = self.teacher.denoise(add_noise(x0, sigma, eps), sigma, cond)
             loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
             loss.backward()
         nn.utils.clip_grad_norm_(list(self.parameters.values()), 1.0)
         self.optimizer.step()
-        return loss.detach()
+        losses = {"fake": loss.detach()}
+        if real is not None:
+            losses["discriminator"] = self._fit_head(real_features, self._features)
+        return losses
 
-    def fit_discriminator(
-        self, real: Tensor, fake: Tensor, sigma: Tensor, eps: Tensor, cond: Condition
-    ) -> Tensor:
-        """One logistic step of the head; real and fake share noise level and noise."""
-        batch = len(real)
-        both = torch.cat([add_noise(real, sigma, eps), add_noise(fake, sigma, eps)])
-        camera = None if cond.camera is None else cond.camera.repeat(2, 1)
-        with torch.no_grad():
-            self(both, sigma.repeat(2), Condition(cond.context.repeat(2, 1, 1), camera))
-        assert self._features is not None
-        logits = self.head(self._features)
-        loss = discriminator_loss(logits[:batch], logits[batch:]).mean()
+    def _fit_head(self, real: Tensor | None, fake: Tensor | None) -> Tensor:
+        """One logistic step of the head on features `[batch, h, w, channels]`; the mean loss."""
+        assert real is not None and fake is not None, "the fake score was made without a ratio"
+        loss = discriminator_loss(self.head(real), self.head(fake)).mean()
         self.head_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.head_optimizer.step()

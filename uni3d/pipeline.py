@@ -158,14 +158,11 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
     metrics = {"loss": float(loss.detach()), "opacity": float(rendered.opacity.detach().mean())}
     # 9. Let the fake score follow what is rendered now, and the discriminator with it.
     if fake:
-        latents = x0.detach()
         for _ in range(config.fake_score.steps_per_step):
             sigma, eps = _noise(config, teacher, x0, config.guidance.t_max, generator)
-            metrics["fake"] = float(fake.fit(latents, sigma, eps, told, fraction))
-        if parts.real is not None:
-            real = _real_for(parts.real, cameras, generator)
-            loss = fake.fit_discriminator(real, latents, sigma, eps, told)
-            metrics["discriminator"] = float(loss)
+            real = None if parts.real is None else _real_for(parts.real, cameras, generator)
+            losses = fake.fit(x0.detach(), sigma, eps, told, fraction, real)
+        metrics |= {name: float(loss) for name, loss in losses.items()}
     if log_ratio is not None:
         metrics["ratio"] = float(log_ratio.exp().mean())
     return metrics | values

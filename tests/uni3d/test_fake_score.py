@@ -68,7 +68,7 @@ def test_fit_changes_the_adapter_and_nothing_else(teacher, fake):
 
 def test_score_matching_learns_the_latents(teacher, fake):
     x0, sigma, eps, cond = _batch(teacher)
-    losses = [float(fake.fit(x0, sigma, eps, cond, fraction=0.5)) for _ in range(40)]
+    losses = [float(fake.fit(x0, sigma, eps, cond, fraction=0.5)["fake"]) for _ in range(40)]
     # The first loss is the teacher's own: (1 + 1/sigma^2) |D - x0|^2, mean over everything.
     with torch.no_grad():
         error = (teacher.denoise(add_noise(x0, sigma, eps), sigma, cond) - x0).square()
@@ -100,7 +100,8 @@ def test_discriminator_separates_two_constant_sets(teacher, fake):
     losses = []
     for _ in range(60):
         eps = torch.randn(real.shape, generator=generator)
-        losses.append(float(fake.fit_discriminator(real, -real, sigma, eps, cond)))
+        step = fake.fit(-real, sigma, eps, cond, fraction=0.5, real=real)
+        losses.append(float(step["discriminator"]))
     assert losses[0] == pytest.approx(2 * torch.tensor(2.0).log().item(), rel=0.3)  # undecided
     assert losses[-1] < 0.5 * losses[0], losses[::10]
     logits = []
@@ -112,11 +113,14 @@ def test_discriminator_separates_two_constant_sets(teacher, fake):
     assert bool((logits[0] > logits[1]).all())
 
 
-def test_discriminator_leaves_the_adapter_alone(teacher, fake):
+def test_discriminator_leaves_the_adapter_alone(tiny_folder, teacher, fake):
     x0, sigma, eps, cond = _batch(teacher)
-    before = {n: p.detach().clone() for n, p in fake.parameters.items()}
-    fake.fit_discriminator(x0, -x0, sigma, eps, cond)
-    assert all(torch.equal(p, before[n]) for n, p in fake.parameters.items())
+    other = FakeScore(load_teacher(str(tiny_folder)), CONFIG, seed=3, ratio=True)
+    for _ in range(2):
+        without = fake.fit(x0, sigma, eps, cond, fraction=0.5)
+        both = other.fit(x0, sigma, eps, cond, fraction=0.5, real=-x0)
+    assert torch.equal(without["fake"], both["fake"])
+    assert all(torch.equal(p, other.parameters[n]) for n, p in fake.parameters.items())
 
 
 def test_log_ratio_is_the_heads_mean_logit(teacher, fake):
@@ -141,8 +145,7 @@ def test_state_round_trip_goes_on_bit_for_bit(tiny_folder, teacher, fake):
         with torch.no_grad():
             score(add_noise(x0, sigma, eps), sigma, cond)
         score.log_ratio(sigma)
-        score.fit(x0, sigma, eps, cond, fraction)
-        score.fit_discriminator(x0, -x0, sigma, eps, cond)
+        score.fit(x0, sigma, eps, cond, fraction, real=-x0)
 
     work(fake, 0.4)
     kept = {k: v.detach().clone() for k, v in fake.state().items()}
