@@ -45,7 +45,13 @@ def tiny_teacher(folder: Path, prediction_type: str = "sample") -> Path:
     (folder / "codec").mkdir(exist_ok=True)
     described = {"type": "space_to_depth", "factor": 2, "image_size": 16}
     (folder / "codec" / "config.json").write_text(json.dumps(described))
-    index = {"_class_name": "StableDiffusionPipeline"}
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "scheduler": ["diffusers", "DDPMScheduler"],
+    }
     (folder / "model_index.json").write_text(json.dumps(index))
     return folder
 

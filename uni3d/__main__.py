@@ -24,7 +24,11 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     from uni3d.settings import PRESETS
 
     parser.add_argument("prompt", help='a sentence, such as "a corgi astronaut"')
-    parser.add_argument("--teacher", help="toybox, or a folder in diffusers layout")
+    parser.add_argument(
+        "--teacher", help="toybox, sd, sdxl, if, a hub id, or a folder in diffusers layout"
+    )
+    parser.add_argument("--revision", help="branch, tag or commit of a hub id")
+    parser.add_argument("--variant", help="of the weight files, such as fp16")
     parser.add_argument("--method", help="uni-instruct, sds, vsd, sim, sid, diff-instruct, ...")
     parser.add_argument("--divergence", help="forward-kl, reverse-kl, jeffrey-kl, chi-square, ...")
     parser.add_argument("--form", help="paper, exact or integral")
@@ -76,6 +80,9 @@ def _configured(args: argparse.Namespace):
             mapping[name] = getattr(args, name)
     if args.guidance_scale is not None:
         mapping = _merged(mapping, {"guidance": {"scale": args.guidance_scale}})
+    for name in ("revision", "variant"):
+        if getattr(args, name) is not None:
+            mapping = _merged(mapping, {"loading": {name: getattr(args, name)}})
     if args.negative_prompt is not None:
         mapping = _merged(mapping, {"prompts": {"negative_prompt": args.negative_prompt}})
     mapping["prompt"] = args.prompt
@@ -163,6 +170,9 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
     records = stepper.progress()
     next(records)  # loading
     first = next(records)
+    config = stepper.config
+    if config.teacher != "toybox":
+        _say(f"uni3d: {first.note}")
     if not resume:
         _begin(config, run)
     with (

@@ -6,6 +6,7 @@ __all__ = [
     "ExportError",
     "MissingExtraError",
     "NonFiniteError",
+    "OutOfMemoryError",
     "PromptError",
     "TeacherError",
     "Uni3DError",
@@ -38,6 +39,10 @@ class ExportError(Uni3DError):
 
 class NonFiniteError(Uni3DError):
     """The optimisation produced NaN or infinity and could not be rolled back."""
+
+
+class OutOfMemoryError(Uni3DError):
+    """The machine's or the card's memory did not suffice; what was saved before stays."""
 
 
 class MissingExtraError(Uni3DError):

@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 
 from uni3d import checkpoint, export, regularizers
+from uni3d.cache import remembered
 from uni3d.cameras import Cameras, sample_cameras
+from uni3d.codecs import VaeCodec
 from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.fake_score import FakeScore
 from uni3d.instruct import add_noise, uni_instruct_loss
+from uni3d.memory import Profile, choose_profile, out_of_memory_explained
 from uni3d.prompts import PromptSet, check_prompt
 from uni3d.scene import Scene
 from uni3d.settings import RunConfig
@@ -26,6 +29,7 @@ from uni3d.teacher import Condition, Teacher, load_teacher
 __all__ = ["CHECKPOINT", "Progress", "Run", "preview", "restore_scene"]
 
 CHECKPOINT = "checkpoint.safetensors"
+SMALLER = "--set memory=6GB, a smaller --set views=2, or --teacher toybox"
 BINS = 8  # azimuth bins of the teacher samples that stand for real images
 
 
@@ -51,6 +55,7 @@ class _Parts:
     scene: Scene
     fake: FakeScore | None
     real: Tensor | None  # [BINS, per_view, channels, height, width]
+    profile: Profile
 
 
 class Run:
@@ -68,12 +73,22 @@ class Run:
         """
         config, started = self.config, time.monotonic()
         yield Progress("loading", 0, config.steps, 0.0)
-        self.parts = parts = _prepare(config)
+        with out_of_memory_explained("loading the teacher", f"close other programs, {SMALLER}"):
+            self.parts = parts = _prepare(config)
+        # A short name may mean another model tomorrow, and there may be more memory free: the run
+        # remembers which ones it had.
+        self.config = config = parts.config
         self.step = _restore(parts, self.folder) if self.resume else 0
         good = (self.step, _state(parts)) if self.step else None
-        yield Progress("optimising", self.step, config.steps, time.monotonic() - started)
+        note = f"teacher {parts.teacher.name} ({parts.teacher.origin})"
+        yield Progress("optimising", self.step, config.steps, time.monotonic() - started, {}, note)
         while self.step < config.steps:
-            metrics = _step(parts, self.step)
+            with out_of_memory_explained(
+                f"in step {self.step + 1}",
+                f"set memory: 6GB in {self.folder / 'config.yaml'}, then: uni3d resume "
+                f"{self.folder}; or {SMALLER}",
+            ):
+                metrics = _step(parts, self.step)
             self.step += 1
             note = ""
             if self.step % config.checkpoint_every == 0 or self.step == config.steps:
@@ -102,15 +117,37 @@ class Run:
 
 def _prepare(config: RunConfig) -> _Parts:
     prompt = check_prompt(config.prompt)
-    teacher = load_teacher(config.teacher)
-    prompts = PromptSet(prompt, config.prompts, teacher.encode_text)
+    teacher = load_teacher(config.teacher, config.loading)
+    config = dataclasses.replace(
+        config, teacher=teacher.name,
+        loading=dataclasses.replace(config.loading, revision=teacher.revision),
+    )  # fmt: skip
+    prompts = PromptSet(prompt, config.prompts, lambda texts: remembered(
+        "texts", {"teacher": teacher.fingerprint, "texts": texts},
+        lambda: teacher.encode_text(texts),
+    ))  # fmt: skip
+    teacher.encode_text.free()
+    name, profile = _fit_memory(config, teacher)
+    config = dataclasses.replace(config, memory=name)
     # Real samples are drawn before there is an adapter: they are the teacher's alone.
     real = _real_samples(config, teacher, prompts) if config.needs_ratio else None
     scene = Scene(config.scene, config.seed)
     fake = None
     if config.resolved_method().learned_fake_score:
         fake = FakeScore(teacher, config.fake_score, config.seed, config.needs_ratio)
-    return _Parts(config, teacher, prompts, scene, fake, real)
+        if profile.checkpoint_networks:
+            fake.checkpoint_network()
+    return _Parts(config, teacher, prompts, scene, fake, real, profile)
+
+
+def _fit_memory(config: RunConfig, teacher: Teacher) -> tuple[str, Profile]:
+    """The profile for this machine and its name, its switches set on the teacher."""
+    size = sum(parameter.numel() for parameter in teacher.unet.parameters())
+    name, profile = choose_profile(config.memory, size, teacher.device)
+    teacher.one_by_one = profile.one_by_one
+    if isinstance(teacher.codec, VaeCodec):
+        teacher.codec = dataclasses.replace(teacher.codec, sliced=profile.slice_vae)
+    return name, profile
 
 
 def _step(parts: _Parts, step: int) -> dict[str, float]:
@@ -125,19 +162,22 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
     views, camera = parts.prompts.at(cameras), teacher.camera(cameras)
     told = Condition(views.positive, camera)
     # 2. Render the scene and encode the pictures: x0 = g(theta, camera).
-    rendered = scene.shoot(cameras, config.size_at(fraction), generator)
+    size = min(config.size_at(fraction), parts.profile.max_picture)
+    rendered = scene.shoot(cameras, size, generator)
     x0 = teacher.encode(rendered.rgb)
     # 3. Diffuse: x = x0 + sigma eps, one noise level per view, stratified.
     sigma, eps = _noise(config, teacher, x0, config.t_max_at(fraction), generator)
     x = add_noise(x0, sigma, eps)
     # 4. Teacher and fake score at x, with gradient only where the method asks for it.
-    with torch.set_grad_enabled(method.network_gradients):
-        seen = x if method.network_gradients else x.detach()
-        x0_teacher = teacher.guided(seen, sigma, views, camera, config.guidance.scale)
+    guidance = config.guidance
+    through = method.network_gradients and not guidance.detach_networks
+    with torch.set_grad_enabled(through):
+        seen = x if through else x.detach()
+        x0_teacher = teacher.guided(seen, sigma, views, camera, guidance.scale, guidance.rescale)
         # Without a learned fake score the injected noise stands in for it: D_p = x0.
         x0_fake = fake(seen, sigma, told) if fake else x0.detach()
     # 5. The density ratio, once the discriminator has had its warm-up.
-    ratio_ready = parts.real is not None and fraction >= config.guidance.ratio_warm_up
+    ratio_ready = parts.real is not None and fraction >= guidance.ratio_warm_up
     log_ratio = fake.log_ratio(sigma) if fake and parts.real is not None else None
     if log_ratio is not None and not ratio_ready:
         log_ratio = torch.zeros_like(log_ratio)  # r = 1: every h is then a constant
@@ -160,7 +200,9 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
     if fake:
         for _ in range(config.fake_score.steps_per_step):
             sigma, eps = _noise(config, teacher, x0, config.guidance.t_max, generator)
-            real = None if parts.real is None else _real_for(parts.real, cameras, generator)
+            real = None
+            if parts.real is not None:
+                real = _real_for(parts.real, cameras, generator).to(x0.device)
             losses = fake.fit(x0.detach(), sigma, eps, told, fraction, real)
         metrics |= {name: float(loss) for name, loss in losses.items()}
     if log_ratio is not None:
@@ -174,26 +216,41 @@ def _noise(config: RunConfig, teacher: Teacher, x0: Tensor, t_max: float, genera
     places = torch.randperm(batch, generator=generator) + torch.rand(batch, generator=generator)
     t = config.guidance.t_min + (t_max - config.guidance.t_min) * places / batch
     sigma = teacher.schedule.sigma_of(t * (len(teacher.schedule.log_sigmas) - 1))
-    return sigma, torch.randn(x0.shape, generator=generator)
+    # Drawn on the CPU: a GPU gives the same run.
+    return sigma.to(x0.device), torch.randn(x0.shape, generator=generator).to(x0.device)
 
 
 def _real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -> Tensor:
-    """Teacher samples of the prompt per azimuth bin: "real" for the ratio, as no images exist."""
-    count = config.guidance.real_samples_per_view
-    generator = torch.Generator().manual_seed(config.seed + 17)
-    bins = []
-    for k in range(BINS):
-        azimuth = (torch.arange(count) / count + k) * (360 / BINS)
-        low, high = config.camera.elevation_deg
-        elevation = low + (high - low) * torch.rand(count, generator=generator)
-        cameras = Cameras.orbit(azimuth, elevation)
-        bins.append(
-            teacher.sample(
-                prompts.at(cameras), teacher.camera(cameras),
-                scale=config.guidance.scale, steps=12, generator=generator,
-            )
-        )  # fmt: skip
-    return torch.stack(bins)
+    """Teacher samples of the prompt per azimuth bin: "real" for the ratio, as no images exist.
+
+    The same for every seed of a run, and kept on disk for the next one.
+    """
+    guidance, (low, high) = config.guidance, config.camera.elevation_deg
+    count, steps = guidance.real_samples_per_view, 12
+
+    def draw() -> Tensor:
+        generator = torch.Generator().manual_seed(17)
+        bins = []
+        for k in range(BINS):
+            azimuth = (torch.arange(count) / count + k) * (360 / BINS)
+            elevation = low + (high - low) * torch.rand(count, generator=generator)
+            cameras = Cameras.orbit(azimuth, elevation)
+            bins.append(
+                teacher.sample(
+                    prompts.at(cameras), teacher.camera(cameras), generator=generator,
+                    scale=guidance.scale, rescale=guidance.rescale, steps=steps,
+                )
+            )  # fmt: skip
+        return torch.stack(bins)
+
+    key = {
+        "teacher": teacher.fingerprint, "precision": str(teacher.dtype),
+        "device": teacher.device.type, "prompt": config.prompt,
+        "prompts": dataclasses.asdict(config.prompts), "elevation": [low, high],
+        "scale": guidance.scale, "rescale": guidance.rescale, "steps": steps,
+        "shape": [BINS, count], "one_by_one": teacher.one_by_one,
+    }  # fmt: skip
+    return remembered("samples", key, draw)
 
 
 def _real_for(real: Tensor, cameras: Cameras, generator: torch.Generator) -> Tensor:

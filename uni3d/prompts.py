@@ -23,7 +23,8 @@ VIEWS = ("front view", "side view", "back view", "overhead view")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PromptConfig:
-    """How a prompt is read. `view_prompts` are overrides: the four full texts, or empty."""
+    """How a prompt is read. `view_prompts` are overrides: four full texts (front, side, back,
+    overhead), of which an empty one leaves the usual text; or none."""
 
     negative_prompt: str = ""
     view_words: bool = True
@@ -79,7 +80,7 @@ class PromptSet:
                     f"view_prompts has {len(config.view_prompts)} texts; wanted 4 "
                     "(front, side, back, overhead) or none"
                 )
-            views = list(config.view_prompts)
+            views = [own or usual for own, usual in zip(config.view_prompts, views, strict=True)]
         self.config = config
         with torch.no_grad():
             encoded = encode([*views, config.negative_prompt])  # [5, tokens, width]

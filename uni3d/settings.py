@@ -1,7 +1,7 @@
 """The whole configuration of a run, composed once from its components, and the presets."""
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 from uni3d.cameras import CameraConfig
 from uni3d.errors import ConfigError
@@ -11,6 +11,7 @@ from uni3d.mesh import MeshConfig
 from uni3d.prompts import PromptConfig
 from uni3d.regularizers import RegularizerConfig
 from uni3d.scene import SceneConfig
+from uni3d.teacher import TeacherConfig
 
 __all__ = ["PRESETS", "GuidanceConfig", "RunConfig"]
 
@@ -20,12 +21,16 @@ class GuidanceConfig:
     """How the teacher is asked. Times are fractions of the teacher's schedule."""
 
     scale: float = 5.0
+    rescale: float = 0.0  # 0..1: bring the spread back to the conditional's (2305.08891)
     t_min: float = 0.02
     t_max: float = 0.98
     t_max_end: float = 0.5  # t_max falls to this, linearly,
     anneal_end: float = 0.66  # by this fraction of the run
     real_samples_per_view: int = 4  # teacher samples per 45-degree bin, where the ratio is needed
     ratio_warm_up: float = 0.1  # fraction of the run in which reverse-kl stands in
+    # No gradient through the U-Nets, for memory. Biased: of a sim term h u.v only -h u.x0 is left,
+    # the gradient of the integral form (VSD's for h = 1) in place of Uni-Instruct's.
+    detach_networks: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.t_min < self.t_max_end <= self.t_max <= 1:
@@ -33,6 +38,8 @@ class GuidanceConfig:
                 f"guidance: got t_min={self.t_min}, t_max_end={self.t_max_end}, "
                 f"t_max={self.t_max}; want 0 <= t_min < t_max_end <= t_max <= 1"
             )
+        if not 0 <= self.rescale <= 1:
+            raise ConfigError(f"guidance: got rescale={self.rescale}; want 0 to 1")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +48,8 @@ class RunConfig:
 
     prompt: str = ""
     teacher: str = "toybox"
+    loading: TeacherConfig = TeacherConfig()
+    memory: Literal["auto", "full", "24GB", "12GB", "6GB"] = "auto"  # uni3d.memory.PROFILES
     method: str = "uni-instruct"
     divergence: str = ""  # empty: what the method fixes, else forward-kl
     form: str = ""  # empty: what the method fixes, else paper

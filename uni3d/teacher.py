@@ -1,20 +1,23 @@
 """A frozen diffusers model as the denoiser D(x, sigma, cond) -> x0, with its codec and its text.
 
-Any folder in diffusers layout is read the same way. Where Stable Diffusion has a `vae/`, toybox
-has a `codec/`: space-to-depth, linear and lossless. Nothing above this module knows which it is.
+Any folder in diffusers layout is read the same way; what differs between them (prediction type,
+schedule, text encoders, a pooled text vector, learned variance, the codec) is read from its files.
+Nothing above this module knows which it is.
 """
 
 import dataclasses
-import json
+import hashlib
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import interpolate
 
 from uni3d.cameras import Cameras
+from uni3d.codecs import Codec, Pixels, VaeCodec, read_space_to_depth
 from uni3d.errors import MissingExtraError, TeacherError
+from uni3d.hub import TOYBOX, Found, find_folder, read_index
 from uni3d.instruct import (
     EpsDenoiser,
     VDenoiser,
@@ -25,58 +28,29 @@ from uni3d.instruct import (
 from uni3d.instruct.noise import expand_like
 from uni3d.prompts import ViewConditioning
 from uni3d.sampling import euler
+from uni3d.texts import TextReader, load_network, load_part, text_reader
 
-__all__ = ["TOYBOX", "Codec", "Condition", "Teacher", "load_teacher"]
+__all__ = ["TOYBOX", "Condition", "Teacher", "TeacherConfig", "load_teacher"]
 
-TOYBOX = Path(__file__).parent / "toybox" / "weights" / "teacher"
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TeacherConfig:
+    """How the teacher is loaded. `revision` and `variant` are the hub's (variant: "fp16")."""
+
+    revision: str = ""
+    variant: str = ""
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one, but for toybox
+    # auto: float32 on a CPU; on a GPU bfloat16 where it is native, else float16
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-    """What the U-Net is told: token features `[batch, tokens, width]` and, for a teacher that
-    knows cameras, their embeddings `[batch, 4]`."""
+    """What the U-Net is told: text features `[batch, rows, width]` as the teacher's own reader
+    makes them, and the cameras' embeddings `[batch, 4]`, which only some teachers use."""
 
     context: Tensor
     camera: Tensor | None
-
-
-class Codec(Protocol):
-    """Between images `[batch, 3, h, w]` in [0, 1] and latents; differentiable."""
-
-    image_size: int
-
-    def encode(self, images: Tensor) -> Tensor: ...
-
-    def decode(self, latents: Tensor) -> Tensor: ...
-
-
-@dataclasses.dataclass(frozen=True)
-class SpaceToDepth:
-    """Blocks of `factor` x `factor` pixels become channels; images are scaled to [-1, 1]."""
-
-    factor: int
-    image_size: int
-
-    def encode(self, images: Tensor) -> Tensor:
-        return pixel_unshuffle(images * 2 - 1, self.factor)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        return (pixel_shuffle(latents, self.factor) + 1) / 2
-
-
-@dataclasses.dataclass(frozen=True)
-class VaeCodec:
-    """Stable Diffusion's autoencoder: the mode of its posterior, times its scaling factor."""
-
-    vae: Any
-    image_size: int
-
-    def encode(self, images: Tensor) -> Tensor:
-        latents = self.vae.encode(images * 2 - 1).latent_dist.mode()
-        return latents * self.vae.config.scaling_factor
-
-    def decode(self, latents: Tensor) -> Tensor:
-        return (self.vae.decode(latents / self.vae.config.scaling_factor).sample + 1) / 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,62 +72,94 @@ class Teacher:
     """The frozen model: a denoiser, an image codec and a text encoder.
 
     `unet` may carry an adapter; calling the teacher always leaves it out (`adapter` is switched
-    by FakeScore, which shares the network).
+    by FakeScore, which shares the network). What it is given may lie on any device and be of any
+    float type; what it returns has the type of `x` and lies on `device`.
     """
 
+    # Evaluate the branches of guidance one after another: slower, a third of the memory or less.
+    one_by_one = False
+
     def __init__(
-        self, unet: Any, text: tuple[Any, Any], scheduler: Any, codec: Codec, name: str
+        self,
+        unet: Any,
+        encode_text: TextReader,
+        scheduler: Any,
+        codec: Codec,
+        name: str,
+        *,
+        fingerprint: str = "",
+        revision: str = "",
+        origin: str = "",
     ) -> None:
+        """fingerprint: changes with the files. revision, origin: `hub.Found`'s."""
         self.unet, self.codec, self.name = unet, codec, name
-        self._tokenizer, self._text_encoder = text
+        self.encode_text = encode_text
+        self.fingerprint, self.revision, self.origin = fingerprint, revision, origin
+        self.dtype: torch.dtype = unet.dtype
+        self.device = torch.device(unet.device)
         self.schedule = VPSchedule.from_alphas_cumprod(scheduler.alphas_cumprod)
         kind = scheduler.config.prediction_type
         if kind not in DENOISERS:
             raise TeacherError(
                 f"{name}: its prediction type is {kind!r}; wanted one of {', '.join(DENOISERS)}"
             )
-        self.denoise = DENOISERS[kind](self._network, self.schedule)
+        self.denoise = DENOISERS[kind](self.network, self.schedule)
         self.knows_cameras = unet.config.class_embed_type == "projection"
-        for module in (unet, self._text_encoder):
-            module.requires_grad_(False).eval()
-            for parameter in module.parameters():
-                # Tensors read from a file may lie at any address, and sums can depend on that.
-                parameter.data = parameter.data.clone()
+        self._pooled, self._time_ids = _pooled_text(unet.config, codec.image_size, name)
 
-    def _network(self, x: Tensor, t: Tensor, cond: Condition) -> Tensor:
-        extra = {"class_labels": cond.camera} if self.knows_cameras else {}
-        return self.unet(x, t, cond.context, **extra).sample
+    def network(self, x: Tensor, t: Tensor, cond: Condition) -> Tensor:
+        """What the U-Net itself predicts, of the shape of the variance-preserving `x`."""
+        context, extra = cond.context.to(self.device, self.dtype), {}
+        if self.knows_cameras:
+            assert cond.camera is not None, f"{self.name} wants cameras"
+            extra["class_labels"] = cond.camera.to(self.device, self.dtype)
+        if self._pooled:
+            pooled, context = context[:, -1, : self._pooled], context[:, :-1]
+            times = torch.tensor([self._time_ids], device=self.device).expand(len(x), -1)
+            extra["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": times}
+        out = self.unet(x.to(self.device, self.dtype), t.to(self.device), context, **extra).sample
+        return out[:, : x.shape[1]].to(x.dtype)  # channels beyond are a learned variance
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Teacher":
+        """Moved there, U-Net and autoencoder alike. Returns itself."""
+        self.unet.to(device, dtype)
+        vae = getattr(self.codec, "vae", None)
+        if vae is not None:
+            # Some autoencoders overflow float16, which their config says.
+            upcast = dtype == torch.float16 and vae.config.force_upcast
+            vae.to(device, torch.float32 if upcast else dtype)
+        self.device, self.dtype = device, dtype
+        return self
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         side = self.unet.config.sample_size
         return (self.unet.config.in_channels, side, side)
 
-    def encode_text(self, prompts: list[str]) -> Tensor:
-        """Token features `[n, tokens, width]`."""
-        length = self._tokenizer.model_max_length
-        ids = self._tokenizer(
-            prompts, padding="max_length", truncation=True, max_length=length, return_tensors="pt"
-        ).input_ids
-        with torch.no_grad():
-            return self._text_encoder(ids).last_hidden_state
-
     def encode(self, images: Tensor) -> Tensor:
         """Latents of images `[batch, 3, h, w]` in [0, 1], resized to the teacher's own size."""
-        size = self.codec.image_size
+        images, size = images.to(self.device), self.codec.image_size
         if images.shape[-1] != size:
             images = interpolate(images, (size, size), mode="bilinear", align_corners=False)
         return self.codec.encode(images)
 
-    def camera(self, cameras: Cameras) -> Tensor | None:
-        return cameras.embedding if self.knows_cameras else None
+    def camera(self, cameras: Cameras) -> Tensor:
+        """What a Condition says of cameras, `[batch, 4]`."""
+        return cameras.embedding
 
     def guided(
-        self, x: Tensor, sigma: Tensor, views: ViewConditioning, camera: Tensor | None, scale: float
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        views: ViewConditioning,
+        camera: Tensor | None,
+        scale: float,
+        rescale: float = 0.0,
     ) -> Tensor:
         """x0 under classifier-free guidance, with Perp-Neg when `views` has negatives.
 
-        All branches run as one batch. Unconditional means the negative prompt, same camera.
+        All branches run as one batch, unless `one_by_one`. Unconditional means the negative prompt,
+        same camera. rescale: see `classifier_free_guidance`.
         """
         count = views.negatives.shape[1]
         contexts = torch.cat(
@@ -161,11 +167,16 @@ class Teacher:
         )
         copies = 2 + count
         cond = Condition(contexts, None if camera is None else camera.repeat(copies, 1))
-        x0 = self.denoise(x.repeat(copies, 1, 1, 1), sigma.repeat(copies), cond)
-        uncond, positive, *negatives = x0.chunk(copies)
+        if self.one_by_one:
+            pieces = [self.denoise(x, sigma, Condition(c, camera)) for c in contexts.chunk(copies)]
+        else:
+            x0 = self.denoise(x.repeat(copies, 1, 1, 1), sigma.repeat(copies), cond)
+            pieces = list(x0.chunk(copies))
+        uncond, positive, *negatives = pieces
         if count == 0:
-            return classifier_free_guidance(uncond, positive, scale)
-        return perp_neg(uncond, positive, negatives, list(views.weights.unbind(dim=1)), scale)
+            return classifier_free_guidance(uncond, positive, scale, rescale)
+        weights = list(views.weights.unbind(dim=1))
+        return perp_neg(uncond, positive, negatives, weights, scale, rescale)
 
     @torch.no_grad()
     def sample(
@@ -176,60 +187,93 @@ class Teacher:
         scale: float,
         steps: int,
         generator: torch.Generator,
+        rescale: float = 0.0,
     ) -> Tensor:
         """Latents drawn from the guided teacher, one for each view."""
         batch = views.positive.shape[0]
-        noise = torch.randn(batch, *self.latent_shape, generator=generator)
+        noise = torch.randn(batch, *self.latent_shape, generator=generator).to(self.device)
         last = len(self.schedule.log_sigmas) - 1
-        sigmas = self.schedule.sigma_of(torch.linspace(last, last * 0.015, steps))
-        return euler(lambda x, s: self.guided(x, s, views, camera, scale), noise, sigmas)
+        sigmas = self.schedule.sigma_of(torch.linspace(last, last * 0.015, steps)).to(self.device)
+        return euler(
+            lambda x, s: self.guided(x, s, views, camera, scale, rescale), noise, sigmas
+        )
 
 
-def _component(folder: Path, name: str, loader: Any) -> Any:
-    try:
-        return loader.from_pretrained(folder / name, local_files_only=True)
-    except Exception as error:  # the libraries raise whatever their parsers happen to raise
-        line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise TeacherError(f"{folder / name}: cannot be loaded ({line})") from error
+def _pooled_text(config: Any, image_size: int, name: str) -> tuple[int, list[float]]:
+    """Width of the pooled text vector the U-Net takes (0: none) and the time ids beside it.
+
+    The ids (SDXL) are the size of the training picture, the corner of its crop and the size wanted:
+    a whole picture of the teacher's own size.
+    """
+    kind = config.addition_embed_type
+    # "text" (of toybox, of pixel-space DeepFloyd) is made from the tokens by the U-Net itself.
+    if kind in (None, "text"):
+        return 0, []
+    if kind != "text_time":
+        raise TeacherError(f"{name}: its U-Net wants {kind!r} beside the text; wanted text_time")
+    ids = [image_size, image_size, 0, 0, image_size, image_size]
+    width = config.projection_class_embeddings_input_dim
+    return width - len(ids) * config.addition_time_embed_dim, [float(i) for i in ids]
 
 
-def _space_to_depth(path: Path) -> SpaceToDepth:
-    try:
-        described = json.loads(path.read_text())
-        if described["type"] != "space_to_depth":
-            raise ValueError(f"type {described['type']!r}, wanted 'space_to_depth'")
-        return SpaceToDepth(int(described["factor"]), int(described["image_size"]))
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise TeacherError(f"{path}: not a codec ({error!r})") from error
+def _fingerprint(found: Found) -> str:
+    """Changes when the files of the teacher do."""
+    digest = hashlib.sha256(found.revision.encode())
+    for path in sorted(p for p in found.folder.rglob("*") if p.is_file()):
+        status = path.stat()
+        mark = path.read_bytes() if path.suffix == ".json" else f"{status.st_mtime_ns}".encode()
+        digest.update(f"{path.relative_to(found.folder)} {status.st_size} ".encode() + mark)
+    return digest.hexdigest()
 
 
-def load_teacher(name: str) -> Teacher:
-    """`toybox`, or a local folder in diffusers layout.
+def _place(config: TeacherConfig, name: str) -> tuple[torch.device, torch.dtype]:
+    kind = config.device
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() and name != "toybox" else "cpu"
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise TeacherError("device: got cuda, and torch sees no CUDA device; do: --device cpu")
+    precision = config.precision
+    if precision == "auto":
+        on_gpu = "bfloat16" if kind == "cuda" and torch.cuda.is_bf16_supported() else "float16"
+        precision = on_gpu if kind == "cuda" else "float32"
+    return torch.device(kind), getattr(torch, precision)
+
+
+def _read_codec(folder: Path, unet: Any, diffusers: Any, options: dict[str, Any]) -> Codec:
+    if (folder / "codec").is_dir():
+        return read_space_to_depth(folder / "codec" / "config.json")
+    if not (read_index(folder).get("vae") or [None])[0]:
+        return Pixels(unet.config.sample_size)
+    vae = load_network(folder, "vae", diffusers.AutoencoderKL, **options)
+    blocks = len(vae.config.block_out_channels) - 1
+    return VaeCodec(vae, unet.config.sample_size * 2**blocks)
+
+
+def load_teacher(name: str, config: TeacherConfig | None = None) -> Teacher:
+    """`toybox`, a local folder in diffusers layout, a hub id, or a short name (`hub.CHAINS`).
 
     Raises TeacherError for an unknown name or a damaged folder, and MissingExtraError where
     diffusers is not installed.
     """
     try:
         import diffusers
-        import transformers
     except ImportError as error:
         raise MissingExtraError("diffusers", "diffusers") from error
-    folder = TOYBOX if name == "toybox" else Path(name)
-    if not (folder / "model_index.json").is_file():
-        raise TeacherError(
-            f"teacher {name!r} is not known; wanted toybox or a folder in diffusers layout "
-            "(with model_index.json); do: --teacher toybox"
-        )
-    unet = _component(folder, "unet", diffusers.UNet2DConditionModel).float()
+    config = config or TeacherConfig()
+    device, dtype = _place(config, name)
+    diffusers.logging.set_verbosity_error()  # its notes on unknown keys are about other classes
+    found = find_folder(name, config.revision, config.variant)
+    folder, options = found.folder, {"torch_dtype": dtype}
+    if config.variant and found.name != "toybox":
+        options["variant"] = config.variant
+    texts = text_reader(folder, options.get("variant", ""))
+    unet = load_network(folder, "unet", diffusers.UNet2DConditionModel, **options)
     unet = unet.to(memory_format=torch.channels_last)
-    text_encoder = _component(folder, "text_encoder", transformers.CLIPTextModel).float()
-    tokenizer = _component(folder, "tokenizer", transformers.CLIPTokenizer)
-    scheduler = _component(folder, "scheduler", diffusers.DDPMScheduler)
-    if (folder / "codec").is_dir():
-        codec: Codec = _space_to_depth(folder / "codec" / "config.json")
-    else:
-        vae = _component(folder, "vae", diffusers.AutoencoderKL).float()
-        vae.requires_grad_(False).eval()
-        blocks = len(vae.config.block_out_channels) - 1
-        codec = VaeCodec(vae, unet.config.sample_size * 2**blocks)
-    return Teacher(unet, (tokenizer, text_encoder), scheduler, codec, name)
+    # Whatever sampler a folder names, its betas are what is read, and this class knows them all.
+    scheduler = load_part(folder, "scheduler", diffusers.DDPMScheduler)
+    codec = _read_codec(folder, unet, diffusers, options)
+    teacher = Teacher(
+        unet, texts, scheduler, codec, found.name,
+        fingerprint=_fingerprint(found), revision=found.revision, origin=found.how,
+    )  # fmt: skip
+    return teacher.to(device, dtype)

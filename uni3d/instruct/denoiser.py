@@ -84,7 +84,10 @@ def classifier_free_guidance(
     """
     if isinstance(scale, Tensor) and scale.ndim == 1:
         scale = expand_like(scale, cond)
-    guided = torch.lerp(uncond, cond, scale)
+    return _rescaled(torch.lerp(uncond, cond, scale), cond, rescale)
+
+
+def _rescaled(guided: Tensor, cond: Tensor, rescale: float) -> Tensor:
     if rescale == 0:
         return guided
     dims = tuple(range(1, cond.ndim))
@@ -98,12 +101,14 @@ def perp_neg(
     negatives: Sequence[Tensor],
     weights: Sequence[float | Tensor],
     scale: float | Tensor,
+    rescale: float = 0.0,
 ) -> Tensor:
     """Perp-Neg guidance (2304.04968, eq. 9) on x0 predictions [batch, ...].
 
     `uncond + scale (d - sum_i w_i d_i_perp)`, `d = positive - uncond`: of each negative direction
     only the part perpendicular to `d` is subtracted, so a negative prompt that shares the subject
-    never weakens it. `weights` are positive numbers or [batch]. Everything is per sample.
+    never weakens it. `weights` are positive numbers or [batch]. Everything is per sample. `rescale`
+    is that of `classifier_free_guidance`, towards the spread of `positive`.
     """
     if len(negatives) != len(weights):
         raise ValueError(
@@ -119,4 +124,5 @@ def perp_neg(
         along = (away * direction).sum(dims, keepdim=True) / squared
         factor = expand_like(torch.as_tensor(weight), positive)
         total = total - factor * (away - along * direction)
-    return uncond + expand_like(torch.as_tensor(scale), positive) * total
+    guided = uncond + expand_like(torch.as_tensor(scale), positive) * total
+    return _rescaled(guided, positive, rescale)

