@@ -172,7 +172,8 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
     first = next(records)
     config = stepper.config
     if config.teacher != "toybox":
-        _say(f"uni3d: {first.note}")
+        assert stepper.parts is not None
+        _say(f"uni3d: teacher {config.teacher} ({stepper.parts.teacher.origin})")
     if not resume:
         _begin(config, run)
     with (

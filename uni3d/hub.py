@@ -47,7 +47,9 @@ class Found:
     how: str
 
 
-def find_folder(name: str, revision: str = "", variant: str = "") -> Found:
+def find_folder(
+    name: str, revision: str = "", variant: str = "", *, download: bool = True
+) -> Found:
     """Where the teacher `name` lies on this machine, downloaded if need be.
 
     name: "toybox", a folder, a hub id "owner/model", or a key of CHAINS (ids tried in order).
@@ -77,6 +79,8 @@ def find_folder(name: str, revision: str = "", variant: str = "") -> Found:
         found = _cached(candidate, revision, variant)
         if found is not None:
             return found
+    if not download:
+        raise TeacherError(f"teacher {name!r} is not in the cache; do: run with it once")
     return _downloaded(name, ids, revision, variant)
 
 

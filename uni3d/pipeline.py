@@ -80,8 +80,7 @@ class Run:
         self.config = config = parts.config
         self.step = _restore(parts, self.folder) if self.resume else 0
         good = (self.step, _state(parts)) if self.step else None
-        note = f"teacher {parts.teacher.name} ({parts.teacher.origin})"
-        yield Progress("optimising", self.step, config.steps, time.monotonic() - started, {}, note)
+        yield Progress("optimising", self.step, config.steps, time.monotonic() - started)
         while self.step < config.steps:
             with out_of_memory_explained(
                 f"in step {self.step + 1}",

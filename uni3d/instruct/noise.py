@@ -27,7 +27,7 @@ def add_noise(x0: Tensor, sigma: Tensor, eps: Tensor) -> Tensor:
 class VPSchedule:
     """The discrete levels of a variance-preserving model, seen as variance-exploding sigmas.
 
-    `log_sigmas` [steps], float64, strictly increasing; between the steps log sigma is linear in t.
+    `log_sigmas` [steps], float64, increasing; between the steps log sigma is linear in t.
     """
 
     log_sigmas: Tensor
@@ -80,7 +80,9 @@ class VPSchedule:
         table = self.log_sigmas.to(sigma.device)
         log_sigma = sigma.double().log().clamp(table[0], table[-1])
         low = torch.searchsorted(table, log_sigma, right=True).clamp(1, len(table) - 1) - 1
-        step = (log_sigma - table[low]) / (table[low + 1] - table[low])
+        # Two steps may share the floor of zero terminal SNR.
+        gap = (table[low + 1] - table[low]).clamp(min=torch.finfo(table.dtype).tiny)
+        step = (log_sigma - table[low]) / gap
         return (low + step).to(out_dtype)
 
 
