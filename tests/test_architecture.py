@@ -16,8 +16,8 @@ PACKAGE = ROOT / "uni3d"
 ORDER = """
 errors instruct config cameras kernels hashgrid_kernels hashgrid mlp field occupancy marching
 compositing backends render regularizers sampling rasterize simplify texture mesh export toybox
-checkpoint prompts codecs hub texts teacher cache memory fake_score scene settings pipeline finish
-evaluate __main__
+checkpoint prompts codecs hub texts teacher cache memory fake_score scene settings planner
+doctor pipeline finish evaluate __main__
 """.split()
 
 # In packages that must stay light, all that may come from outside.

@@ -13,17 +13,17 @@ from typing import Any
 from uni3d import __version__
 from uni3d.errors import ConfigError, PromptError, Uni3DError
 
-COMMANDS = ("generate", "resume", "export", "evaluate", "toybox")
+COMMANDS = ("generate", "resume", "export", "evaluate", "doctor", "toybox")
 
 
 def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def _generate_arguments(parser: argparse.ArgumentParser) -> None:
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a RunConfig is made from, besides the prompt."""
     from uni3d.settings import PRESETS
 
-    parser.add_argument("prompt", help='a sentence, such as "a corgi astronaut"')
     parser.add_argument(
         "--teacher", help="toybox, sd, sdxl, if, a hub id, or a folder in diffusers layout"
     )
@@ -37,10 +37,15 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--guidance-scale", type=float)
     parser.add_argument("--negative-prompt")
-    parser.add_argument("--out", type=Path, help="run folder (default outputs/<prompt>-<seed>)")
-    parser.add_argument("--formats", default="glb,obj,ply")
     parser.add_argument("--config", type=Path, help="YAML file of differences from the defaults")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+
+
+def _generate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", help='a sentence, such as "a corgi astronaut"')
+    _run_arguments(parser)
+    parser.add_argument("--out", type=Path, help="run folder (default outputs/<prompt>-<seed>)")
+    parser.add_argument("--formats", default="glb,obj,ply")
     parser.add_argument("--strict", action="store_true", help="unknown words are an error")
 
 
@@ -60,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("run", type=Path)
         if name != "evaluate":
             sub.add_argument("--formats", default="glb,obj,ply")
+    doctor = commands.add_parser("doctor", help="what will run here, how long, and why")
+    _run_arguments(doctor)
+    doctor.set_defaults(prompt="")
     toybox = commands.add_parser("toybox", help="the embedded teacher and its world")
     from uni3d.toybox.commands import add_arguments
 
@@ -230,6 +238,12 @@ def _run_command(args: argparse.Namespace) -> int:
         from uni3d.toybox.commands import run
 
         return run(args)
+    if args.command == "doctor":
+        from uni3d.doctor import examine
+
+        for line in examine(_configured(args)):
+            sys.stdout.write(line + "\n")
+        return 0
     config = _load_run(args.run)
     if args.command == "evaluate":
         from uni3d.evaluate import evaluate_run

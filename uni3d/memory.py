@@ -62,8 +62,10 @@ def free_bytes(device: torch.device) -> int:
         return 8 * 2**30  # not Linux: a modest guess
 
 
-def choose_profile(name: str, parameters: int, device: torch.device) -> tuple[str, Profile]:
-    """The profile called `name`; "auto" chooses by free memory, with the weights already loaded.
+def choose_profile(
+    name: str, parameters: int, device: torch.device, *, loaded: bool = True
+) -> tuple[str, Profile]:
+    """The profile called `name`; "auto" chooses by free memory. loaded: the weights lie there.
 
     A teacher of fewer than SMALL_TEACHER parameters is always used at full speed.
     """
@@ -71,10 +73,10 @@ def choose_profile(name: str, parameters: int, device: torch.device) -> tuple[st
         return name, PROFILES[name]
     if parameters < SMALL_TEACHER:
         return "full", PROFILES["full"]
-    free = free_bytes(device)
+    free = free_bytes(device) + (2 * parameters if loaded else 0)
     for key in ("24GB", "12GB"):
-        # A card of that size has its weights on it already, and never all of its memory free.
-        if free >= 0.75 * PROFILES[key].memory_gb * GB:
+        # A card of that size never has all of its memory free.
+        if free >= 0.85 * PROFILES[key].memory_gb * GB:
             return key, PROFILES[key]
     return "6GB", PROFILES["6GB"]
 

@@ -30,7 +30,7 @@ from uni3d.prompts import ViewConditioning
 from uni3d.sampling import euler
 from uni3d.texts import TextReader, load_network, load_part, text_reader
 
-__all__ = ["TOYBOX", "Condition", "Teacher", "TeacherConfig", "load_teacher"]
+__all__ = ["TOYBOX", "Condition", "Teacher", "TeacherConfig", "load_teacher", "place"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -194,9 +194,7 @@ class Teacher:
         noise = torch.randn(batch, *self.latent_shape, generator=generator).to(self.device)
         last = len(self.schedule.log_sigmas) - 1
         sigmas = self.schedule.sigma_of(torch.linspace(last, last * 0.015, steps)).to(self.device)
-        return euler(
-            lambda x, s: self.guided(x, s, views, camera, scale, rescale), noise, sigmas
-        )
+        return euler(lambda x, s: self.guided(x, s, views, camera, scale, rescale), noise, sigmas)
 
 
 def _pooled_text(config: Any, image_size: int, name: str) -> tuple[int, list[float]]:
@@ -226,7 +224,8 @@ def _fingerprint(found: Found) -> str:
     return digest.hexdigest()
 
 
-def _place(config: TeacherConfig, name: str) -> tuple[torch.device, torch.dtype]:
+def place(config: TeacherConfig, name: str) -> tuple[torch.device, torch.dtype]:
+    """Where the teacher `name` will run, and in what precision."""
     kind = config.device
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() and name != "toybox" else "cpu"
@@ -260,7 +259,7 @@ def load_teacher(name: str, config: TeacherConfig | None = None) -> Teacher:
     except ImportError as error:
         raise MissingExtraError("diffusers", "diffusers") from error
     config = config or TeacherConfig()
-    device, dtype = _place(config, name)
+    device, dtype = place(config, name)
     diffusers.logging.set_verbosity_error()  # its notes on unknown keys are about other classes
     found = find_folder(name, config.revision, config.variant)
     folder, options = found.folder, {"torch_dtype": dtype}

@@ -109,9 +109,7 @@ class TextReader:
             model = load_network(
                 self._folder, name, getattr(transformers, row.model), dtype=dtype, **options
             )
-            tokens = load_part(
-                self._folder, f"tokenizer{suffix}", getattr(transformers, tokenizer)
-            )
+            tokens = load_part(self._folder, f"tokenizer{suffix}", getattr(transformers, tokenizer))
             self._loaded.append((tokens, model))
 
     def free(self) -> None:

@@ -80,12 +80,15 @@ class _Recorded:
         pipeline._step(parts, 0)
         self.sigma, self.eps = self.noises[0]
 
+    @staticmethod
+    def latents(images):
+        return torch.nn.functional.pixel_unshuffle(images * 2 - 1, 2)
+
     @torch.no_grad()
     def predictions(self):
         """x0, D_q and D_p `[views, pixels]`, float64, of the scene as it is now."""
         parts = self.parts
-        x0 = self.shoot().rgb * 2 - 1
-        x0 = torch.nn.functional.pixel_unshuffle(x0, 2)
+        x0 = self.latents(self.shoot().rgb)
         x = x0 + self.sigma.reshape(-1, 1, 1, 1) * self.eps
         told = parts.prompts.at(self.cameras)
         camera, scale = self.cameras.embedding, parts.config.guidance.scale
@@ -117,6 +120,11 @@ WEIGHTS = {
 def test_scene_gradient_is_the_slope_of_the_loss(tiny_folder, monkeypatch, method, divergence):
     chosen = {} if method != "uni-instruct" else {"divergence": divergence}
     step = _Recorded(tiny_run(tiny_folder, method=method, **chosen), monkeypatch)
+    check_slopes(step, method, divergence)
+
+
+def check_slopes(step, method, divergence):
+    """The gradients that `step` left on the scene against differences of the loss by hand."""
     frozen_x0, frozen_teacher, frozen_fake = step.predictions()
     frozen_u = frozen_teacher - frozen_fake
     omega = 1 / (frozen_x0 - frozen_teacher).abs().mean(1)
