@@ -178,6 +178,9 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
     records = stepper.progress()
     next(records)  # loading
     first = next(records)
+    if stepper.config.resolutions != config.resolutions:
+        sizes = ", ".join(str(size) for _, size in stepper.config.resolutions)
+        _say(f"uni3d: memory {stepper.config.memory}: pictures of {sizes} pixels, for lack of more")
     config = stepper.config
     if config.teacher != "toybox":
         assert stepper.parts is not None

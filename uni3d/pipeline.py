@@ -20,7 +20,13 @@ from uni3d.codecs import VaeCodec
 from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.fake_score import FakeScore
 from uni3d.instruct import add_noise, uni_instruct_loss
-from uni3d.memory import Profile, choose_profile, out_of_memory_explained
+from uni3d.memory import (
+    Profile,
+    choose_profile,
+    free_bytes,
+    largest_picture,
+    out_of_memory_explained,
+)
 from uni3d.prompts import PromptSet, check_prompt
 from uni3d.scene import Scene
 from uni3d.settings import RunConfig
@@ -55,7 +61,6 @@ class _Parts:
     scene: Scene
     fake: FakeScore | None
     real: Tensor | None  # [BINS, per_view, channels, height, width]
-    profile: Profile
 
 
 class Run:
@@ -126,8 +131,7 @@ def _prepare(config: RunConfig) -> _Parts:
         lambda: teacher.encode_text(texts),
     ))  # fmt: skip
     teacher.encode_text.free()
-    name, profile = _fit_memory(config, teacher)
-    config = dataclasses.replace(config, memory=name)
+    config, profile = _fit_memory(config, teacher)
     # Real samples are drawn before there is an adapter: they are the teacher's alone.
     real = _real_samples(config, teacher, prompts) if config.needs_ratio else None
     scene = Scene(config.scene, config.seed)
@@ -136,17 +140,21 @@ def _prepare(config: RunConfig) -> _Parts:
         fake = FakeScore(teacher, config.fake_score, config.seed, config.needs_ratio)
         if profile.checkpoint_networks:
             fake.checkpoint_network()
-    return _Parts(config, teacher, prompts, scene, fake, real, profile)
+    return _Parts(config, teacher, prompts, scene, fake, real)
 
 
-def _fit_memory(config: RunConfig, teacher: Teacher) -> tuple[str, Profile]:
-    """The profile for this machine and its name, its switches set on the teacher."""
+def _fit_memory(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, Profile]:
+    """The profile for this machine, its switches set on the teacher, and `config` with both it and
+    picture sizes that will fit: found before the first step, not at the jump to a larger one."""
     size = sum(parameter.numel() for parameter in teacher.unet.parameters())
     name, profile = choose_profile(config.memory, size, teacher.device)
     teacher.one_by_one = profile.one_by_one
     if isinstance(teacher.codec, VaeCodec):
         teacher.codec = dataclasses.replace(teacher.codec, sliced=profile.slice_vae)
-    return name, profile
+    free = free_bytes(torch.device("cpu"))  # where the scene is
+    largest = min(profile.max_picture, largest_picture(config.views, free))
+    sizes = tuple((start, min(size, largest)) for start, size in config.resolutions)
+    return dataclasses.replace(config, memory=name, resolutions=sizes), profile
 
 
 def _step(parts: _Parts, step: int) -> dict[str, float]:
@@ -161,8 +169,7 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
     views, camera = parts.prompts.at(cameras), teacher.camera(cameras)
     told = Condition(views.positive, camera)
     # 2. Render the scene and encode the pictures: x0 = g(theta, camera).
-    size = min(config.size_at(fraction), parts.profile.max_picture)
-    rendered = scene.shoot(cameras, size, generator)
+    rendered = scene.shoot(cameras, config.size_at(fraction), generator)
     x0 = teacher.encode(rendered.rgb)
     # 3. Diffuse: x = x0 + sigma eps, one noise level per view, stratified.
     sigma, eps = _noise(config, teacher, x0, config.t_max_at(fraction), generator)

@@ -140,3 +140,19 @@ def test_doctor_knows_what_it_does_not_know():
     with pytest.raises(TeacherError, match="not in the cache"):
         shapes_of("nobody/nothing")
     assert shapes_of("sd").source == "public settings"
+
+
+def test_picture_sizes_are_cut_to_memory_before_the_first_step(folders, monkeypatch):
+    from tiny import tiny_run
+
+    from uni3d import pipeline
+
+    jump = [[0.0, 16], [0.5, 512]]
+    for free, expected in ((8e9, 447), (40e6, 31), (1.0, 16)):
+        monkeypatch.setattr(pipeline, "free_bytes", lambda _, free=free: free)
+        config = tiny_run(folders["sd1"], method="sds", resolutions=jump, memory="24GB")
+        sizes = pipeline._prepare(config).config.resolutions
+        assert sizes == ((0.0, 16), (0.5, expected))
+    monkeypatch.setattr(pipeline, "free_bytes", lambda _: 1e12)
+    config = tiny_run(folders["sd1"], method="sds", resolutions=jump, memory="6GB")
+    assert pipeline._prepare(config).config.resolutions == ((0.0, 16), (0.5, 64))
