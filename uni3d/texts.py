@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from uni3d.errors import PromptError, TeacherError
+from uni3d.errors import MissingExtraError, PromptError, TeacherError
 from uni3d.hub import read_index
 
 __all__ = ["TextReader", "load_network", "load_part", "text_reader"]
@@ -86,6 +86,19 @@ def load_network(folder: Path, name: str, loader: Any, **options: Any) -> Any:
     return network
 
 
+def _load_tokenizer(folder: Path, name: str, kind: str) -> Any:
+    import transformers
+
+    files = folder / name
+    if (files / "spiece.model").is_file() and not (files / "tokenizer.json").is_file():
+        try:
+            import google.protobuf  # noqa: F401
+            import sentencepiece  # type: ignore[import-not-found]  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError("sentencepiece with protobuf", "t5") from error
+    return load_part(folder, name, getattr(transformers, kind))
+
+
 class TextReader:
     """The text encoders of a folder; loaded when first asked, dropped by `free`."""
 
@@ -109,7 +122,12 @@ class TextReader:
             model = load_network(
                 self._folder, name, getattr(transformers, row.model), dtype=dtype, **options
             )
-            tokens = load_part(self._folder, f"tokenizer{suffix}", getattr(transformers, tokenizer))
+            tokens = _load_tokenizer(self._folder, f"tokenizer{suffix}", tokenizer)
+            if len(tokens) < 0.9 * model.config.vocab_size:
+                raise TeacherError(
+                    f"{self._folder}/tokenizer{suffix}: has {len(tokens)} words, its encoder "
+                    f"{model.config.vocab_size}; do: fetch the tokenizer's files again"
+                )
             self._loaded.append((tokens, model))
 
     def free(self) -> None:

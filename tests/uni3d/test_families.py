@@ -9,7 +9,7 @@ from closeness import assert_close_report
 from families import FAMILIES, save_family
 
 from uni3d.cameras import Cameras
-from uni3d.errors import PromptError, TeacherError
+from uni3d.errors import MissingExtraError, PromptError, TeacherError
 from uni3d.fake_score import FakeScore, FakeScoreConfig
 from uni3d.instruct import add_noise
 from uni3d.prompts import PromptConfig, PromptSet, ViewConditioning
@@ -309,3 +309,25 @@ def test_an_encoder_of_another_kind_is_refused(folders, tmp_path):
     path.write_text(json.dumps(index | {"text_encoder": ["transformers", "GPT2Model"]}))
     with pytest.raises(TeacherError, match="its text encoder is GPT2Model with CLIPTokenizer"):
         load_teacher(str(tmp_path / "t"))
+
+
+def test_a_tokenizer_without_its_words_is_refused(folders, tmp_path):
+    """transformers makes up a tokenizer of a few characters where the files are missing."""
+    for name in ("if", "sd1"):
+        folder = tmp_path / name
+        shutil.copytree(folders[name], folder)
+        (folder / "tokenizer" / "tokenizer.json").unlink()
+        with pytest.raises(TeacherError, match=r"has \d+ words|cannot be loaded"):
+            load_teacher(str(folder)).encode_text(["a red chair"])
+
+
+def test_a_sentencepiece_file_asks_for_its_packages(folders, tmp_path, monkeypatch):
+    import sys
+
+    shutil.copytree(folders["if"], tmp_path / "t")
+    (tmp_path / "t" / "tokenizer" / "tokenizer.json").rename(
+        tmp_path / "t" / "tokenizer" / "spiece.model"
+    )
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    with pytest.raises(MissingExtraError, match=r"uni3d\[t5\]"):
+        load_teacher(str(tmp_path / "t")).encode_text(["a red chair"])

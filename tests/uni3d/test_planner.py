@@ -71,9 +71,7 @@ def _measured_peak(work):
         work()
     held = peak = 0
     events = profiler.profiler.kineto_results.events()
-    for event in sorted(
-        (e for e in events if e.name() == "[memory]"), key=lambda e: e.start_ns()
-    ):
+    for event in sorted((e for e in events if e.name() == "[memory]"), key=lambda e: e.start_ns()):
         held += event.nbytes()
         peak = max(peak, held)
     return peak

@@ -12,7 +12,7 @@ from families import FAMILIES, save_family
 from test_pipeline import _Recorded, check_slopes
 from tiny import TINY, tiny_run
 
-from uni3d import pipeline
+from uni3d import finish, pipeline
 from uni3d.__main__ import main
 from uni3d.checkpoint import load
 from uni3d.pipeline import CHECKPOINT, Run
@@ -29,6 +29,8 @@ def folders(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _few_samples(monkeypatch):
     monkeypatch.setattr(pipeline, "BINS", 2)
+    for name, value in (("TURNTABLE_FRAMES", 4), ("TURNTABLE_SIZE", 32), ("SHEET_SIZE", 32)):
+        monkeypatch.setattr(finish, name, value)
 
 
 def _arguments(folder, out, method="sds", steps=6):
@@ -67,6 +69,8 @@ def test_a_prompt_becomes_a_mesh(folders, tmp_path, capsys, family, method):
 
 class _Latent(_Recorded):
     """x0 by the autoencoder, called by hand."""
+
+    sharpen = 1000
 
     def latents(self, images):
         vae = self.parts.teacher.codec.vae
@@ -114,9 +118,7 @@ def test_profiles_change_costs_and_not_the_gradient(folders, monkeypatch):
     assert_close_report(frugal, full, rtol=1e-3)
 
 
-def test_cached_texts_and_samples_are_used_again_and_change_nothing(
-    folders, tmp_path, monkeypatch
-):
+def test_cached_texts_and_samples_are_used_again_and_change_nothing(folders, tmp_path, monkeypatch):
     from uni3d.teacher import Teacher
     from uni3d.texts import TextReader
 
@@ -164,6 +166,7 @@ def _lines(capsys):
 
 def test_out_of_memory_is_one_line_and_the_run_goes_on(folders, tmp_path, monkeypatch, capsys):
     whole, run = tmp_path / "whole", tmp_path / "run"
+    monkeypatch.setattr(finish, "export_run", lambda *_: iter(()))
     assert main(_arguments(folders["sd1"], whole, "vsd")) == 0
     step = pipeline._step
 
@@ -225,7 +228,9 @@ DAMAGE = {
     ),
     "a weight missing": (_lose_a_weight, [], "vae: 1 weights are missing from its file"),
     "no scheduler": (lambda f: shutil.rmtree(f / "scheduler"), [], "scheduler: there is no such"),
-    "no text encoder": (lambda f: shutil.rmtree(f / "text_encoder"), [], "text_encoder: is missing"),
+    "no text encoder": (
+        lambda f: shutil.rmtree(f / "text_encoder"), [], "text_encoder: is missing",
+    ),
     "bad index": (lambda f: (f / "model_index.json").write_text("{"), [], "model_index.json"),
     "evil pickle": (lambda f: _only_pickle(f, {"a": _Evil()}), [], "unet: cannot be loaded"),
     "revision of a folder": (lambda f: None, ["--revision", "v9"], "has no revisions"),
