@@ -1,6 +1,7 @@
 """The planner's counts against published sizes, other counters and measured memory."""
 
 import dataclasses
+import itertools
 
 import pytest
 import torch
@@ -77,9 +78,17 @@ def _measured_peak(work):
     return peak
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("profile", ["full", "6GB"])
-@pytest.mark.parametrize("method", ["sds", "sim"])
+# One of each family by default; all of them, slowly.
+QUICK = {
+    ("sd1", "full", "sim"), ("sd2", "6GB", "sim"), ("sdxl", "full", "sds"), ("if", "6GB", "sim"),
+}  # fmt: skip
+CASES = [
+    pytest.param(*case, marks=[] if case in QUICK else [pytest.mark.slow])
+    for case in itertools.product(FAMILIES, ("full", "6GB"), ("sds", "sim"))
+]
+
+
+@pytest.mark.parametrize(("family", "profile", "method"), CASES)
 def test_memory_is_within_a_quarter_of_what_is_measured(folders, family, profile, method):
     switches, through = PROFILES[profile], method == "sim"
     config = FakeScoreConfig(rank=4) if through else None
