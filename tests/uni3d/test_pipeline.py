@@ -39,8 +39,6 @@ def _differing(a, b):
 class _Recorded:
     """One step of the pipeline with the scene's update withheld, and what was random in it."""
 
-    sharpen = 20  # how much the untrained discriminator's answer is stretched
-
     def __init__(self, config, monkeypatch):
         parts = self.parts = pipeline._prepare(config)
         scene, fake = parts.scene, parts.fake
@@ -71,16 +69,20 @@ class _Recorded:
             log_ratio = fake.log_ratio
 
             def record_ratio(sigma):
-                self.log_ratio = log_ratio(sigma)
+                self.log_ratio = self.judged(log_ratio(sigma))
                 return self.log_ratio
 
             monkeypatch.setattr(fake, "log_ratio", record_ratio)
             with torch.no_grad():
-                fake.head[-1].weight.mul_(self.sharpen)  # ratios that differ between the views
+                fake.head[-1].weight.mul_(20)  # ratios that differ between the views
         if fake:
             monkeypatch.setattr(fake, "fit", lambda *_: {})
         pipeline._step(parts, 0)
         self.sigma, self.eps = self.noises[0]
+
+    @staticmethod
+    def judged(log_ratio):
+        return log_ratio
 
     @staticmethod
     def latents(images):

@@ -112,12 +112,10 @@ def test_memory_is_within_a_quarter_of_what_is_measured(folders, family, profile
     assert costs.peak - costs.weights == pytest.approx(work + extra, rel=0.25)
 
 
-def test_frugal_profiles_are_frugal():
-    shapes = PUBLISHED["stable-diffusion-v1-5/stable-diffusion-v1-5"]
-    small = dataclasses.replace(shapes, unet={**shapes.unet, "block_out_channels": (32,) * 4})
-    config = FakeScoreConfig(rank=4)
+def test_frugal_profiles_are_frugal(folders):
+    shapes, config = shapes_of(str(folders["sd1"])), FakeScoreConfig(rank=4)
     full, least = (
-        estimate(small, config, PROFILES[name], batch=2, through=True) for name in ("full", "6GB")
+        estimate(shapes, config, PROFILES[name], batch=2, through=True) for name in ("full", "6GB")
     )
     assert least.peak < 0.5 * full.peak
     assert full.step_flops < least.step_flops < 2 * full.step_flops
