@@ -21,7 +21,8 @@ __all__ = ["Codec", "Pixels", "SpaceToDepth", "VaeCodec", "read_space_to_depth"]
 class Codec(Protocol):
     """Between images `[batch, 3, h, w]` in [0, 1] and latents; differentiable."""
 
-    image_size: int
+    @property
+    def image_size(self) -> int: ...
 
     def encode(self, images: Tensor) -> Tensor: ...
 

@@ -150,8 +150,9 @@ class _SchedulerConfig:
 def meta_teacher(shapes: Shapes, dtype: torch.dtype = torch.float32) -> Teacher:
     """A Teacher of these shapes whose tensors have no data."""
     import diffusers
+    from diffusers.utils import logging
 
-    diffusers.logging.set_verbosity_error()
+    logging.set_verbosity_error()
     with torch.device("meta"):
         unet: Any = diffusers.UNet2DConditionModel(**shapes.unet)
         side = unet.config.sample_size

@@ -256,13 +256,15 @@ def load_teacher(name: str, config: TeacherConfig | None = None) -> Teacher:
     """
     try:
         import diffusers
+        from diffusers.utils import logging
     except ImportError as error:
         raise MissingExtraError("diffusers", "diffusers") from error
     config = config or TeacherConfig()
     device, dtype = place(config, name)
-    diffusers.logging.set_verbosity_error()  # its notes on unknown keys are about other classes
+    logging.set_verbosity_error()  # its notes on unknown keys are about other classes
     found = find_folder(name, config.revision, config.variant)
-    folder, options = found.folder, {"torch_dtype": dtype}
+    folder = found.folder
+    options: dict[str, Any] = {"torch_dtype": dtype}
     if config.variant and found.name != "toybox":
         options["variant"] = config.variant
     texts = text_reader(folder, options.get("variant", ""))
