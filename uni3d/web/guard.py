@@ -108,7 +108,7 @@ def _servable(name: str) -> bool:
 
 def _host(value: bytes) -> str:
     """The name of a Host header, without its port."""
-    text = value.decode("latin-1")
+    text = value.decode("latin-1").lower()
     return text.partition("]")[0] + "]" if text.startswith("[") else text.partition(":")[0]
 
 

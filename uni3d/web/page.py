@@ -92,7 +92,7 @@ def _form(site: Site) -> dict[str, Any]:
             value=0, precision=0, minimum=LIMITS["seed"][0], maximum=LIMITS["seed"][1],
             label="Seed", elem_id="seed", min_width=120,
         )  # fmt: skip
-        dice = gr.Button("🎲 Dice", size="md", scale=0, min_width=96, elem_id="dice")
+        dice = gr.Button("⚄ Roll", size="md", scale=0, min_width=96, elem_id="dice")
     with gr.Accordion("Advanced", open=False, elem_id="advanced"):
         form["negative_prompt"] = gr.Textbox(
             label="Negative prompt", placeholder="what it should not be", max_length=LONGEST,
@@ -145,13 +145,11 @@ def _make_tab(site: Site, page: Any):
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             form = _form(site)
-            with gr.Row():
-                make = gr.Button("Make it", variant="primary", size="lg", elem_id="make", scale=3)
-                cancel = gr.Button("Cancel", variant="stop", size="lg", elem_id="cancel",
-                                   scale=1, min_width=110, visible=False)  # fmt: skip
+            make = gr.Button("Make it", variant="primary", size="lg", elem_id="make")
         with gr.Column(scale=7, min_width=320):
             notice = gr.HTML(words.engine(False), elem_id="engine")
             status = gr.HTML(words.status(None), elem_id="status")
+            cancel = gr.Button("Cancel", variant="stop", size="sm", elem_id="cancel", visible=False)
             live = gr.Image(
                 label="Now, from four sides", interactive=False, visible=False, type="filepath",
                 elem_id="live", buttons=[],
@@ -181,7 +179,7 @@ def _make_tab(site: Site, page: Any):
             gr.update(visible=active), key, *results,
         ]  # fmt: skip
 
-    def start(*values: Any, request: gr.Request):
+    def start(request: gr.Request, *values: Any):
         try:
             return site.start(dict(zip(FORM, values, strict=True)), site.user(request))
         except Uni3DError as error:

@@ -65,7 +65,8 @@ class Summary:
         method = str(self.config.get("method", "?"))
         divergence = str(self.config.get("divergence") or "")
         named = f"{method} ({divergence})" if divergence else method
-        return f"{named}, seed {self.config.get('seed', '?')}, {self.state.step} steps"
+        steps = "" if self.state.state in ACTIVE else f", {self.state.step} steps"
+        return f"{named}, seed {self.config.get('seed', '?')}{steps}"
 
 
 class RunStore:

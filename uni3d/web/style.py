@@ -16,6 +16,15 @@ def theme() -> Any:
         neutral_hue=gr.themes.colors.slate,
         font=[gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")],
         font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
+    ).set(
+        block_title_background_fill="none",
+        block_title_text_color="*body_text_color",
+        block_title_text_weight="600",
+        block_title_padding="0",
+        block_label_background_fill="*background_fill_secondary",
+        block_label_text_color="*body_text_color",
+        block_border_width="1px",
+        block_shadow="none",
     )
 
 
@@ -68,5 +77,6 @@ CSS = """
 }
 .u3-table tbody th { font-weight: 500; color: var(--body-text-color-subdued); }
 .u3-same td { color: var(--body-text-color-subdued); }
+.u3-plain { padding: 0 !important; }
 #live img { image-rendering: auto; width: 100%; }
 """
