@@ -151,7 +151,7 @@ def _make_tab(site: Site, page: Any):
             status = gr.HTML(words.status(None), elem_id="status")
             cancel = gr.Button("Cancel", variant="stop", size="sm", elem_id="cancel", visible=False)
             live = gr.Image(
-                label="Now, from four sides", interactive=False, visible=False, type="filepath",
+                label="From four sides", show_label=False, interactive=False, visible=False, type="filepath",
                 elem_id="live", buttons=[],
             )  # fmt: skip
             charts = gr.HTML(elem_id="charts")

@@ -50,20 +50,23 @@ class ResultPanel:
         import gradio as gr
 
         self.pictures = pictures
-        with gr.Column(visible=False, elem_classes="u3-result") as self.group:
+        # "hidden" and not False: gradio's viewer stays empty when it is mounted with its value.
+        with gr.Column(visible="hidden", elem_classes="u3-result") as self.group:
             self.model = gr.Model3D(
-                label="Mesh", height=height, clear_color=(0.0, 0.0, 0.0, 0.0),
+                label="Mesh", show_label=False, height=height, clear_color=(0.0, 0.0, 0.0, 0.0),
                 interactive=False, elem_id=f"{name}-model", buttons=[],
             )  # fmt: skip
             self.report = gr.HTML(elem_id=f"{name}-report")
             self.downloads = Downloads()
             if pictures:
+                gr.HTML("<h3 class='u3-heading'>Turntable</h3>")
                 self.video = gr.Video(
-                    label="Turntable", autoplay=False, loop=True, interactive=False, height=280,
+                    label="Turntable", show_label=False, autoplay=False, loop=True, interactive=False, height=280,
                     elem_id=f"{name}-video", buttons=[],
                 )  # fmt: skip
+                gr.HTML("<h3 class='u3-heading'>Colour, normals and opacity from eight sides</h3>")
                 self.sheet = gr.Image(
-                    label="Sheet: colour, normals, opacity", interactive=False, type="filepath",
+                    label="Sheet", show_label=False, interactive=False, type="filepath",
                     elem_id=f"{name}-sheet", buttons=["fullscreen"],
                 )  # fmt: skip
         media = [self.video, self.sheet] if pictures else []
@@ -74,7 +77,7 @@ class ResultPanel:
 
         if found is None or not _has_mesh(*found):
             empty: list[Any] = [gr.update(value=None)] * (2 if self.pictures else 0)
-            return [gr.update(visible=False), gr.update(value=None), "",
+            return [gr.update(visible="hidden"), gr.update(value=None), "",
                     *self.downloads.updates({}), *empty]  # fmt: skip
         one, files = found
         model = gr.update(value=_path(files, "mesh.glb", "mesh.obj", "mesh.ply"))

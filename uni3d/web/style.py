@@ -77,6 +77,8 @@ CSS = """
 }
 .u3-table tbody th { font-weight: 500; color: var(--body-text-color-subdued); }
 .u3-same td { color: var(--body-text-color-subdued); }
-.u3-plain { padding: 0 !important; }
-#live img { image-rendering: auto; width: 100%; }
+.gradio-container .html-container { padding: 0 !important; }
+.u3-heading { margin: 6px 0 0; font-size: var(--text-md); font-weight: 600; }
+#live img { width: 100%; }
+#engine:not(:has(.u3-notice)), #charts:not(:has(svg)) { display: none; }
 """
