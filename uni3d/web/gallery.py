@@ -65,15 +65,15 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
             raise gr.Error(str(error), title="Not done") from error
         gr.Info("Queued: see its progress on the Make tab.")
 
-    def again(run_id: Any, formats: Any, request: gr.Request):
+    def on_again(run_id: Any, formats: Any, request: gr.Request):
         queued(site.export, run_id, formats, request=request)
         return run_id
 
-    def proceed(run_id: Any, more: Any, request: gr.Request):
+    def on_proceed(run_id: Any, more: Any, request: gr.Request):
         queued(site.proceed, run_id, more, request=request)
         return run_id
 
-    def delete(run_id: Any, request: gr.Request):
+    def on_delete(run_id: Any, request: gr.Request):
         try:
             site.delete(run_id, site.user(request))
         except Uni3DError as error:
@@ -89,14 +89,14 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
     pictures.select(pick, listed, opened, **quiet)
     to_make = f"(run) => {{ {SHOW_ON_MAKE} }}"
     for button, action, extra in (
-        (parts["again"], again, parts["formats"]),
-        (parts["proceed"], proceed, parts["more"]),
+        (parts["again"], on_again, parts["formats"]),
+        (parts["proceed"], on_proceed, parts["more"]),
     ):
         done = button.click(action, [chosen, extra], parts["sent"], **quiet)
         done.success(None, parts["sent"], None, js=to_make, **quiet)
     parts["delete"].click(lambda: gr.update(visible=True), None, parts["sure"], **quiet)
     parts["keep"].click(lambda: gr.update(visible=False), None, parts["sure"], **quiet)
-    parts["really"].click(delete, chosen, opened, **quiet).success(**listing)
+    parts["really"].click(on_delete, chosen, opened, **quiet).success(**listing)
 
 
 # A run that was queued again is watched where runs are watched.
