@@ -93,7 +93,7 @@ class Tab:
     def wait(self, text, minutes=4.0):
         """Until the head of the run says so."""
         self.page.wait_for_function(
-            "text => document.querySelector('#status').innerText.includes(text)",
+            "text => document.querySelector('#status')?.innerText.includes(text)",
             arg=text, timeout=minutes * MINUTES,
         )  # fmt: skip
 
@@ -135,7 +135,7 @@ def test_a_run_from_the_prompt_to_the_downloaded_mesh(tab, served, tmp_path):
     import trimesh
 
     one = tab()
-    run_id = one.start(HTML, 40)
+    run_id = one.start(HTML, 16)
     live = one.page.locator("#live img")
     live.wait_for(timeout=4 * MINUTES)
     first = live.get_attribute("src")
@@ -225,7 +225,7 @@ def test_gallery_reopen_continue_delete_and_compare(tab, served):
     page.get_by_role("tab", name="Gallery").click()
     page.locator("#runs .thumbnail-item").first.click()
     page.wait_for_function(
-        "text => document.querySelector('#chosen').innerText.includes(text)",
+        "text => document.querySelector('#chosen')?.innerText.includes(text)",
         arg=finished[0].prompt,
     )
     _viewer_shows_something(one, "kept")
