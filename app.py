@@ -1,4 +1,4 @@
-"""`python app.py`: the page from a checkout, not installed; the options are those of `uni3d app`."""
+"""`python app.py`: the page from a checkout, not installed; options as of `uni3d app`."""
 
 import sys
 

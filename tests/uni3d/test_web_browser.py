@@ -205,7 +205,10 @@ def test_two_tabs_at_once_and_the_place_in_the_queue(tab, served):
     assert first != second
     states = [served.store.state(run).state for run in (first, second)]
     assert states == ["cancelled", "done"]
-    assert [served.store.config(run)["prompt"] for run in (first, second)] == ["a blue car", "a cat"]
+    assert [served.store.config(run)["prompt"] for run in (first, second)] == [
+        "a blue car",
+        "a cat",
+    ]
 
 
 def test_gallery_reopen_continue_delete_and_compare(tab, served):

@@ -111,7 +111,8 @@ def test_traversal_by_the_file_route(place, tmp_path):
     (folder / "deep" / "mesh.glb").write_text("deeper")
     (folder / "sheet.png").symlink_to("/etc/passwd")
     for name in (
-        "/etc/passwd", f"{folder}/../../mesh.glb", f"{folder}/../mesh.glb", f"{folder}/deep/mesh.glb",
+        "/etc/passwd", f"{folder}/../../mesh.glb", f"{folder}/../mesh.glb",
+        f"{folder}/deep/mesh.glb",
         f"{folder}/mesh.glb/../config.yaml", f"{folder}/sheet.png", f"{folder}/mesh.glb\0.png",
         "http://169.254.169.254/latest", "file:///etc/passwd", "../../../../etc/passwd", "",
         "~/.bashrc", f"{place[0].root}/.lock", f"{place[1]}/../mesh.glb",

@@ -1,11 +1,11 @@
 """The HTTP API: plain functions of plain data, documented on the page and used by gradio_client.
 
-    from gradio_client import Client
-    client = Client("http://127.0.0.1:7860")
-    run = client.predict("a corgi astronaut", preset="draft", api_name="/generate")["run"]
-    while client.predict(run, api_name="/status")["state"] in ("queued", "running"):
-        time.sleep(2)
-    print(client.predict(run, "mesh.glb", api_name="/download"))  # path of the downloaded file
+from gradio_client import Client
+client = Client("http://127.0.0.1:7860")
+run = client.predict("a corgi astronaut", preset="draft", api_name="/generate")["run"]
+while client.predict(run, api_name="/status")["state"] in ("queued", "running"):
+    time.sleep(2)
+print(client.predict(run, "mesh.glb", api_name="/download"))  # path of the downloaded file
 """
 
 from typing import Any
@@ -19,6 +19,7 @@ __all__ = ["add_api"]
 def add_api(site: Site) -> None:
     """Add the endpoints to the gr.Blocks that is being built."""
     import gradio as gr
+    from gradio.events import api
 
     def answered(action: Any, *arguments: Any) -> Any:
         try:
@@ -85,4 +86,4 @@ def add_api(site: Site) -> None:
         return {"path": str(files[name]), "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
     for endpoint in (generate, status, cancel, proceed, delete, runs, download):
-        gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
+        api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)

@@ -40,8 +40,10 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
         for one in runs:
             found = site.find(one.run_id, site.user(request))
             items.append((thumbnail(found[1] if found else {}), words.caption(one)))
-        return gr.update(value=items, selected_index=None), [r.run_id for r in runs], (
-            words.files_line(len(runs))
+        return (
+            gr.update(value=items, selected_index=None),
+            [r.run_id for r in runs],
+            (words.files_line(len(runs))),
         )
 
     def open_run(run_id: Any, request: gr.Request):

@@ -149,10 +149,12 @@ def _make_tab(site: Site, page: Any):
         with gr.Column(scale=7, min_width=320):
             notice = gr.HTML(words.engine(False), elem_id="engine")
             status = gr.HTML(words.status(None), elem_id="status")
-            cancel = gr.Button("Cancel", variant="stop", size="sm", elem_id="cancel", visible=False)
+            cancel = gr.Button(
+                "Cancel", variant="stop", size="sm", elem_id="cancel", visible=False
+            )  # fmt: skip
             live = gr.Image(
-                label="From four sides", show_label=False, interactive=False, visible=False, type="filepath",
-                elem_id="live", buttons=[],
+                label="From four sides", show_label=False, interactive=False, visible=False,
+                type="filepath", elem_id="live", buttons=[],
             )  # fmt: skip
             charts = gr.HTML(elem_id="charts")
             panel = ResultPanel("made")

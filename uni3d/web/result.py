@@ -61,8 +61,8 @@ class ResultPanel:
             if pictures:
                 gr.HTML("<h3 class='u3-heading'>Turntable</h3>")
                 self.video = gr.Video(
-                    label="Turntable", show_label=False, autoplay=False, loop=True, interactive=False, height=280,
-                    elem_id=f"{name}-video", buttons=[],
+                    label="Turntable", show_label=False, autoplay=False, loop=True,
+                    interactive=False, height=280, elem_id=f"{name}-video", buttons=[],
                 )  # fmt: skip
                 gr.HTML("<h3 class='u3-heading'>Colour, normals and opacity from eight sides</h3>")
                 self.sheet = gr.Image(

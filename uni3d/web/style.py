@@ -8,14 +8,14 @@ HEAD = '<meta name="color-scheme" content="light dark">'
 
 
 def theme() -> Any:
-    import gradio as gr
+    from gradio import themes
 
-    return gr.themes.Soft(
-        primary_hue=gr.themes.colors.teal,
-        secondary_hue=gr.themes.colors.teal,
-        neutral_hue=gr.themes.colors.slate,
-        font=[gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")],
-        font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
+    return themes.Soft(
+        primary_hue=themes.colors.teal,
+        secondary_hue=themes.colors.teal,
+        neutral_hue=themes.colors.slate,
+        font=[themes.Font("system-ui"), themes.Font("sans-serif")],
+        font_mono=[themes.Font("ui-monospace"), themes.Font("monospace")],
     ).set(
         block_title_background_fill="none",
         block_title_text_color="*body_text_color",
@@ -57,7 +57,9 @@ CSS = """
   background: var(--border-color-primary);
 }
 .u3-bar > div { height: 100%; background: var(--color-accent); transition: width 0.6s; }
-.u3-charts { display: grid; gap: 10px; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); }
+.u3-charts {
+  display: grid; gap: 10px; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr));
+}
 .u3-chart {
   margin: 0; padding: 10px 12px; border: 1px solid var(--border-color-primary);
   border-radius: var(--radius-lg); background: var(--background-fill-primary);

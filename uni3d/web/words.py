@@ -9,7 +9,16 @@ from typing import Any
 
 from uni3d.web.runs import RunState, Summary
 
-__all__ = ["caption", "comparison", "curves", "duration", "engine", "files_line", "report", "status"]
+__all__ = [
+    "caption",
+    "comparison",
+    "curves",
+    "duration",
+    "engine",
+    "files_line",
+    "report",
+    "status",
+]
 
 STAGES = {
     "loading": "Loading the teacher and drawing its reference pictures",
@@ -30,8 +39,8 @@ HEADLINES = {
 # name in metrics.jsonl -> heading, what it means, fixed range (None: that of the data)
 CURVES = {
     "opacity": ("Filled", "share of the picture that the object covers", (0.0, 1.0)),
-    "recogniser": ("Recognised", "how sure the recogniser is that it sees the prompt", (0.0, 1.0)),
-    "gap": ("Teacher's objection", "distance of teacher and scene score, falls as they agree", None),
+    "recogniser": ("Recognised", "how sure the recogniser is of the prompt's kind", (0.0, 1.0)),
+    "gap": ("Teacher's objection", "distance of teacher and scene score; 0 is agreement", None),
 }  # fmt: skip
 
 
@@ -192,7 +201,7 @@ def comparison(left: Summary, right: Summary, told: Sequence[Mapping[str, Any]])
             a, b = a.rstrip("/").rpartition("/")[2], b.rstrip("/").rpartition("/")[2]
         rows.append((key.capitalize(), a, b))
     rows.append(("Time", duration(left.state.seconds), duration(right.state.seconds)))
-    meshes = [one.get("mesh") if isinstance(one.get("mesh"), dict) else {} for one in told]
+    meshes: list[dict[str, Any]] = [dict(one.get("mesh") or {}) for one in told]
     rows.append(("Faces", *(f"{m['faces']:,}" if "faces" in m else "no mesh" for m in meshes)))
     rows.append(
         ("Watertight", *(("yes" if m["watertight"] else "no") if m else "" for m in meshes))
