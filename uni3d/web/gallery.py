@@ -156,20 +156,25 @@ def compare_tab(site: Site, tab: Any) -> None:
         named = [(words.caption(one), one.run_id) for one in runs[:SHOWN]]
         return gr.update(choices=named), gr.update(choices=named)
 
-    def both(a: Any, b: Any, request: gr.Request):
+    def shown(side: int, a: Any, b: Any, request: gr.Request):
+        """The table, and the panel of the side that was chosen: the other one is left alone."""
         user = site.user(request)
         found = [site.find(run_id, user) if run_id else None for run_id in (a, b)]
         text = ""
         if found[0] and found[1]:
             told = [site.store.report(run_id) for run_id in (a, b)]
             text = words.comparison(found[0][0], found[1][0], told)
-        updates = [panel.updates(site, one) for panel, one in zip(panels, found, strict=True)]
-        return [text, *updates[0], *updates[1]]
+        return [text, *panels[side].updates(site, found[side])]
+
+    def on_left(a: Any, b: Any, request: gr.Request):
+        return shown(0, a, b, request)
+
+    def on_right(a: Any, b: Any, request: gr.Request):
+        return shown(1, a, b, request)
 
     quiet: dict[str, Any] = {
         "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None
     }  # fmt: skip
     tab.select(choices, None, [left, right], **quiet)
-    outputs = [table, *panels[0].outputs, *panels[1].outputs]
-    for box in (left, right):
-        box.input(both, [left, right], outputs, **quiet)
+    for box, shows, panel in ((left, on_left, panels[0]), (right, on_right, panels[1])):
+        box.input(shows, [left, right], [table, *panel.outputs], **quiet)
