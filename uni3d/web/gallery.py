@@ -24,8 +24,8 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             pictures = gr.Gallery(
-                label="Earlier runs", show_label=False, columns=3, allow_preview=False, interactive=False,
-                object_fit="cover", height="auto", elem_id="runs", buttons=[],
+                label="Earlier runs", show_label=False, columns=3, allow_preview=False,
+                interactive=False, object_fit="cover", height="auto", elem_id="runs", buttons=[],
             )  # fmt: skip
             refresh = gr.Button("Look again", size="sm", elem_id="refresh")
         with gr.Column(scale=7, min_width=320):
