@@ -54,7 +54,10 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
         idle = found[0].state.state not in ACTIVE
         return [run_id, words.status(found[0], site.worker.position(run_id)),
                 gr.update(visible=idle), gr.update(visible=False),
-                *panel.updates(site, found)]  # fmt: skip
+                *panel.updates(site, found, mesh=False)]  # fmt: skip
+
+    def mesh(run_id: Any, request: gr.Request):
+        return panel.mesh(site.find(run_id, site.user(request)) if run_id else None)
 
     def pick(ids: list[str], event: gr.SelectData, request: gr.Request):
         place = event.index if isinstance(event.index, int) else -1
@@ -88,7 +91,7 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
     listing = {"fn": entries, "inputs": None, "outputs": [pictures, listed, line], **quiet}
     tab.select(**listing)
     refresh.click(**listing)
-    pictures.select(pick, listed, opened, **quiet)
+    pictures.select(pick, listed, opened, **quiet).then(mesh, chosen, panel.model, **quiet)
     to_make = f"(run) => {{ {SHOW_ON_MAKE} }}"
     for button, action, extra in (
         (parts["again"], on_again, parts["formats"]),
@@ -164,7 +167,12 @@ def compare_tab(site: Site, tab: Any) -> None:
         if found[0] and found[1]:
             told = [site.store.report(run_id) for run_id in (a, b)]
             text = words.comparison(found[0][0], found[1][0], told)
-        return [text, *panels[side].updates(site, found[side])]
+        return [text, *panels[side].updates(site, found[side], mesh=False)]
+
+    def meshes(a: Any, b: Any, request: gr.Request):
+        user = site.user(request)
+        return [panel.mesh(site.find(run_id, user) if run_id else None)
+                for panel, run_id in zip(panels, (a, b), strict=True)]  # fmt: skip
 
     def on_left(a: Any, b: Any, request: gr.Request):
         return shown(0, a, b, request)
@@ -177,4 +185,5 @@ def compare_tab(site: Site, tab: Any) -> None:
     }  # fmt: skip
     tab.select(choices, None, [left, right], **quiet)
     for box, shows, panel in ((left, on_left, panels[0]), (right, on_right, panels[1])):
-        box.input(shows, [left, right], [table, *panel.outputs], **quiet)
+        chosen = box.input(shows, [left, right], [table, *panel.outputs], **quiet)
+        chosen.then(meshes, [left, right], [one.model for one in panels], **quiet)

@@ -11,6 +11,7 @@ __all__ = ["Downloads", "ResultPanel", "thumbnail"]
 
 DOWNLOADS = (("glb", "mesh.glb", "GLB"), ("obj", "mesh-obj.zip", "OBJ (zip)"),
              ("ply", "mesh.ply", "PLY"))  # fmt: skip
+MESHES = ("mesh.glb", "mesh.obj", "mesh.ply")  # what the viewer shows, best first
 
 
 def _path(files: dict[str, Path], *names: str) -> str | None:
@@ -72,7 +73,19 @@ class ResultPanel:
         media = [self.video, self.sheet] if pictures else []
         self.outputs = [self.group, self.model, self.report, *self.downloads.buttons, *media]
 
-    def updates(self, site: Site, found: tuple[Summary, dict[str, Path]] | None) -> list[Any]:
+    def mesh(self, found: tuple[Summary, dict[str, Path]] | None) -> Any:
+        """The update of the viewer alone."""
+        import gradio as gr
+
+        shown = found is not None and _has_mesh(*found)
+        return gr.update(value=_path(found[1], *MESHES) if found and shown else None)
+
+    def updates(
+        self, site: Site, found: tuple[Summary, dict[str, Path]] | None, *, mesh: bool = True
+    ) -> list[Any]:
+        """Updates of all `outputs`. Without `mesh` the viewer is left for an event that follows:
+        gradio's forgets a mesh that comes while it becomes visible and its code is being loaded.
+        """
         import gradio as gr
 
         if found is None or not _has_mesh(*found):
@@ -80,7 +93,7 @@ class ResultPanel:
             return [gr.update(visible="hidden"), gr.update(value=None), "",
                     *self.downloads.updates({}), *empty]  # fmt: skip
         one, files = found
-        model = gr.update(value=_path(files, "mesh.glb", "mesh.obj", "mesh.ply"))
+        model = self.mesh(found) if mesh else gr.update(value=None)
         told = words.report(one, site.store.report(one.run_id))
         media = []
         if self.pictures:
@@ -94,7 +107,7 @@ class ResultPanel:
 
 def _has_mesh(one: Summary, files: dict[str, Path]) -> bool:
     finished = one.state.state not in ACTIVE
-    return finished and any(name in files for name in ("mesh.glb", "mesh.obj", "mesh.ply"))
+    return finished and any(name in files for name in MESHES)
 
 
 def thumbnail(files: dict[str, Path]):
