@@ -13,7 +13,7 @@ from typing import Any
 from uni3d import __version__
 from uni3d.errors import ConfigError, PromptError, Uni3DError
 
-COMMANDS = ("generate", "resume", "export", "evaluate", "doctor", "toybox")
+COMMANDS = ("generate", "resume", "export", "evaluate", "doctor", "toybox", "app")
 
 
 def _say(text: str) -> None:
@@ -68,11 +68,21 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what will run here, how long, and why")
     _run_arguments(doctor)
     doctor.set_defaults(prompt="")
+    commands.add_parser("app", help="the local page")
     toybox = commands.add_parser("toybox", help="the embedded teacher and its world")
     from uni3d.toybox.commands import add_arguments
 
     add_arguments(toybox)
     return parser
+
+
+def _app(argv: list[str]) -> int:
+    """The page has a parser of its own: it must be up before torch is loaded."""
+    from uni3d.web.server import add_arguments, serve
+
+    parser = argparse.ArgumentParser(prog="uni3d app", description="The local page")
+    add_arguments(parser)
+    return serve(parser.parse_args(argv))
 
 
 def _configured(args: argparse.Namespace):
@@ -268,6 +278,8 @@ def main(argv: list[str] | None = None) -> int:
     if argv and argv[0] not in COMMANDS and argv[0] not in ("-h", "--help", "--version"):
         argv.insert(0, "generate")
     try:
+        if argv[:1] == ["app"]:
+            return _app(argv[1:])
         return _run_command(_parser().parse_args(argv))
     except Uni3DError as error:
         _say(f"uni3d: error: {' '.join(str(error).split())}")

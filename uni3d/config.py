@@ -92,6 +92,15 @@ def load(cls: type[Config], mapping: Mapping[str, Any]) -> Config:
     return _build(cls, mapping, "", cls)
 
 
+def merge(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `more` over it, group by group; neither is changed."""
+    result = dict(base)
+    for key, value in more.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merge(result[key], value) if both else value
+    return result
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """Plain nested data for YAML or JSON; tuples become lists. `load` is the inverse."""
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}

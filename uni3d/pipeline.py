@@ -202,6 +202,8 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
     (loss + prior).backward()
     scene.update(step, generator)
     metrics = {"loss": float(loss.detach()), "opacity": float(rendered.opacity.detach().mean())}
+    # How far apart teacher and fake score are, root mean square per latent number.
+    metrics["gap"] = float(terms.terms["u_norm"].mean()) / x0[0].numel() ** 0.5
     # 9. Let the fake score follow what is rendered now, and the discriminator with it.
     if fake:
         for _ in range(config.fake_score.steps_per_step):

@@ -1,0 +1,8 @@
+"""`python app.py`: the page from a checkout, not installed; options as of `uni3d app`."""
+
+import sys
+
+from uni3d.__main__ import main
+
+if __name__ == "__main__":
+    sys.exit(main(["app", *sys.argv[1:]]))

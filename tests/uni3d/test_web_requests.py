@@ -1,0 +1,124 @@
+"""What the page accepts: names equal to the tables, ranges kept, one line that repeats nothing."""
+
+import dataclasses
+
+import pytest
+
+from uni3d.errors import Uni3DError
+from uni3d.instruct import DIVERGENCES, METHODS
+from uni3d.prompts import LONGEST
+from uni3d.settings import PRESETS, RunConfig
+from uni3d.web import requests
+
+TEACHERS = {"toybox": "toybox", "tiny": "/somewhere/tiny"}
+
+
+def test_the_copies_of_the_tables_are_true():
+    assert requests.METHODS == ("uni-instruct", *(m for m in METHODS if m != "uni-instruct"))
+    assert requests.DIVERGENCES == tuple(DIVERGENCES)
+    assert requests.FREE_METHODS == tuple(m for m in METHODS if METHODS[m].divergence is None)
+    assert requests.LONGEST == LONGEST
+    assert list(requests.PRESETS) == list(PRESETS)
+    for name, shown in requests.PRESETS.items():
+        full = {"steps": RunConfig.steps, "views": RunConfig.views} | PRESETS[name]
+        assert shown == {key: full[key] for key in shown}
+
+
+def test_formats_are_those_of_the_exporter():
+    from uni3d.finish import FORMATS
+
+    assert requests.FORMATS == FORMATS
+    assert requests.parse_formats(["ply", "glb"]) == ("glb", "ply")
+
+
+def test_defaults_are_those_of_the_run():
+    asked = requests.RunRequest(prompt="a corgi")
+    config = requests.to_config(asked, {}, TEACHERS)
+    plain = RunConfig(prompt="a corgi", checkpoint_every=25)
+    assert config == plain
+
+
+def test_a_request_becomes_a_configuration():
+    values = {
+        "prompt": "  a   corgi ", "teacher": "tiny", "preset": "draft", "method": "uni-instruct",
+        "divergence": "hellinger", "seed": 7.0, "negative_prompt": "blurry",
+        "guidance_scale": 7, "steps": 12, "views": 2,
+    }  # fmt: skip
+    base = {"scene": {"field": {"levels": 3}}, "steps": 99}
+    config = requests.to_config(requests.parse_request(values, TEACHERS), base, TEACHERS)
+    assert config.prompt == "a corgi"
+    assert config.teacher == "/somewhere/tiny"
+    assert (config.seed, config.steps, config.views) == (7, 12, 2)
+    assert config.divergence == "hellinger"
+    assert (config.guidance.scale, config.prompts.negative_prompt) == (7.0, "blurry")
+    assert config.scene.field.levels == 3
+    assert config.mesh.resolution == PRESETS["draft"]["mesh"]["resolution"]
+    assert config.checkpoint_every == 3
+
+
+def test_what_was_not_asked_comes_from_server_then_preset():
+    asked = requests.parse_request({"prompt": "a corgi", "preset": "high"}, TEACHERS)
+    config = requests.to_config(asked, {"steps": 99}, TEACHERS)
+    assert (config.steps, config.views) == (99, PRESETS["high"]["views"])
+
+
+BAD = [
+    ({}, "prompt"),
+    ({"prompt": None}, "prompt"),
+    ({"prompt": 3}, "prompt"),
+    ({"prompt": ["a corgi"]}, "prompt"),
+    ({"prompt": " \n"}, "prompt"),
+    ({"prompt": "!?"}, "prompt"),
+    ({"prompt": "x" * 301}, "at most 300"),
+    ({"teacher": "/etc"}, "teacher"),
+    ({"teacher": "../../tiny"}, "teacher"),
+    ({"teacher": {}}, "teacher"),
+    ({"preset": "ultra"}, "preset"),
+    ({"method": "sdss"}, "method"),
+    ({"method": True}, "method"),
+    ({"divergence": "kl"}, "divergence"),
+    ({"method": "sds", "divergence": "forward-kl"}, "which fixes its own"),
+    ({"seed": -1}, "seed"),
+    ({"seed": 2**31}, "seed"),
+    ({"seed": "0"}, "seed"),
+    ({"seed": 1.5}, "seed"),
+    ({"seed": True}, "seed"),
+    ({"seed": float("nan")}, "seed"),
+    ({"steps": -1}, "steps"),
+    ({"steps": 3001}, "steps"),
+    ({"steps": 1e300}, "steps"),
+    ({"steps": False}, "steps"),
+    ({"views": 9}, "views"),
+    ({"views": None}, "views"),
+    ({"guidance_scale": float("inf")}, "guidance_scale"),
+    ({"guidance_scale": "5"}, "guidance_scale"),
+    ({"guidance_scale": 31}, "guidance_scale"),
+    ({"negative_prompt": "x" * 301}, "negative_prompt"),
+    ({"negative_prompt": 0}, "negative_prompt"),
+    ({"out": "/etc"}, "unknown key"),
+    ({"prompts.view_words": False}, "unknown key"),
+]
+
+
+@pytest.mark.parametrize(("values", "part"), BAD)
+def test_what_is_outside_is_one_line(values, part):
+    full = values if "prompt" in values or not values else {"prompt": "a corgi", **values}
+    with pytest.raises(Uni3DError) as caught:
+        requests.parse_request(full, TEACHERS)
+    line = str(caught.value)
+    assert part in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(requests.RunRequest)])
+def test_no_line_repeats_what_it_was_sent(field):
+    hostile = "<script>alert(1)</script>" * 20
+    with pytest.raises(Uni3DError) as caught:
+        requests.parse_request({"prompt": "a corgi", field: hostile}, TEACHERS)
+    assert "script" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [[], None, "glb", ["stl"], ["glb", "../x"], {"glb": 1}, 3])
+def test_bad_formats(value):
+    with pytest.raises(Uni3DError, match="formats: wanted some of glb, obj, ply"):
+        requests.parse_formats(value)

@@ -1,0 +1,189 @@
+"""The other two tabs: earlier runs of this machine, and two of them side by side."""
+
+from typing import Any
+
+from uni3d.errors import Uni3DError
+from uni3d.web import words
+from uni3d.web.requests import FORMATS
+from uni3d.web.result import ResultPanel, thumbnail
+from uni3d.web.runs import ACTIVE
+from uni3d.web.site import Site
+
+__all__ = ["compare_tab", "gallery_tab"]
+
+SHOWN = 200  # runs in the gallery, newest first
+
+
+def gallery_tab(site: Site, page: Any, tab: Any) -> None:
+    """Reopen, export again, continue, delete."""
+    import gradio as gr
+
+    listed = gr.State([])
+    chosen = gr.State("")
+    line = gr.HTML(words.files_line(0))
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            pictures = gr.Gallery(
+                label="Earlier runs", show_label=False, columns=3, allow_preview=False,
+                interactive=False, object_fit="cover", height="auto", elem_id="runs", buttons=[],
+            )  # fmt: skip
+            refresh = gr.Button("Look again", size="sm", elem_id="refresh")
+        with gr.Column(scale=7, min_width=320):
+            status = gr.HTML(elem_id="chosen")
+            actions, parts = _actions()
+            panel = ResultPanel("kept")
+    opened = [chosen, status, actions, parts["sure"], *panel.outputs]
+
+    def entries(request: gr.Request):
+        runs = site.store.runs(site.user(request))[:SHOWN]
+        items = []
+        for one in runs:
+            found = site.find(one.run_id, site.user(request))
+            items.append((thumbnail(found[1] if found else {}), words.caption(one)))
+        return (
+            gr.update(value=items, selected_index=None),
+            [r.run_id for r in runs],
+            (words.files_line(len(runs))),
+        )
+
+    def open_run(run_id: Any, request: gr.Request):
+        found = site.find(run_id, site.user(request)) if run_id else None
+        if found is None:
+            return ["", "", gr.update(visible=False), gr.update(visible=False),
+                    *panel.updates(site, None)]  # fmt: skip
+        idle = found[0].state.state not in ACTIVE
+        return [run_id, words.status(found[0], site.worker.position(run_id)),
+                gr.update(visible=idle), gr.update(visible=False),
+                *panel.updates(site, found, mesh=False)]  # fmt: skip
+
+    def mesh(run_id: Any, request: gr.Request):
+        return panel.mesh(site.find(run_id, site.user(request)) if run_id else None)
+
+    def pick(ids: list[str], event: gr.SelectData, request: gr.Request):
+        place = event.index if isinstance(event.index, int) else -1
+        return open_run(ids[place] if 0 <= place < len(ids) else "", request)
+
+    def queued(action: Any, *inputs: Any, request: gr.Request) -> None:
+        try:
+            action(*inputs, site.user(request))
+        except Uni3DError as error:
+            raise gr.Error(str(error), title="Not done") from error
+        gr.Info("Queued: see its progress on the Make tab.")
+
+    def on_again(run_id: Any, formats: Any, request: gr.Request):
+        queued(site.export, run_id, formats, request=request)
+        return run_id
+
+    def on_proceed(run_id: Any, more: Any, request: gr.Request):
+        queued(site.proceed, run_id, more, request=request)
+        return run_id
+
+    def on_delete(run_id: Any, request: gr.Request):
+        try:
+            site.delete(run_id, site.user(request))
+        except Uni3DError as error:
+            raise gr.Error(str(error), title="Not deleted") from error
+        return open_run("", request)
+
+    quiet: dict[str, Any] = {
+        "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None
+    }  # fmt: skip
+    listing = {"fn": entries, "inputs": None, "outputs": [pictures, listed, line], **quiet}
+    tab.select(**listing)
+    refresh.click(**listing)
+    pictures.select(pick, listed, opened, **quiet).then(mesh, chosen, panel.model, **quiet)
+    to_make = f"(run) => {{ {SHOW_ON_MAKE} }}"
+    for button, action, extra in (
+        (parts["again"], on_again, parts["formats"]),
+        (parts["proceed"], on_proceed, parts["more"]),
+    ):
+        done = button.click(action, [chosen, extra], parts["sent"], **quiet)
+        done.success(None, parts["sent"], None, js=to_make, **quiet)
+    parts["delete"].click(lambda: gr.update(visible=True), None, parts["sure"], **quiet)
+    parts["keep"].click(lambda: gr.update(visible=False), None, parts["sure"], **quiet)
+    parts["really"].click(on_delete, chosen, opened, **quiet).success(**listing)
+
+
+# A run that was queued again is watched where runs are watched.
+SHOW_ON_MAKE = """
+  const url = new URL(window.location);
+  url.searchParams.set("run", run);
+  window.location.assign(url);
+"""
+
+
+def _actions():
+    """What may be done with an idle run; the row and its parts by name."""
+    import gradio as gr
+
+    parts: dict[str, Any] = {}
+    with gr.Column(visible=False, elem_classes="u3-actions") as actions:
+        with gr.Row(equal_height=True):
+            parts["more"] = gr.Number(
+                value=100, precision=0, minimum=0, maximum=3000, label="More steps",
+                min_width=110, elem_id="more",
+            )  # fmt: skip
+            parts["proceed"] = gr.Button("Continue", min_width=110, elem_id="proceed")
+        with gr.Row(equal_height=True):
+            parts["formats"] = gr.CheckboxGroup(
+                list(FORMATS), value=list(FORMATS), label="Formats", min_width=180,
+                elem_id="formats",
+            )  # fmt: skip
+            parts["again"] = gr.Button("Export again", min_width=110, elem_id="again")
+        parts["delete"] = gr.Button("Delete ...", variant="stop", size="sm", elem_id="delete")
+        parts["sent"] = gr.Textbox(visible=False)
+        with gr.Group(visible=False) as parts["sure"]:
+            gr.HTML("<div class='u3-sure'>Delete this run and all its files for good?</div>")
+            with gr.Row():
+                parts["really"] = gr.Button("Delete for good", variant="stop", elem_id="really")
+                parts["keep"] = gr.Button("Keep it", elem_id="keep")
+    return actions, parts
+
+
+def compare_tab(site: Site, tab: Any) -> None:
+    """Two runs side by side, for example two methods on the same seed."""
+    import gradio as gr
+
+    with gr.Row():
+        left = gr.Dropdown([], label="Left", elem_id="left", min_width=280)
+        right = gr.Dropdown([], label="Right", elem_id="right", min_width=280)
+    table = gr.HTML(elem_id="comparison")
+    with gr.Row(equal_height=False):
+        panels = []
+        for name in ("left", "right"):
+            with gr.Column(min_width=280):
+                panels.append(ResultPanel(f"compare-{name}", height=340))
+
+    def choices(request: gr.Request):
+        runs = [r for r in site.store.runs(site.user(request)) if r.state.state not in ACTIVE]
+        named = [(words.caption(one), one.run_id) for one in runs[:SHOWN]]
+        return gr.update(choices=named), gr.update(choices=named)
+
+    def shown(side: int, a: Any, b: Any, request: gr.Request):
+        """The table, and the panel of the side that was chosen: the other one is left alone."""
+        user = site.user(request)
+        found = [site.find(run_id, user) if run_id else None for run_id in (a, b)]
+        text = ""
+        if found[0] and found[1]:
+            told = [site.store.report(run_id) for run_id in (a, b)]
+            text = words.comparison(found[0][0], found[1][0], told)
+        return [text, *panels[side].updates(site, found[side], mesh=False)]
+
+    def meshes(a: Any, b: Any, request: gr.Request):
+        user = site.user(request)
+        return [panel.mesh(site.find(run_id, user) if run_id else None)
+                for panel, run_id in zip(panels, (a, b), strict=True)]  # fmt: skip
+
+    def on_left(a: Any, b: Any, request: gr.Request):
+        return shown(0, a, b, request)
+
+    def on_right(a: Any, b: Any, request: gr.Request):
+        return shown(1, a, b, request)
+
+    quiet: dict[str, Any] = {
+        "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None
+    }  # fmt: skip
+    tab.select(choices, None, [left, right], **quiet)
+    for box, shows, panel in ((left, on_left, panels[0]), (right, on_right, panels[1])):
+        chosen = box.input(shows, [left, right], [table, *panel.outputs], **quiet)
+        chosen.then(meshes, [left, right], [one.model for one in panels], **quiet)

@@ -1,0 +1,233 @@
+"""The page: the tab on which a run is made and watched, and how the tabs stand together."""
+
+import secrets
+from typing import Any
+
+from uni3d.errors import Uni3DError
+from uni3d.web import words
+from uni3d.web.api import add_api
+from uni3d.web.gallery import compare_tab, gallery_tab
+from uni3d.web.requests import (
+    DIVERGENCES,
+    FREE_METHODS,
+    LIMITS,
+    LONGEST,
+    METHODS,
+    PRESETS,
+)
+from uni3d.web.result import ResultPanel
+from uni3d.web.runs import ACTIVE
+from uni3d.web.site import Site
+
+__all__ = ["build_page"]
+
+EXAMPLES = (
+    "a corgi astronaut",
+    "a red chair",
+    "a blue car with stripes",
+    "a cat wearing a wizard hat",
+    "a green cactus in a pot",
+)
+DEFAULT_DIVERGENCE = ("as the method says", "")
+# Puts the run into the address, so that a refreshed or shared tab finds it again.
+REMEMBER = """(run) => {
+  const url = new URL(window.location);
+  run ? url.searchParams.set("run", run) : url.searchParams.delete("run");
+  window.history.replaceState({}, "", url);
+}"""
+FORM = ("prompt", "teacher", "preset", "method", "divergence", "seed", "negative_prompt",
+        "guidance_scale", "steps", "views")  # fmt: skip
+
+
+def build_page(site: Site):
+    """The gr.Blocks of a site."""
+    import gradio as gr
+
+    with gr.Blocks(
+        title="uni3d", analytics_enabled=False, delete_cache=(3600, 86400), fill_width=False
+    ) as page:
+        gr.HTML(
+            "<header class='u3-header'><h1>uni3d</h1><p>A sentence to a textured 3D mesh, on this "
+            "machine.</p></header>"
+        )
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("Make", id="make"):
+                current, show = _make_tab(site, page)
+            with gr.Tab("Gallery", id="gallery") as gallery:
+                gallery_tab(site, page, gallery)
+            with gr.Tab("Compare", id="compare") as compare:
+                compare_tab(site, compare)
+        add_api(site)
+        show(current)
+    return page
+
+
+def _form(site: Site) -> dict[str, Any]:
+    """The inputs of a run, by their name in the request."""
+    import gradio as gr
+
+    first = site.preset("default")
+    form: dict[str, Any] = {}
+    form["prompt"] = gr.Textbox(
+        label="What do you want to have?", placeholder="a corgi astronaut", lines=2,
+        max_length=LONGEST, autofocus=True, elem_id="prompt",
+    )  # fmt: skip
+    gr.Examples([[e] for e in EXAMPLES], inputs=[form["prompt"]], label="Examples",
+                api_visibility="private")  # fmt: skip
+    with gr.Row():
+        form["preset"] = gr.Radio(
+            list(PRESETS), value="default", label="Preset", info="how long, how fine",
+            elem_id="preset",
+        )  # fmt: skip
+    with gr.Row():
+        form["method"] = gr.Dropdown(
+            list(METHODS), value="uni-instruct", label="Method", elem_id="method", min_width=140
+        )
+        form["divergence"] = gr.Dropdown(
+            [DEFAULT_DIVERGENCE, *((d, d) for d in DIVERGENCES)], value="", label="Divergence",
+            elem_id="divergence", min_width=140,
+        )  # fmt: skip
+    with gr.Row(equal_height=True, elem_classes="u3-seed"):
+        form["seed"] = gr.Number(
+            value=0, precision=0, minimum=LIMITS["seed"][0], maximum=LIMITS["seed"][1],
+            label="Seed", elem_id="seed", min_width=120,
+        )  # fmt: skip
+        dice = gr.Button("⚄ Roll", size="md", scale=0, min_width=96, elem_id="dice")
+    with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+        form["negative_prompt"] = gr.Textbox(
+            label="Negative prompt", placeholder="what it should not be", max_length=LONGEST,
+            elem_id="negative",
+        )  # fmt: skip
+        form["teacher"] = gr.Dropdown(
+            list(site.teachers), value=next(iter(site.teachers)), label="Teacher", elem_id="teacher"
+        )
+        form["guidance_scale"] = gr.Slider(
+            *LIMITS["guidance_scale"], value=5.0, step=0.5, label="Guidance scale",
+            info="how strongly the teacher insists on the prompt", elem_id="guidance",
+        )  # fmt: skip
+        form["steps"] = gr.Slider(
+            *LIMITS["steps"], value=first["steps"], step=1, label="Steps", elem_id="steps"
+        )
+        form["views"] = gr.Slider(
+            *LIMITS["views"], value=first["views"], step=1, label="Views per step", elem_id="views"
+        )
+    _wire_form(site, form, dice)
+    return form
+
+
+def _wire_form(site: Site, form: dict[str, Any], dice: Any) -> None:
+    import gradio as gr
+
+    def on_preset(name: str):
+        values = site.preset(name if name in PRESETS else "default")
+        return values["steps"], values["views"]
+
+    def on_method(name: str):
+        free = name in FREE_METHODS
+        return gr.update(value="", interactive=free)
+
+    quiet: dict[str, Any] = {
+        "show_progress": "hidden", "queue": False, "api_visibility": "private"
+    }  # fmt: skip
+    form["preset"].change(on_preset, form["preset"], [form["steps"], form["views"]], **quiet)
+    form["method"].change(on_method, form["method"], form["divergence"], **quiet)
+    dice.click(lambda: secrets.randbelow(2**31), None, form["seed"], **quiet)
+
+
+def _make_tab(site: Site, page: Any):
+    """The tab; returns the component with the run's id and what finishes the wiring."""
+    import gradio as gr
+
+    # Kept by the browser: a closed tab comes back to its run, and a restarted server is no loss.
+    current = gr.BrowserState("", storage_key="uni3d-run", secret="uni3d")
+    seen = gr.State("")
+    timer = gr.Timer(1.5, active=True)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=320):
+            form = _form(site)
+            make = gr.Button("Make it", variant="primary", size="lg", elem_id="make")
+        with gr.Column(scale=7, min_width=320):
+            notice = gr.HTML(words.engine(False), elem_id="engine")
+            status = gr.HTML(words.status(None), elem_id="status")
+            cancel = gr.Button(
+                "Cancel", variant="stop", size="sm", elem_id="cancel", visible=False
+            )  # fmt: skip
+            live = gr.Image(
+                label="From four sides", show_label=False, interactive=False, visible=False,
+                type="filepath", elem_id="live", buttons=[],
+            )  # fmt: skip
+            charts = gr.HTML(elem_id="charts")
+            panel = ResultPanel("made")
+    outputs = [notice, status, live, charts, cancel, seen, *panel.outputs]
+
+    def look(run_id: Any, before: str, request: gr.Request):
+        """What changed since `before`: nothing at all in most ticks."""
+        user = site.user(request)
+        found = site.find(run_id, user) if run_id else None
+        key, active = _key(site, found), found is not None and found[0].state.state in ACTIVE
+        if key == before:
+            return [gr.skip()] * len(outputs)
+        picture = found[1].get("live.png") if found else None
+        # A viewer that is told its own file again would load it again.
+        settled = before.partition("|")[0] == key.partition("|")[0]
+        results = [gr.skip()] * len(panel.outputs) if settled else panel.updates(site, found)
+        one = found[0] if found else None
+        return [
+            words.engine(site.worker.ready.is_set()),
+            words.status(one, site.worker.position(run_id) if one else 0,
+                         site.worker.cancelling(run_id) if one else False),
+            gr.update(value=str(picture) if picture else None, visible=picture is not None),
+            words.curves(site.store.metrics(run_id), one.state.steps) if one else "",
+            gr.update(visible=active), key, *results,
+        ]  # fmt: skip
+
+    def start(request: gr.Request, *values: Any):
+        try:
+            return site.start(dict(zip(FORM, values, strict=True)), site.user(request))
+        except Uni3DError as error:
+            raise gr.Error(str(error), title="Not started") from error
+
+    def stop(run_id: Any, request: gr.Request) -> None:
+        try:
+            site.cancel(run_id, site.user(request))
+        except Uni3DError as error:
+            raise gr.Error(str(error), title="Not cancelled") from error
+
+    def find_again(kept: Any, request: gr.Request):
+        """The run in the address, else the one this browser made last."""
+        for run_id in (request.query_params.get("run"), kept):
+            if run_id and site.find(run_id, site.user(request)):
+                return run_id
+        return ""
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    ticking = {**quiet, "queue": False}
+
+    def wire(_: Any) -> None:
+        looking = {"fn": look, "inputs": [current, seen], "outputs": outputs, **ticking}
+        timer.tick(**looking)
+        inputs = [form[name] for name in FORM]
+        for trigger in (make.click, form["prompt"].submit):
+            started = trigger(start, inputs, current, concurrency_limit=None, **quiet)
+            started.success(None, current, None, js=REMEMBER, **quiet).then(**looking)
+        cancel.click(stop, current, None, concurrency_limit=None, **quiet).then(**looking)
+        again = page.load(find_again, current, current, **ticking)
+        again.then(None, current, None, js=REMEMBER, **quiet).then(**looking)
+
+    return current, wire
+
+
+def _key(site: Site, found: Any) -> str:
+    """Changes when something to show does; the part before the bar when the results do."""
+    ready = site.worker.ready.is_set()
+    if found is None:
+        return f"none|{ready}"
+    one, files = found
+    state, picture = one.state, files.get("live.png")
+    moved = picture.stat().st_mtime_ns if picture and picture.is_file() else 0
+    report = site.store.root / one.run_id / "report.json"
+    written = report.stat().st_mtime_ns if report.is_file() else 0
+    result = f"{one.run_id} {state.state in ACTIVE} {0 if state.state in ACTIVE else written}"
+    details = (state.state, state.stage, state.step, state.note, state.error, moved, ready,
+               site.worker.position(one.run_id), site.worker.cancelling(one.run_id))  # fmt: skip
+    return f"{result}|{details}"

@@ -1,0 +1,224 @@
+"""What the page says: runs and reports in words, curves as SVG. Everything from outside is escaped.
+
+Pure functions of plain data, so that they are tested without a browser.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from uni3d.web.runs import RunState, Summary
+
+__all__ = [
+    "caption",
+    "comparison",
+    "curves",
+    "duration",
+    "engine",
+    "files_line",
+    "report",
+    "status",
+]
+
+STAGES = {
+    "loading": "Loading the teacher and drawing its reference pictures",
+    "optimising": "Optimising the scene",
+    "meshing": "Taking the surface out of the scene",
+    "writing": "Writing the mesh files",
+    "picturing": "Drawing the sheet and the turntable",
+    "done": "Finishing",
+}
+HEADLINES = {
+    "queued": "Waiting",
+    "running": "Running",
+    "interrupted": "Interrupted",
+    "cancelled": "Cancelled",
+    "done": "Done",
+    "failed": "Failed",
+}
+# name in metrics.jsonl -> heading, what it means, fixed range (None: that of the data)
+CURVES = {
+    "opacity": ("Filled", "share of the picture that the object covers", (0.0, 1.0)),
+    "recogniser": ("Recognised", "how sure the recogniser is of the prompt's kind", (0.0, 1.0)),
+    "gap": ("Teacher's objection", "distance of teacher and scene score; 0 is agreement", None),
+}  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    return html.escape(str(value), quote=True)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them; nothing for negative ones."""
+    if seconds < 0:
+        return ""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def engine(ready: bool) -> str:
+    """The notice while torch and its company are still loading."""
+    if ready:
+        return ""
+    return (
+        "<div class='u3-notice' role='status'>The engine is still loading (some seconds). "
+        "You can start already: your run begins when it is there.</div>"
+    )
+
+
+def status(one: Summary | None, ahead: int = 0, cancelling: bool = False) -> str:
+    """The head of a run: its prompt, how far it is, and what a person should know."""
+    if one is None:
+        return (
+            "<div class='u3-status u3-empty'>Nothing yet. Write what you want to have and press "
+            "<b>Make it</b>.</div>"
+        )
+    state = one.state
+    parts = [
+        f"<span class='u3-badge u3-{state.state}'>{HEADLINES[state.state]}</span>",
+        f"<div class='u3-prompt'>{_text(one.prompt)}</div>",
+        f"<div class='u3-small'>{_text(one.label)}</div>",
+    ]
+    if state.state == "running":
+        done = 100 * state.step / max(state.steps, 1)
+        parts.append(
+            "<div class='u3-bar' role='progressbar' aria-valuemin='0' aria-valuemax='100' "
+            f"aria-valuenow='{done:.0f}'><div style='width:{done:.1f}%'></div></div>"
+        )
+    parts.append(f"<div class='u3-line'>{_text(_line(state, ahead, cancelling))}</div>")
+    if state.note:
+        parts.append(f"<div class='u3-note'>{_text(state.note)}</div>")
+    if state.error:
+        parts.append(f"<div class='u3-error'>{_text(state.error)}</div>")
+    return f"<div class='u3-status' role='status'>{''.join(parts)}</div>"
+
+
+def _line(state: RunState, ahead: int, cancelling: bool) -> str:
+    steps = f"step {state.step} of {state.steps}"
+    if state.state == "queued":
+        if ahead <= 0:
+            return "Next in the queue."
+        return f"Position {ahead + 1} in the queue: {ahead} before this one."
+    if state.state == "running":
+        if cancelling:
+            return f"Stopping after this step, then the mesh of what exists ({steps})."
+        line = f"{STAGES.get(state.stage, 'Working')}: {steps}"
+        if state.stage == "optimising" and state.eta >= 0:
+            line += f", about {duration(state.eta)} to go"
+        return line + "."
+    if state.state == "interrupted":
+        return f"Stopped at {steps} when the server ended; Continue goes on from there."
+    if state.state == "cancelled":
+        return f"Stopped at {steps}; what existed was exported where there was something."
+    return f"{steps.capitalize()}, {duration(state.seconds)} of optimisation."
+
+
+def _points(curve: Sequence[tuple[int, float]], low: float, high: float, steps: int) -> str:
+    """SVG points in a 200 x 56 box, smoothed: single steps differ by their noise levels."""
+    thinned = curve[:: max(1, len(curve) // 200)] if len(curve) > 200 else curve
+    smooth, out = None, []
+    for step, value in thinned:
+        smooth = value if smooth is None else 0.8 * smooth + 0.2 * value
+        share = (smooth - low) / (high - low) if high > low else 0.5
+        out.append(f"{200 * step / max(steps, 1):.1f},{54 - 50 * min(max(share, 0), 1):.1f}")
+    return " ".join(out)
+
+
+def curves(metrics: Mapping[str, Sequence[tuple[int, float]]], steps: int) -> str:
+    """Small charts of the numbers that mean something; empty before the second step."""
+    cards = []
+    for name, (heading, meaning, span) in CURVES.items():
+        curve = metrics.get(name, ())
+        if len(curve) < 2:
+            continue
+        values = [value for _, value in curve]
+        low, high = span or (0.0, max(values))
+        last = f"{values[-1]:.0%}" if span else f"{sum(values[-10:]) / len(values[-10:]):.3f}"
+        cards.append(
+            f"<figure class='u3-chart'><figcaption><b>{heading}</b><span>{last}</span>"
+            f"</figcaption><svg viewBox='0 0 200 56' preserveAspectRatio='none' role='img' "
+            f"aria-label='{heading}: {meaning}; now {last}'><polyline points='"
+            f"{_points(curve, low, high, steps)}'/></svg><small>{meaning}</small></figure>"
+        )
+    return f"<div class='u3-charts'>{''.join(cards)}</div>" if cards else ""
+
+
+def _sentences(one: Summary, told: Mapping[str, Any]) -> list[str]:
+    mesh = told.get("mesh")
+    if not isinstance(mesh, dict):
+        return []
+    closed = "is watertight" if mesh.get("watertight") else "is not watertight"
+    lines = [f"The mesh has {int(mesh.get('faces', 0)):,} faces and {closed}."]
+    if not mesh.get("textured", True) and mesh.get("texture_note"):
+        lines.append(f"Colours are per vertex, not a texture: {mesh['texture_note']}.")
+    optimise, export = one.state.seconds, float(told.get("seconds_export", 0.0))
+    lines.append(
+        f"{int(told.get('steps_done', one.state.step))} steps took {duration(optimise)}, the mesh "
+        f"and its pictures {duration(export)}."
+    )
+    if "silhouette_iou" in told:
+        lines.append(f"Its outline covers {float(told['silhouette_iou']):.0%} of the scene's.")
+    seen = told.get("recogniser")
+    if isinstance(seen, dict) and seen.get("wanted"):
+        lines.append(
+            f"The recogniser sees a {seen['wanted']} in {seen.get('right_views', 0)} of "
+            f"{seen.get('views', 0)} views."
+        )
+    return lines
+
+
+def report(one: Summary, told: Mapping[str, Any]) -> str:
+    """report.json in words."""
+    lines = _sentences(one, told)
+    if not lines:
+        return "<div class='u3-report u3-empty'>There is no mesh of this run yet.</div>"
+    return f"<div class='u3-report'>{''.join(f'<p>{_text(line)}</p>' for line in lines)}</div>"
+
+
+def caption(one: Summary) -> str:
+    """One line of plain text for a list."""
+    prompt = one.prompt if len(one.prompt) <= 60 else one.prompt[:57] + "..."
+    return f"{prompt} · {one.label} · {HEADLINES[one.state.state].lower()}"
+
+
+def files_line(count: int) -> str:
+    if count == 0:
+        return "<div class='u3-status u3-empty'>No runs yet. What you make is kept here.</div>"
+    runs = "1 run" if count == 1 else f"{count} runs"
+    return f"<div class='u3-small'>{runs} on this machine. Choose one to open it.</div>"
+
+
+def comparison(left: Summary, right: Summary, told: Sequence[Mapping[str, Any]]) -> str:
+    """A table of what differs and of what came out."""
+    rows = []
+    for key in ("prompt", "method", "divergence", "seed", "steps", "views", "teacher"):
+        a, b = (str(one.config.get(key, "")) or "(the method's)" for one in (left, right))
+        if key == "teacher":
+            a, b = a.rstrip("/").rpartition("/")[2], b.rstrip("/").rpartition("/")[2]
+        rows.append((key.capitalize(), a, b))
+    rows.append(("Time", duration(left.state.seconds), duration(right.state.seconds)))
+    meshes: list[dict[str, Any]] = [dict(one.get("mesh") or {}) for one in told]
+    rows.append(("Faces", *(f"{m['faces']:,}" if "faces" in m else "no mesh" for m in meshes)))
+    rows.append(
+        ("Watertight", *(("yes" if m["watertight"] else "no") if m else "" for m in meshes))
+    )
+    seen = [one.get("recogniser") for one in told]
+    if any(isinstance(s, dict) for s in seen):
+        rows.append(("Right views", *(_right(s) for s in seen)))
+    body = "".join(
+        f"<tr{' class=u3-same' if a == b else ''}><th scope='row'>{_text(name)}</th>"
+        f"<td>{_text(a)}</td><td>{_text(b)}</td></tr>"
+        for name, a, b in rows
+    )
+    return (
+        "<table class='u3-table'><thead><tr><td></td><th scope='col'>Left</th>"
+        f"<th scope='col'>Right</th></tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _right(seen: Any) -> str:
+    return f"{seen['right_views']} of {seen['views']}" if isinstance(seen, dict) else ""

@@ -1,0 +1,293 @@
+"""The one thread that computes: a queue of jobs, one at a time, over `uni3d.pipeline.Run`.
+
+Browser tabs come and go; a job belongs to its run folder alone. One thread is also a matter of
+safety: numba's kernels may not be entered from two threads at once.
+"""
+
+import dataclasses
+import json
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from uni3d.errors import ConfigError, ExportError, Uni3DError
+from uni3d.web.runs import RunStore
+
+__all__ = ["Job", "Worker"]
+
+WAITING, WAITING_EACH = 20, 5  # jobs in the queue, in all and of one user
+LIVE_SIZE = 128  # pixels a side of each of the four live views
+log = logging.getLogger("uni3d.web")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """`kind`: make (a new run), resume (continue its checkpoint) or export (mesh files only)."""
+
+    kind: str
+    run_id: str
+    owner: str = ""
+    formats: tuple[str, ...] = ("glb", "obj", "ply")
+
+
+class Worker:
+    """`submit` and `cancel` from any thread; `picture_seconds` is the pace of the live picture."""
+
+    def __init__(self, store: RunStore, *, picture_seconds: float = 3.0) -> None:
+        self.store, self.picture_seconds = store, picture_seconds
+        self.ready = threading.Event()  # the heavy imports are done
+        self._waiting: list[Job] = []
+        self._running: Job | None = None
+        self._cancelled: set[str] = set()
+        self._stopping = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="uni3d-worker", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float = 60.0) -> None:
+        """End after the running step; what was active is then interrupted, to be resumed."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+
+    def submit(self, job: Job) -> int:
+        """Queue a job and return its position (1: next). ConfigError where the queue is full."""
+        with self._changed:
+            mine = sum(other.owner == job.owner for other in self._waiting)
+            if len(self._waiting) >= WAITING or (job.owner and mine >= WAITING_EACH):
+                raise ConfigError("queue: it is full; do: wait until a run has ended")
+            if self.busy_with(job.run_id):
+                raise ConfigError("run: it is queued or running already; do: wait for it")
+            self._cancelled.discard(job.run_id)
+            self.store.change(job.run_id, state="queued", stage="", eta=-1.0, error="", note="")
+            self._waiting.append(job)
+            self._changed.notify_all()
+            return len(self._waiting) + (self._running is not None)
+
+    def busy_with(self, run_id: str) -> bool:
+        running = self._running is not None and self._running.run_id == run_id
+        return running or any(job.run_id == run_id for job in self._waiting)
+
+    def position(self, run_id: str) -> int:
+        """How many jobs end before this one begins; 0 when it is running or not queued."""
+        with self._changed:
+            for place, job in enumerate(self._waiting):
+                if job.run_id == run_id:
+                    return place + (self._running is not None)
+        return 0
+
+    def cancel(self, run_id: str) -> None:
+        """A waiting job is dropped now; a running one ends after its step and is exported."""
+        with self._changed:
+            for job in self._waiting:
+                if job.run_id == run_id:
+                    self._waiting.remove(job)
+                    self.store.change(run_id, state="cancelled", note="Cancelled in the queue.")
+                    return
+            if self._running is not None and self._running.run_id == run_id:
+                self._cancelled.add(run_id)
+
+    def cancelling(self, run_id: str) -> bool:
+        return run_id in self._cancelled and self.busy_with(run_id)
+
+    def _work(self) -> None:
+        try:
+            _import_heavy()
+        except ImportError as error:
+            log.error("the engine cannot be loaded: %s", error)
+        self.ready.set()
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                if self._stopping:
+                    for job in self._waiting:
+                        self.store.change(job.run_id, state="interrupted")
+                    return
+                self._running = job = self._waiting.pop(0)
+            try:
+                self._do(job)
+            finally:
+                with self._changed:
+                    self._running = None
+
+    def _do(self, job: Job) -> None:
+        """One job; whatever it raises ends in its state, never in the death of this thread."""
+        try:
+            self.store.change(job.run_id, state="running", stage="loading")
+            if job.kind != "export" and not self._optimise(job):
+                return
+            self._export(job)
+        except Uni3DError as error:
+            self._fail(job, " ".join(str(error).split()))
+        except OSError as error:
+            self._fail(job, f"{error.strerror or 'the disk'}; do: check space and rights")
+        except Exception as error:  # a fault of ours: the next run must still be served
+            log.exception("run %s failed", job.run_id)
+            self._fail(job, f"internal error ({type(error).__name__}); the server's log says more")
+
+    def _fail(self, job: Job, line: str) -> None:
+        try:
+            self.store.change(job.run_id, state="failed", stage="", eta=-1.0, error=line)
+        except OSError:
+            log.exception("the state of run %s cannot be written", job.run_id)
+
+    def _optimise(self, job: Job) -> bool:
+        """Optimise the scene; whether there is something to export."""
+        from uni3d import pipeline
+
+        store, folder = self.store, self.store.root / job.run_id
+        config = _config_of(folder)
+        before = store.state(job.run_id).seconds if job.kind == "resume" else 0.0
+        store.change(job.run_id, note=_unknown(config), steps=config.steps)
+        stepper = pipeline.Run(config, folder, resume=job.kind == "resume")
+        eye, pace = _Eye(config), _Pace(config.steps)
+        last_picture = last_state = 0.0
+        with (folder / "metrics.jsonl").open("a", encoding="utf-8") as lines:
+            for record in stepper.progress():
+                now = time.monotonic()
+                metrics = dict(record.metrics)
+                if metrics and now - last_picture >= self.picture_seconds:
+                    assert stepper.parts is not None
+                    pipeline.preview(stepper.parts.scene, folder / "live.png", LIVE_SIZE)
+                    metrics |= eye.judge(folder / "live.png")
+                    last_picture = now
+                if metrics:
+                    lines.write(json.dumps({"step": record.step, **metrics}) + "\n")
+                    lines.flush()
+                ends = self._stopping or job.run_id in self._cancelled
+                if now - last_state >= 0.5 or ends or record.note or record.step == config.steps:
+                    note = {"note": record.note} if record.note else {}
+                    store.change(
+                        job.run_id, stage=record.stage, step=record.step,
+                        seconds=before + record.seconds, eta=pace.eta(record.step, now), **note,
+                    )  # fmt: skip
+                    last_state = now
+                if ends:
+                    return self._ended_early(job, stepper)
+        return True
+
+    def _ended_early(self, job: Job, stepper: Any) -> bool:
+        """Save the last whole step; only what a person cancelled is exported."""
+        if stepper.step:
+            stepper.save()
+        if self._stopping and job.run_id not in self._cancelled:
+            self.store.change(job.run_id, state="interrupted", stage="", eta=-1.0)
+            return False
+        if not stepper.step:
+            self.store.change(
+                job.run_id, state="cancelled", stage="", note="Cancelled before the first step."
+            )
+        return bool(stepper.step)
+
+    def _export(self, job: Job) -> None:
+        from uni3d.finish import export_run, write_report
+
+        store, folder = self.store, self.store.root / job.run_id
+        cancelled = job.run_id in self._cancelled
+        state = store.state(job.run_id)
+        early = cancelled or (job.kind == "export" and state.step < state.steps)
+        if job.kind != "export":
+            write_report(folder, {"seconds_optimise": state.seconds, "interrupted": cancelled})
+        try:
+            for record in export_run(_config_of(folder), folder, job.formats):
+                store.change(job.run_id, stage=record.stage, step=record.step, eta=-1.0)
+        except ExportError as error:
+            line = " ".join(str(error).split())
+            end = "cancelled" if early else "failed"
+            store.change(job.run_id, state=end, stage="", eta=-1.0, error=line)
+            return
+        store.change(job.run_id, state="cancelled" if early else "done", stage="", eta=-1.0)
+
+
+class _Pace:
+    """Time to go, from the mean time of the last steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self._marks: list[tuple[int, float]] = []
+
+    def eta(self, step: int, now: float) -> float:
+        """Seconds to go at monotonic time `now`; negative while nothing is known."""
+        self._marks = [*self._marks[-40:], (step, now)]
+        (first, began), (last, ended) = self._marks[0], self._marks[-1]
+        if last - first < 2:
+            return -1.0
+        return (self.steps - last) * (ended - began) / (last - first)
+
+
+class _Eye:
+    """How far the recogniser agrees with the prompt; silent where it cannot be asked."""
+
+    def __init__(self, config: Any) -> None:
+        self.net: Any = None
+        if config.teacher != "toybox":
+            return
+        from uni3d.toybox.grammar import parse
+        from uni3d.toybox.recogniser import WEIGHTS, load_recogniser
+        from uni3d.toybox.world import KINDS
+
+        wanted = parse(config.prompt)
+        if wanted is not None and WEIGHTS.is_file():
+            self.net, self.kind = load_recogniser(), list(KINDS).index(wanted.kind)
+
+    def judge(self, path: Path) -> dict[str, float]:
+        """Mean probability of the wanted kind over the views of a live picture."""
+        if self.net is None:
+            return {}
+        import numpy as np
+        import torch
+        from PIL import Image
+
+        with Image.open(path) as strip:
+            views = [
+                strip.crop((x, 0, x + strip.height, strip.height)).resize((64, 64))
+                for x in range(0, strip.width, strip.height)
+            ]
+            pixels = np.stack([np.asarray(view.convert("RGB")) for view in views])
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+        return {"recogniser": float(self.net.judge(images).kind_probability[:, self.kind].mean())}
+
+
+def _import_heavy() -> None:
+    """Everything a run imports, once, while the page is already being read."""
+    import diffusers
+    import imageio
+    import peft
+    import transformers
+    import trimesh
+    import xatlas
+
+    from uni3d import finish
+
+    names = [m.__name__ for m in (diffusers, imageio, peft, transformers, trimesh, xatlas, finish)]
+    log.debug("loaded %s", ", ".join(names))
+
+
+def _config_of(folder: Path):
+    from uni3d import config as loader
+    from uni3d.settings import RunConfig
+
+    return loader.load(RunConfig, loader.read_yaml(folder / "config.yaml"))
+
+
+def _unknown(config: Any) -> str:
+    """Words the built-in teacher was never taught, as a sentence; empty where all are known."""
+    if config.teacher != "toybox":
+        return ""
+    from uni3d.toybox.grammar import parse, unknown_words
+
+    parts = [
+        f"{word} (nearest: {', '.join(near)})" if near else word
+        for word, near in unknown_words(config.prompt).items()
+    ]
+    if parts:
+        return "The teacher does not know: " + "; ".join(parts) + "."
+    if parse(config.prompt) is None:
+        return "The prompt names none of the kinds that the teacher knows."
+    return ""
