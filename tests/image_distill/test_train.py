@@ -148,6 +148,16 @@ def test_the_average_has_the_half_life_of_the_recipe(world, tmp_path):
         assert torch.allclose(tensors[f"average/{name}"], expected, atol=1e-7)
 
 
+def _assert_same_run(tensors, expected) -> None:
+    # In these tiny networks attention is almost uniform, so the gradient of its queries and keys is
+    # nothing but rounding, and Adam makes steps of full length of it, in any direction: they may
+    # differ by that. Every other weight, and the running means, agree to 1e-5.
+    assert tensors.keys() == expected.keys()
+    for name in (name for name in expected if name.startswith(WEIGHTS)):
+        gap = float((tensors[name].double() - expected[name].double()).abs().max())
+        assert gap < (2 * 10 * SPLIT["lr"] if ".qkv." in name else 1e-5), name
+
+
 WEIGHTS = ("generator/", "average/", "fake/", "ratio/", "h/")
 SPLIT = {"duration": 40e-6, "lr": 1e-5, "glr": 1e-5, "tick": 0.04}
 
@@ -160,7 +170,7 @@ def whole(world, tmp_path_factory):
 @pytest.mark.parametrize("size", [1, 3])
 def test_accumulation_equals_the_full_batch(world, tmp_path, whole, size):
     records, tensors = run(recipe(world, tmp_path / "run", batch_gpu=size, **SPLIT))
-    assert largest_gap(tensors, whole[1], *WEIGHTS) < 1e-5
+    _assert_same_run(tensors, whole[1])
     for name, value in whole[0][-1].values.items():
         assert records[-1].values[name] == pytest.approx(value, abs=1e-5), name
 
@@ -193,7 +203,7 @@ def test_two_processes_equal_one(world, tmp_path, whole):
 
     tensors, described = read_state(tmp_path / "run" / "checkpoint.safetensors")
     assert described["step"] == 10
-    assert largest_gap(tensors, whole[1], *WEIGHTS) < 1e-5
+    _assert_same_run(tensors, whole[1])
 
 
 def _log(folder: Path) -> list[dict]:
