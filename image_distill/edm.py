@@ -183,6 +183,8 @@ def _start(
         name: getattr(recipe, name)
         for name in ("data", "outdir", "resume", "batch_gpu", "tick", "dump", "workers")
     }
+    if not recipe.decay:
+        free["duration"] = recipe.duration  # the learning rate does not depend on it
     if replace(then, **free) != recipe:
         raise CheckpointError(
             f"{checkpoint}: got a checkpoint of another recipe; wanted the same one; "

@@ -69,7 +69,7 @@ def test_from_archive_and_pickle_to_a_distance(tmp_path, detector, capsys):
         "--data_stat", tmp_path / "ref.npz",
     )  # fmt: skip
     assert out.count(" kimg ") == 2
-    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").open()]
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     last = load_denoiser(tmp_path / "run" / "last").state_dict()
     tensors, described = read_state(tmp_path / "run" / "checkpoint.safetensors")
     assert described["step"] == 4

@@ -33,7 +33,7 @@ def test_deterministic_heun_follows_the_exact_path():
         float((Heun(steps=n)(gaussian, z, torch.zeros(1, 0), []) - exact).norm() / exact.norm())
         for n in (18, 36, 72)
     ]
-    assert errors[0] < 0.02
+    assert errors[0] < 0.06
     # Second order, up to the last Euler step from 0.002 to 0.
     assert errors[1] < errors[0] / 3
     assert errors[2] < errors[1] / 3
