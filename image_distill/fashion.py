@@ -41,8 +41,6 @@ TEACHER_MIMG, STUDENT_MIMG = 0.35, 0.045
 _DATA = "fashion-mnist32.zip"
 
 
-
-
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """Sizes of the benchmark: the recipes of teacher and students, without their paths."""
@@ -163,7 +161,9 @@ class Benchmark:
         ]
         one_step = OneStep(init_sigma=self.budget.student.init_sigma)
         for name in STUDENTS:
-            todo.append((f"{name}, 1 evaluation", load_denoiser(self.out / name / "last"), one_step))
+            todo.append(
+                (f"{name}, 1 evaluation", load_denoiser(self.out / name / "last"), one_step)
+            )
         for label, network, sampler in todo:
             if label not in self.results.get("distances", {}):
                 batches = network_batches(network, range(self.budget.images), sampler, 100)

@@ -55,6 +55,9 @@ def real_batches(
     # Its own generator: otherwise the loader would move the global one.
     source = torch.Generator().manual_seed(0)
     loader = DataLoader(
-        dataset, batch_sampler=plan, num_workers=recipe.workers, generator=source  # type: ignore[arg-type]
+        dataset,
+        batch_sampler=plan,
+        num_workers=recipe.workers,
+        generator=source,  # type: ignore[arg-type]
     )
     return iter(loader)

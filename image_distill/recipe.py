@@ -243,9 +243,7 @@ def missing_files(recipe: Recipe) -> list[MissingFile]:
         address = _REFERENCES.get(Path(recipe.data_stat).name)
         make = f"image-distill statistics {recipe.data or 'DATA'} {recipe.data_stat}"
         found.append(
-            MissingFile(
-                "data_stat", recipe.data_stat, f"download {address}" if address else make
-            )
+            MissingFile("data_stat", recipe.data_stat, f"download {address}" if address else make)
         )
     if recipe.metrics == "fid" and not Path(recipe.detector_url).is_file():
         found.append(MissingFile("detector_url", recipe.detector_url, f"download {_DETECTOR}"))

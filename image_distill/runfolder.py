@@ -1,7 +1,7 @@
 """The folder of one training run: recipe, log, sample grids, snapshots of the generator.
 
-    recipe.yaml  log.jsonl  checkpoint.safetensors  fakes000000.png
-    network-snapshot-000123/ (or best/ and last/)  teacher/ (where a pickle was imported)
+recipe.yaml  log.jsonl  checkpoint.safetensors  fakes000000.png
+network-snapshot-000123/ (or best/ and last/)  teacher/ (where a pickle was imported)
 """
 
 import json
@@ -39,7 +39,9 @@ def grid(images: Tensor, columns: int | None = None) -> np.ndarray:
 class RunFolder:
     """Writes what the first process of a run has to say."""
 
-    def __init__(self, path: str | Path, recipe: str, *, resumed_at: int | None, board: bool) -> None:
+    def __init__(
+        self, path: str | Path, recipe: str, *, resumed_at: int | None, board: bool
+    ) -> None:
         """
         Args:
             recipe: the resolved recipe as YAML.

@@ -1,5 +1,6 @@
 """Images from a network: in one step, or by EDM's sampler; one random generator per seed."""
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Heun:
 
         sigmas = karras_sigmas(self.steps, self.sigma_min, self.sigma_max, self.rho).tolist()
         x = latents.double() * sigmas[0]
-        for now, after in zip(sigmas[:-1], sigmas[1:], strict=True):
+        for now, after in itertools.pairwise(sigmas):
             churned = self.churn > 0 and self.churn_min <= now <= self.churn_max
             raised = now * (1 + min(self.churn / self.steps, 2**0.5 - 1)) if churned else now
             if churned:

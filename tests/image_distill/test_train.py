@@ -43,7 +43,7 @@ REFUSED = [
 
 
 def _slow_unless_typical(case):
-    typical = case[0] in ("reverse-kl", "forward-kl") and case[1] == "paper" or case == TYPICAL
+    typical = (case[0] in ("reverse-kl", "forward-kl") and case[1] == "paper") or case == TYPICAL
     return pytest.param(*case, marks=() if typical else pytest.mark.slow)
 
 
