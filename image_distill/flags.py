@@ -1,4 +1,4 @@
-"""A frozen dataclass as command-line flags: `--name`, also written with hyphens, and `key=value`."""
+"""A frozen dataclass as command-line flags: `--name`, or with hyphens, and `key=value`."""
 
 import argparse
 import dataclasses
