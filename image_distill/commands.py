@@ -66,9 +66,8 @@ def train_generator(arguments: argparse.Namespace) -> None:
         for progress in train(recipe, gang):
             if gang.rank == 0:
                 values = "  ".join(f"{k} {v:.4g}" for k, v in progress.values.items())
-                say(
-                    f"{progress.kimg:.6g} kimg  {progress.stage}  {progress.seconds:.1f} s  {values}"
-                )
+                head = f"{progress.kimg:.6g} kimg  {progress.stage}  {progress.seconds:.1f} s"
+                say(f"{head}  {values}")
 
 
 def train_teacher(arguments: argparse.Namespace) -> None:
@@ -205,9 +204,8 @@ def toy(arguments: argparse.Namespace) -> None:
                 f"on modes {r.on_modes:.3f}  KL(teacher||student) {r.forward_kl:.4f}  "
                 f"KL(student||teacher) {r.reverse_kl:.4f}  {r.seconds:.0f} s"
             )
-    say(
-        "\n| divergence | modes of 8, per seed | on modes | KL(q‖p) | KL(p‖q) |\n|---|---|---|---|---|"
-    )
+    say("\n| divergence | modes of 8, per seed | on modes | KL(q‖p) | KL(p‖q) |")
+    say("|---|---|---|---|---|")
     for name in dict.fromkeys(r.divergence for r in results):
         own = [r for r in results if r.divergence == name]
         modes = " ".join(str(r.modes_covered) for r in own)

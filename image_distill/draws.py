@@ -20,8 +20,8 @@ def random_source(*key: int | str) -> torch.Generator:
 
 @dataclass(frozen=True)
 class Draws:
-    """What one piece of a batch needs: `latent`, `eps` [b, c, h, w], `label` [b, label_dim] (one-hot,
-    uniform over the classes), `sigma` [b].
+    """What one piece of a batch needs: `latent`, `eps` [b, c, h, w], `label` [b, label_dim]
+    (one-hot, uniform over the classes), `sigma` [b].
     """
 
     latent: Tensor

@@ -185,7 +185,7 @@ class Benchmark:
         distances = self.results["distances"]
         best = next(iter(distances.values()))
         lines = [
-            "| network | Frechet distance (EfficientNet-Lite0) | ratio to the teacher | s of training |",
+            "| network | Frechet distance (EfficientNet-Lite0) | ratio to teacher | s of training |",
             "|---|---|---|---|",
         ]
         for label, distance in distances.items():

@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Gang:
-    """`rank` of `size` processes; every one holds the whole of the networks and a slice of a batch."""
+    """`rank` of `size` processes; each has whole networks and a slice of a batch."""
 
     rank: int = 0
     size: int = 1
