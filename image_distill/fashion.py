@@ -37,7 +37,7 @@ STUDENTS: dict[str, dict[str, str]] = {
     "f-distill-js": {"method": "f-distill-jensen-shannon"},
 }
 # Million images; chosen from the cost of a step, see docs/image_distill.md.
-TEACHER_MIMG, STUDENT_MIMG = 0.35, 0.045
+TEACHER_MIMG, STUDENT_MIMG = 0.25, 0.045
 _DATA = "fashion-mnist32.zip"
 
 
@@ -185,7 +185,7 @@ class Benchmark:
         distances = self.results["distances"]
         best = next(iter(distances.values()))
         lines = [
-            "| network | Frechet distance (EfficientNet-Lite0) | ratio to teacher | s of training |",
+            "| network | Frechet distance (EfficientNet-Lite0) | ratio to teacher | s to train |",
             "|---|---|---|---|",
         ]
         for label, distance in distances.items():
