@@ -1,1 +1,1 @@
-"""One-step image generators with the loss core of uni3d (not built yet)."""
+"""One-step image generators with the loss core of uni3d."""

@@ -2,20 +2,51 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from image_distill import commands
 from uni3d.errors import Uni3DError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Recipe flags are added only when their command is used: that needs torch."""
+
+    def __init__(self, *arguments: Any, recipe: str = "", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._recipe = recipe
+
+    def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
+        if self._recipe:
+            from image_distill.flags import add_flags
+
+            if self._recipe == "teacher":
+                from image_distill.edm import TeacherRecipe as Kind
+            else:
+                from image_distill.recipe import Recipe as Kind
+            add_flags(self, Kind)
+            self._recipe = ""
+        return super().parse_known_args(*arguments, **options)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="image-distill", description="One-step image generators from published checkpoints"
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    sub = commands.add_parser(
+    subparsers = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], None], text: str, recipe: str = ""
+    ) -> argparse.ArgumentParser:
+        sub = subparsers.add_parser(name, help=text, description=text, recipe=recipe)
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command(
         "import",
-        help="a published .pkl (or training-state .pt) to safetensors and JSON",
-        description="Reads a checkpoint without running anything that it contains.",
+        commands.import_network,
+        "a published .pkl (or training-state .pt) to safetensors and JSON; runs nothing in it",
     )
     sub.add_argument("file", help="path or http(s) address of a .pkl; or a training-state .pt")
     sub.add_argument("out", type=Path, help="folder to write")
@@ -23,23 +54,81 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--like", type=Path, metavar="DIR", help="for a .pt: an imported network of that kind"
     )
-    sub.set_defaults(run=_import)
+
+    sub = command("prepare", commands.prepare_data, "a public archive to a zip in EDM's layout")
+    sub.add_argument("kind", choices=["cifar10", "imagenet64", "fashion-mnist", "folder"])
+    sub.add_argument("source", type=Path)
+    sub.add_argument("out", type=Path, help="NAME.zip")
+    sub.add_argument("--resolution", type=int, help="folder: crop and scale to this")
+
+    sub = command("train", commands.train_generator, "distil a teacher into one step", "generator")
+    sub.add_argument("--dry-run", action="store_true", help="print recipe and missing files only")
+    command("train-teacher", commands.train_teacher, "train a small EDM teacher", "teacher")
+
+    sub = command("generate", commands.generate_images, "images, in one step or by Heun's method")
+    sub.add_argument("network", type=Path, help="folder of a network")
+    sub.add_argument("out", type=Path, help="folder for PNGs, or NAME.npz")
+    sub.add_argument("--seeds", default="0-63", help="such as 0-49999")
+    sub.add_argument("--class", dest="chosen", type=int, metavar="N", help="one class for all")
+    _add_sampler(sub)
+
+    sub = command("statistics", commands.make_statistics, "mu and sigma of a set of images")
+    sub.add_argument("source", type=Path, help="zip or folder of images")
+    sub.add_argument("out", type=Path, help="NAME.npz")
+    _add_detector(sub)
+
+    sub = command("fid", commands.measure_distance, "Frechet distance of a network or of images")
+    sub.add_argument("source", type=Path, help="folder of a network; or zip, folder of images")
+    sub.add_argument("reference", type=Path, help="npz with mu and sigma; or images")
+    sub.add_argument("--trials", type=int, default=3, help="sets of seeds, for a network")
+    _add_detector(sub)
+    _add_sampler(sub)
+
+    for name, text in (
+        ("kid", "kernel distance of two sets of images"),
+        ("precision-recall", "improved precision and recall of two sets of images, k = 3"),
+    ):
+        sub = command(name, commands.measure_features, text)
+        sub.add_argument("source", type=Path, help="generated images: zip or folder")
+        sub.add_argument("reference", type=Path, help="real images: zip or folder")
+        _add_detector(sub)
+
+    sub = command("inception-score", commands.measure_inception_score, "of a set of images")
+    sub.add_argument("source", type=Path, help="zip or folder of images")
+    _add_detector(sub)
+
+    sub = command("toy2d", commands.toy, "eight Gaussians in the plane: every divergence measured")
+    sub.add_argument("divergence", nargs="*", default=["all"])
+    sub.add_argument("--form", default="paper", choices=["paper", "exact", "integral"])
+    sub.add_argument("--seeds", type=int, default=1)
+    sub.add_argument("--steps", type=int, default=4000)
+    sub.add_argument("--figure", type=Path, metavar="PNG")
+
+    sub = command("fashion-mnist", commands.fashion, "teacher, four students and their table")
+    sub.add_argument("out", type=Path, help="folder; an interrupted run in it is continued")
+    sub.add_argument("--source", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
+    sub.add_argument("--minutes", type=float, help="stop after this long; the same command goes on")
+    sub.add_argument("--smoke", action="store_true", help="a few steps of a tiny network")
     return parser
 
 
-def _import(arguments: argparse.Namespace) -> None:
-    from image_distill.teachers import import_pickle, import_training_state
+def _add_sampler(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--init-sigma", type=float, default=2.5, help="one step from this level")
+    sub.add_argument("--steps", type=int, help="Heun's method instead of one step")
+    sub.add_argument("--churn", type=float, default=0.0, help="0: deterministic")
+    sub.add_argument("--churn-min", type=float, default=0.0)
+    sub.add_argument("--churn-max", type=float, default=float("inf"))
+    sub.add_argument("--churn-noise", type=float, default=1.0)
+    sub.add_argument("--batch", type=int, default=64)
 
-    if arguments.file.endswith(".pt"):
-        if arguments.like is None:
-            raise Uni3DError(
-                f"{arguments.file} has weights but no architecture; do: import a .pkl of the same "
-                "network first and give its folder with --like"
-            )
-        import_training_state(arguments.file, arguments.out, arguments.like, arguments.sha256)
-    else:
-        import_pickle(arguments.file, arguments.out, arguments.sha256)
-    sys.stderr.write(f"wrote {arguments.out}\n")
+
+def _add_detector(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--detector",
+        default="models/inception-2015-12-05.pt",
+        help="the published TorchScript Inception; or efficientnet, a stand-in: then it is no FID",
+    )
+    sub.add_argument("--num", type=int, help="images (a network: 50000 unless given)")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -50,6 +139,9 @@ def main(argv: list[str] | None = None) -> int:
     except Uni3DError as error:
         sys.stderr.write(f"image-distill: error: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("image-distill: interrupted\n")
+        return 130
     return 0
 
 

@@ -48,9 +48,20 @@ class Denoiser(nn.Module):
                 ignored by an unconditional network.
             augment_labels: [b, augment_dim]; none given means zeros.
         """
+        return self.with_features(x, sigma, class_labels, augment_labels)[0]
+
+    def with_features(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        class_labels: Tensor | None = None,
+        augment_labels: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """`forward` and `features` from one pass through the encoder."""
         sigma, embedding, scaled = self._start(x, sigma, class_labels, augment_labels)
         skips = self.model.encode(scaled, embedding)
-        return self.combine(x.float(), sigma, self.model.decode(skips, embedding).float())
+        raw = self.model.decode(skips, embedding).float()
+        return self.combine(x.float(), sigma, raw), skips[-1].float()
 
     def features(
         self,

@@ -22,6 +22,7 @@ __all__ = [
     "load_denoiser",
     "read_training_state",
     "save_denoiser",
+    "write_denoiser",
 ]
 
 WEIGHTS, DESCRIPTION = "network.safetensors", "network.json"
@@ -245,6 +246,14 @@ def save_denoiser(
     weights = denoiser.state_dict()
     _check_weights(_from_description(description, "meta"), weights, str(like))
     _write(Path(folder), {**description, **dict(note or {})}, weights)
+
+
+def write_denoiser(folder: str | Path, denoiser: Denoiser, description: Mapping[str, Any]) -> None:
+    """Writes a network that was not imported: `description` has `network` and `init_kwargs`."""
+    name = type(denoiser).__name__
+    options = {option: getattr(denoiser, option) for option in _OPTIONS[name]}
+    described = {"format": _FORMAT, "preconditioning": name, "precond_kwargs": options}
+    _write(Path(folder), {**described, **description}, denoiser.state_dict())
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,13 @@ class HashGrid:
 
     @functools.cached_property
     def scales(self) -> np.ndarray:
-        """float32 `[levels]`, rounded as tiny-cuda-nn rounds them."""
-        log2_growth = np.log2(np.float32(self.growth))
-        exponents = np.arange(self.levels, dtype=np.float32) * log2_growth
-        return np.exp2(exponents) * np.float32(self.base_resolution) - np.float32(1)
+        """float32 `[levels]`: `base * growth^l - 1`, computed in float64 and rounded once.
+
+        numpy's float32 powers differ between processors in the last bit, and that bit can add a
+        resolution step: a checkpoint would not fit another machine.
+        """
+        exact = self.base_resolution * self.growth ** np.arange(self.levels) - 1
+        return exact.round(9).astype(np.float32)
 
     @functools.cached_property
     def layout(self) -> np.ndarray:

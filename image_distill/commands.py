@@ -1,0 +1,229 @@
+"""The commands of the command line: each takes its parsed arguments and prints what came out."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from uni3d import config
+from uni3d.errors import ConfigError, Uni3DError
+
+
+def say(text: str) -> None:
+    """One line for the user, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def import_network(arguments: argparse.Namespace) -> None:
+    """`import`."""
+    from image_distill.teachers import import_pickle, import_training_state
+
+    if arguments.file.endswith(".pt"):
+        if arguments.like is None:
+            raise Uni3DError(
+                f"{arguments.file} has weights but no architecture; do: import a .pkl of the same "
+                "network first and give its folder with --like"
+            )
+        import_training_state(arguments.file, arguments.out, arguments.like, arguments.sha256)
+    else:
+        import_pickle(arguments.file, arguments.out, arguments.sha256)
+    sys.stderr.write(f"wrote {arguments.out}\n")
+
+
+def prepare_data(arguments: argparse.Namespace) -> None:
+    """`prepare`."""
+    from image_distill.prepare import prepare
+
+    number = prepare(
+        arguments.kind, arguments.source, arguments.out, resolution=arguments.resolution
+    )
+    say(f"wrote {number} images to {arguments.out}")
+
+
+def train_generator(arguments: argparse.Namespace) -> None:
+    """`train`; with --dry-run only says what would be done and what is missing."""
+    from image_distill.flags import read_flags
+    from image_distill.gang import assemble
+    from image_distill.recipe import Recipe, missing_files
+    from image_distill.runfolder import RECIPE
+    from image_distill.train import train
+
+    base, resume = None, arguments.recipe_resume
+    if resume and arguments.config is None and (Path(resume) / RECIPE).is_file():
+        base = config.read_yaml(Path(resume) / RECIPE)
+    recipe = read_flags(arguments, Recipe, base)
+    if arguments.dry_run:
+        say(config.dump(recipe).rstrip())
+        say(f"# {recipe.steps} steps of {recipe.batch} images; log in {recipe.outdir}/log.jsonl")
+        missing = missing_files(recipe)
+        say(f"# missing: {len(missing)}")
+        for entry in missing:
+            say(f"# {entry}")
+        return
+    with assemble() as gang:
+        for progress in train(recipe, gang):
+            if gang.rank == 0:
+                values = "  ".join(f"{k} {v:.4g}" for k, v in progress.values.items())
+                head = f"{progress.kimg:.6g} kimg  {progress.stage}  {progress.seconds:.1f} s"
+                say(f"{head}  {values}")
+
+
+def train_teacher(arguments: argparse.Namespace) -> None:
+    """`train-teacher`."""
+    from image_distill.edm import TeacherRecipe, train
+    from image_distill.flags import read_flags
+    from image_distill.gang import assemble
+
+    with assemble() as gang:
+        for progress in train(read_flags(arguments, TeacherRecipe), gang):
+            if gang.rank == 0:
+                say(f"{progress.kimg:.6g} kimg  loss {progress.loss:.5f}  {progress.seconds:.1f} s")
+
+
+def _sampler(arguments: argparse.Namespace) -> Any:
+    from image_distill.sample import Heun, OneStep
+
+    if arguments.steps is None:
+        return OneStep(init_sigma=arguments.init_sigma)
+    return Heun(
+        steps=arguments.steps,
+        churn=arguments.churn,
+        churn_min=arguments.churn_min,
+        churn_max=arguments.churn_max,
+        churn_noise=arguments.churn_noise,
+    )
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def generate_images(arguments: argparse.Namespace) -> None:
+    """`generate`."""
+    from image_distill.sample import generate, parse_seeds, write_images
+    from image_distill.teachers import load_denoiser
+
+    network = load_denoiser(arguments.network, _device())
+    sampler = _sampler(arguments)
+    batches = generate(
+        network,
+        parse_seeds(arguments.seeds),
+        sampler,
+        chosen=arguments.chosen,
+        batch=arguments.batch,
+    )
+    number = write_images(batches, arguments.out)
+    say(f"wrote {number} images of {sampler.evaluations} evaluations each to {arguments.out}")
+
+
+def make_statistics(arguments: argparse.Namespace) -> None:
+    """`statistics`."""
+    from image_distill.score import open_detector, open_statistics
+
+    detector = open_detector(arguments.detector, _device())
+    open_statistics(arguments.source, detector, arguments.num).save(arguments.out)
+    say(f"wrote {arguments.out}")
+
+
+def measure_distance(arguments: argparse.Namespace) -> None:
+    """`fid`: of a network, three sets of seeds; of images, once."""
+    from image_distill.metrics import compute_statistics, frechet_distance
+    from image_distill.score import (
+        distance_name,
+        network_batches,
+        open_detector,
+        open_statistics,
+    )
+    from image_distill.teachers import DESCRIPTION, load_denoiser
+
+    detector = open_detector(arguments.detector, _device())
+    name = distance_name(arguments.detector)
+    reference = open_statistics(arguments.reference, detector)
+    if not (Path(arguments.source) / DESCRIPTION).is_file():
+        own = open_statistics(arguments.source, detector, arguments.num)
+        say(json.dumps({name: frechet_distance(own, reference)}))
+        return
+    network, number = load_denoiser(arguments.source, _device()), arguments.num or 50_000
+    found = []
+    for trial in range(arguments.trials):
+        seeds = range(trial * number, (trial + 1) * number)
+        batches = network_batches(network, seeds, _sampler(arguments), arguments.batch)
+        found.append(frechet_distance(compute_statistics(batches, detector), reference))
+        say(json.dumps({"seeds": f"{seeds[0]}-{seeds[-1]}", name: found[-1]}))
+    say(json.dumps({f"{name}_minimum": min(found), "sets": len(found)}))
+
+
+def measure_features(arguments: argparse.Namespace) -> None:
+    """`kid` and `precision-recall`: of two sets of images."""
+    from image_distill.metrics import compute_features, kernel_distance, precision_recall
+    from image_distill.score import STAND_IN, image_batches, open_detector
+
+    detector = open_detector(arguments.detector, _device())
+    suffix = "_efficientnet_lite0" if arguments.detector == STAND_IN else ""
+    fake, real = (
+        compute_features(image_batches(path, limit=arguments.num), detector)
+        for path in (arguments.source, arguments.reference)
+    )
+    if arguments.command == "kid":
+        mean, deviation = kernel_distance(real, fake)
+        found = {f"kid{suffix}": mean, "std_over_subsets": deviation}
+    else:
+        precision, recall = precision_recall(real, fake)
+        found = {f"precision{suffix}": precision, f"recall{suffix}": recall}
+    say(json.dumps(found))
+
+
+def measure_inception_score(arguments: argparse.Namespace) -> None:
+    """`inception-score`: needs the published Inception, whose classes it uses."""
+    from image_distill.metrics import compute_features, inception_score
+    from image_distill.score import image_batches, load_probabilities
+
+    detector = load_probabilities(arguments.detector, _device())
+    found = compute_features(image_batches(arguments.source, limit=arguments.num), detector)
+    mean, deviation = inception_score(found.clamp(min=1e-30).log())
+    say(json.dumps({"inception_score": mean, "std_over_splits": deviation}))
+
+
+def toy(arguments: argparse.Namespace) -> None:
+    """`toy2d`: one line per run, then a table, and a figure with --figure."""
+    from image_distill.toy2d import figure, run
+    from uni3d.instruct import DIVERGENCES
+
+    names = list(DIVERGENCES) if arguments.divergence == ["all"] else arguments.divergence
+    results = []
+    for name in names:
+        for seed in range(arguments.seeds):
+            r = run(name, arguments.form, seed, arguments.steps)
+            results.append(r)
+            say(
+                f"{r.divergence} {r.form} seed {seed}: modes {r.modes_covered}/{r.modes}  "
+                f"on modes {r.on_modes:.3f}  KL(teacher||student) {r.forward_kl:.4f}  "
+                f"KL(student||teacher) {r.reverse_kl:.4f}  {r.seconds:.0f} s"
+            )
+    say("\n| divergence | modes of 8, per seed | on modes | KL(q‖p) | KL(p‖q) |")
+    say("|---|---|---|---|---|")
+    for name in dict.fromkeys(r.divergence for r in results):
+        own = [r for r in results if r.divergence == name]
+        modes = " ".join(str(r.modes_covered) for r in own)
+        on, forward, reverse = (
+            sum(values) / len(own)
+            for values in zip(*((r.on_modes, r.forward_kl, r.reverse_kl) for r in own), strict=True)
+        )
+        say(f"| {name} | {modes} | {on:.3f} | {forward:.4f} | {reverse:.4f} |")
+    if arguments.figure:
+        figure(results, arguments.figure)
+
+
+def fashion(arguments: argparse.Namespace) -> None:
+    """`fashion-mnist`: the whole benchmark, going on where it was interrupted."""
+    from image_distill.fashion import Budget, run
+
+    if arguments.minutes is not None and arguments.minutes <= 0:
+        raise ConfigError(f"minutes: got {arguments.minutes}; wanted more than 0")
+    budget = Budget.smoke() if arguments.smoke else Budget.full()
+    for line in run(arguments.out, arguments.source, budget, minutes=arguments.minutes):
+        say(line)

@@ -1,0 +1,238 @@
+"""The benchmark on real images that a laptop's CPU can do: Fashion-MNIST at 32 x 32.
+
+A small class-conditional EDM teacher, then four one-step students of it at equal cost, and a table
+of Frechet distances on EfficientNet-Lite0 features (never FID: another network sees the images).
+Every part leaves a file; the same command goes on where an earlier one was stopped.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from image_distill import edm
+from image_distill.data import ImageDataset
+from image_distill.edm import TeacherRecipe
+from image_distill.metrics import Detector, Statistics, compute_statistics, frechet_distance
+from image_distill.prepare import prepare
+from image_distill.recipe import Recipe
+from image_distill.runfolder import CHECKPOINT, grid
+from image_distill.sample import Heun, OneStep, generate
+from image_distill.score import STAND_IN, image_batches, network_batches, open_detector
+from image_distill.teachers import load_denoiser
+from image_distill.train import train
+
+__all__ = ["STUDENTS", "Budget", "run"]
+
+# Name in the table -> what is chosen in the recipe. All have the discriminator: equal cost.
+STUDENTS: dict[str, dict[str, str]] = {
+    "reverse-kl": {"method": "uni-instruct", "divergence": "reverse-kl"},
+    "forward-kl": {"method": "uni-instruct", "divergence": "forward-kl"},
+    "diff-instruct": {"method": "diff-instruct"},
+    "f-distill-js": {"method": "f-distill-jensen-shannon"},
+}
+# Million images; chosen from the cost of a step, see docs/image_distill.md.
+TEACHER_MIMG, STUDENT_MIMG = 0.25, 0.045
+_DATA = "fashion-mnist32.zip"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Sizes of the benchmark: the recipes of teacher and students, without their paths."""
+
+    teacher: TeacherRecipe
+    student: Recipe
+    images: int  # per distance
+    heun_steps: tuple[int, ...]  # 2 n - 1 evaluations each; the first is the reference
+
+    @classmethod
+    def full(cls) -> "Budget":
+        """For two CPU cores; docs/image_distill.md has the measured cost of a step."""
+        teacher = TeacherRecipe(
+            data="", cond=True, model_channels=16, channel_mult=(1, 2, 3), num_blocks=2,
+            attn_resolutions=(8,), batch=64, lr=1e-3, warmup=10.0, duration=TEACHER_MIMG,
+            ema=0.05, tick=5.0, dump=2,
+        )  # fmt: skip
+        # Critics alone, then SIM, then the divergence; one discriminator in all four.
+        student = Recipe(
+            cond=True, method="sim", batch=32, lr=2e-4, glr=2e-4, ema=0.01, warmup_fake=1.6,
+            warmup_sim=6.4, duration=STUDENT_MIMG, tick=1.0, snap=10, dump=4, karras_share=0.3,
+        )  # fmt: skip
+        return cls(teacher=teacher, student=student, images=5_000, heun_steps=(18, 3, 2))
+
+    @classmethod
+    def smoke(cls) -> "Budget":
+        """Seconds of a tiny network: whether everything runs."""
+        full = cls.full()
+        teacher = replace(
+            full.teacher, model_channels=16, channel_mult=(1,), num_blocks=1, attn_resolutions=(),
+            batch=8, duration=80e-6, tick=0.04, dump=1, warmup=0.04,
+        )  # fmt: skip
+        student = replace(
+            full.student, batch=4, duration=40e-6, tick=0.02, dump=1, warmup_fake=0.008,
+            warmup_sim=0.016,
+        )  # fmt: skip
+        return cls(teacher=teacher, student=student, images=32, heun_steps=(3, 2))
+
+
+class OutOfTime(Exception):
+    """The minutes are over; what was done is on the disk."""
+
+
+class Benchmark:
+    """One folder: data.zip, teacher/, NAME/ per student, results.json, samples.png."""
+
+    def __init__(self, out: Path, budget: Budget, minutes: float | None) -> None:
+        self.out, self.budget = out, budget
+        self.end = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+        self.results_file = out / "results.json"
+        self.results: dict[str, Any] = {}
+        if self.results_file.exists():
+            self.results = json.loads(self.results_file.read_text(encoding="utf-8"))
+
+    def _keep(self, name: str, value: Any) -> None:
+        self.results[name] = value
+        text = json.dumps(self.results, indent=2) + "\n"
+        self.results_file.write_text(text, encoding="utf-8")
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self.end:
+            raise OutOfTime
+
+    def prepare(self, source: Path) -> None:
+        """The data set, once."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        if not (self.out / _DATA).exists():
+            prepare("fashion-mnist", source, self.out / _DATA)
+
+    def train_teacher(self) -> Iterator[str]:
+        """From its last checkpoint on."""
+        folder = self.out / "teacher"
+        done = self.results.get("seconds", {}).get("teacher", 0.0)
+        recipe = replace(
+            self.budget.teacher,
+            data=str(self.out / _DATA),
+            outdir=str(folder),
+            resume=(folder / CHECKPOINT).exists(),
+        )
+        for progress in edm.train(recipe):
+            done += progress.seconds
+            self._spent("teacher", done)
+            yield f"teacher {progress.kimg:.0f} kimg  loss {progress.loss:.4f}  {done:.0f} s"
+            self._in_time()
+
+    def train_student(self, name: str) -> Iterator[str]:
+        """From its last checkpoint on."""
+        folder = self.out / name
+        done = self.results.get("seconds", {}).get(name, 0.0)
+        recipe = replace(
+            self.budget.student,
+            **{"divergence": None, **STUDENTS[name]},
+            edm_model=str(self.out / "teacher" / "network"),
+            data=str(self.out / _DATA),
+            outdir=str(folder),
+            resume=str(folder) if (folder / CHECKPOINT).exists() else None,
+        )
+        if not recipe.resume:
+            shutil.rmtree(folder, ignore_errors=True)  # stopped before its first checkpoint
+        for progress in train(recipe):
+            done += progress.seconds
+            self._spent(name, done)
+            values = "  ".join(f"{key} {value:.3g}" for key, value in progress.values.items())
+            yield f"{name} {progress.kimg:.1f} kimg  {progress.stage}  {done:.0f} s  {values}"
+            self._in_time()
+
+    def _spent(self, name: str, seconds: float) -> None:
+        self._keep("seconds", self.results.get("seconds", {}) | {name: round(seconds, 1)})
+
+    def measure(self) -> Iterator[str]:
+        """Every distance that is not yet known: to the 60,000 images, over fresh seeds."""
+        detector = open_detector(STAND_IN)
+        reference = self._reference(detector)
+        teacher = load_denoiser(self.out / "teacher" / "network")
+        todo: list[tuple[str, Any, OneStep | Heun]] = [
+            (f"teacher, {2 * steps - 1} evaluations", teacher, Heun(steps=steps))
+            for steps in self.budget.heun_steps
+        ]
+        one_step = OneStep(init_sigma=self.budget.student.init_sigma)
+        for name in STUDENTS:
+            todo.append(
+                (f"{name}, 1 evaluation", load_denoiser(self.out / name / "last"), one_step)
+            )
+        for label, network, sampler in todo:
+            if label not in self.results.get("distances", {}):
+                batches = network_batches(network, range(self.budget.images), sampler, 100)
+                distance = frechet_distance(compute_statistics(batches, detector), reference)
+                self._keep("distances", self.results.get("distances", {}) | {label: distance})
+            yield f"{label}: Frechet distance {self.results['distances'][label]:.4f}"
+            self._in_time()
+
+    def _reference(self, detector: Detector) -> Statistics:
+        path = self.out / "statistics.npz"
+        if not path.exists():
+            limit = None if self.budget.images >= 5_000 else self.budget.images
+            batches = image_batches(self.out / _DATA, 100, limit)
+            compute_statistics(batches, detector).save(path)
+        return Statistics.load(path)
+
+    def table(self) -> str:
+        """Markdown; the ratio is to the teacher with most evaluations."""
+        distances = self.results["distances"]
+        best = next(iter(distances.values()))
+        lines = [
+            "| network | Frechet distance (EfficientNet-Lite0) | ratio to teacher | s to train |",
+            "|---|---|---|---|",
+        ]
+        for label, distance in distances.items():
+            seconds = self.results["seconds"].get(label.partition(",")[0], 0.0)
+            lines.append(f"| {label} | {distance:.4f} | {distance / best:.2f} | {seconds:.0f} |")
+        return "\n".join(lines)
+
+    def picture(self) -> None:
+        """One row of ten classes per network, from the same seeds; the first row is real images."""
+        from PIL import Image
+
+        dataset = ImageDataset(self.out / _DATA)
+        assert dataset.labels is not None
+        rows = [
+            torch.cat([dataset[int((dataset.labels == c).argmax())][0][None] for c in range(10)])
+        ]
+        teacher = load_denoiser(self.out / "teacher" / "network")
+        pairs: list[tuple[Any, OneStep | Heun]] = [
+            (teacher, Heun(steps=steps)) for steps in self.budget.heun_steps
+        ]
+        one_step = OneStep(init_sigma=self.budget.student.init_sigma)
+        pairs += [(load_denoiser(self.out / name / "last"), one_step) for name in STUDENTS]
+        for network, sampler in pairs:
+            made = (next(generate(network, [c], sampler, chosen=c)).images for c in range(10))
+            rows.append(torch.cat(list(made)))
+        Image.fromarray(grid(torch.cat(rows), 10)).save(self.out / "samples.png")
+
+
+def run(
+    out: str | Path, source: str | Path, budget: Budget, *, minutes: float | None = None
+) -> Iterator[str]:
+    """The whole benchmark, as lines of progress; the last is the table.
+
+    Args:
+        out: folder of the benchmark; what is in it is not done again.
+        source: folder with Fashion-MNIST's four files.
+        minutes: stop at the first record after this long; call again to go on.
+    """
+    benchmark = Benchmark(Path(out), budget, minutes)
+    try:
+        benchmark.prepare(Path(source))
+        yield from benchmark.train_teacher()
+        for name in STUDENTS:
+            yield from benchmark.train_student(name)
+        yield from benchmark.measure()
+    except OutOfTime:
+        yield "the minutes are over; the same command goes on from the last checkpoint"
+        return
+    benchmark.picture()
+    yield benchmark.table()

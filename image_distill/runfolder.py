@@ -1,0 +1,102 @@
+"""The folder of one training run: recipe, log, sample grids, snapshots of the generator.
+
+recipe.yaml  log.jsonl  checkpoint.safetensors  fakes000000.png
+network-snapshot-000123/ (or best/ and last/)  teacher/ (where a pickle was imported)
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from image_distill.data import to_uint8
+from image_distill.denoisers import Denoiser
+from image_distill.teachers import save_denoiser
+from uni3d.errors import ConfigError, MissingExtraError
+
+__all__ = ["CHECKPOINT", "RECIPE", "RunFolder", "grid"]
+
+CHECKPOINT, RECIPE, LOG = "checkpoint.safetensors", "recipe.yaml", "log.jsonl"
+
+
+def grid(images: Tensor, columns: int | None = None) -> np.ndarray:
+    """Images [n, 1 or 3, h, w] in [-1, 1] side by side: uint8 [rows h, columns w, 3]."""
+    pixels = to_uint8(images).expand(-1, 3, -1, -1).cpu().numpy()
+    columns = columns or math.ceil(math.sqrt(len(pixels)))
+    rows = -(-len(pixels) // columns)
+    height, width = pixels.shape[2:]
+    sheet = np.zeros((rows * height, columns * width, 3), np.uint8)
+    for i, image in enumerate(pixels):
+        top, left = i // columns * height, i % columns * width
+        sheet[top : top + height, left : left + width] = image.transpose(1, 2, 0)
+    return sheet
+
+
+class RunFolder:
+    """Writes what the first process of a run has to say."""
+
+    def __init__(
+        self, path: str | Path, recipe: str, *, resumed_at: int | None, board: bool
+    ) -> None:
+        """
+        Args:
+            recipe: the resolved recipe as YAML.
+            resumed_at: images at which this run goes on; later records of the log are dropped.
+            board: write TensorBoard's files too.
+
+        Raises:
+            ConfigError: a new run in the folder of an old one.
+        """
+        self.path = Path(path)
+        if resumed_at is None and (self.path / LOG).exists():
+            raise ConfigError(
+                f"outdir: got {path}, which holds a run; wanted a new folder; "
+                f"do: choose another, or go on with: image-distill train --resume {path}"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / RECIPE).write_text(recipe, encoding="utf-8")
+        kept: list[str] = []
+        if resumed_at is not None and (self.path / LOG).exists():
+            lines = (self.path / LOG).read_text(encoding="utf-8").splitlines()
+            # A line that a kill cut short is one of those after the checkpoint.
+            whole = [line for line in lines if line.startswith("{") and line.endswith("}")]
+            kept = [line for line in whole if json.loads(line)["kimg"] * 1000 <= resumed_at + 0.5]
+        (self.path / LOG).write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        self._board = self._open_board() if board else None
+
+    def _open_board(self) -> Any:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise MissingExtraError("tensorboard", "image") from error
+        return SummaryWriter(str(self.path))
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """One line of the log, in the file before this returns."""
+        with (self.path / LOG).open("a", encoding="utf-8") as log:
+            log.write(json.dumps(dict(record)) + "\n")
+        if self._board is not None:
+            for name, value in record.items():
+                if isinstance(value, int | float):
+                    self._board.add_scalar(name, value, round(record["kimg"] * 1000))
+            self._board.flush()
+
+    def best_score(self, name: str) -> float:
+        """The lowest value of the metric `name` in the log; infinity before the first."""
+        lines = (self.path / LOG).read_text(encoding="utf-8").splitlines()
+        found = [json.loads(line).get(name, math.inf) for line in lines]
+        return min(found, default=math.inf)
+
+    def picture(self, name: str, images: Tensor) -> None:
+        """A grid of `images` [n, c, h, w] in [-1, 1] as NAME.png."""
+        from PIL import Image
+
+        Image.fromarray(grid(images)).save(self.path / f"{name}.png")
+
+    def snapshot(self, name: str, network: Denoiser, like: Path, kimg: float) -> None:
+        """The network in the folder NAME, as `load_denoiser` reads it."""
+        save_denoiser(self.path / name, network, like, {"source": f"image-distill, {kimg:g} kimg"})

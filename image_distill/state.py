@@ -1,0 +1,82 @@
+"""Training states: one safetensors file with JSON in its header, replaced as a whole."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from uni3d.errors import CheckpointError
+
+__all__ = ["adam_state", "read_state", "restore_adam", "under", "write_state"]
+
+_KEY = "image_distill"
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The entries below `prefix/`, without it."""
+    start = prefix + "/"
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
+def adam_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Adam's moments and step counts as "index.name"; empty before its first step."""
+    rows = optimiser.state_dict()["state"]
+    return {f"{i}.{name}": torch.as_tensor(v) for i, row in rows.items() for name, v in row.items()}
+
+
+def restore_adam(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """The inverse of `adam_state`; learning rates stay as they are."""
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    rows: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, _, name = key.partition(".")
+        # Moments in the memory layout of their parameter: the fused step reads them side by side.
+        like = parameters[int(index)] if value.ndim else value
+        rows.setdefault(int(index), {})[name] = torch.empty_like(like).copy_(value)
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": rows, "param_groups": groups})
+
+
+def write_state(
+    path: Path, parts: Mapping[str, Mapping[str, Tensor]], described: Mapping[str, Any]
+) -> None:
+    """Replace `path`; a write that fails or is killed leaves the old file.
+
+    Raises:
+        CheckpointError: the disk refuses.
+    """
+    # Clones: safetensors refuses tensors that share memory, and wants them contiguous.
+    flat = {
+        f"{prefix}/{name}": value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for prefix, tensors in parts.items()
+        for name, value in tensors.items()
+    }
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(flat, partial, metadata={_KEY: json.dumps(dict(described), sort_keys=True)})
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{path}: cannot be written ({error}); do: make room or choose another outdir"
+        ) from error
+
+
+def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors, "part/name", and the description. Raises CheckpointError if damaged."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: got no such file; wanted a checkpoint; do: check the path")
+    try:
+        with safe_open(path, "pt") as file:
+            described = json.loads((file.metadata() or {})[_KEY])
+            return {key: file.get_tensor(key) for key in file.keys()}, described
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: got no complete checkpoint of image-distill ({error}); wanted one; "
+            "do: resume from another"
+        ) from error

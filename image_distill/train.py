@@ -1,0 +1,424 @@
+"""Distillation of a denoiser into a one-step generator: the algorithm, top to bottom.
+
+`train(recipe)` yields one record per tick. The generator, its running average and the fake score
+all begin as the teacher (2404.04057); the discriminator is the channel mean of the fake score's
+last encoder map (2410.14919), so it adds no weights. Each step first teaches the critics, then the
+generator. Everything random is drawn from (seed, step, place in the batch), see draws.py.
+"""
+
+import copy
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from image_distill import state
+from image_distill.denoisers import Denoiser
+from image_distill.draws import Draws, draw, random_source
+from image_distill.feeding import pieces, real_batches
+from image_distill.gang import Gang
+from image_distill.networks import Block
+from image_distill.recipe import Recipe, Stage, missing_files
+from image_distill.runfolder import CHECKPOINT, RunFolder
+from image_distill.score import Scorer
+from image_distill.start import check_networks, local_network, open_data
+from image_distill.teachers import load_denoiser, read_training_state
+from uni3d import config
+from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
+from uni3d.instruct import (
+    DIVERGENCES,
+    RatioNormaliser,
+    add_noise,
+    denoising_score_matching,
+    discriminator_loss,
+    generator_adversarial_loss,
+    sample_karras_sigma,
+    sample_lognormal_sigma,
+    uni_instruct_loss,
+)
+
+__all__ = ["Progress", "train"]
+
+FP16_SCALE = 1024.0  # keeps small gradients of activations in fp16's range; a power of two
+PATIENCE = 50  # steps in a row with non-finite gradients before the run stops
+H_MEMORY = 10  # steps over which the mean of h is taken
+GRID = 64
+# Keys that a resumed run may have otherwise than the interrupted one.
+FREE = frozenset(
+    "edm_model sid_model data outdir resume duration batch_gpu tick snap dump save_best_and_last "
+    "metrics metric_images detector_url data_stat tensorboard workers".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """One tick. `values` are means over its images, and what the log has besides."""
+
+    step: int
+    kimg: float
+    stage: str
+    seconds: float
+    values: dict[str, float]
+
+
+class Players:
+    """The networks, their optimisers, and the two running means of the density ratio."""
+
+    def __init__(self, teacher: Denoiser, generator: Denoiser, recipe: Recipe, gang: Gang) -> None:
+        layout = torch.channels_last
+        self.teacher = teacher.to(gang.device, memory_format=layout)
+        self.average = copy.deepcopy(generator).to(gang.device, memory_format=layout)
+        self.generator = _trainable(generator, recipe.dropout, gang.device)
+        self.fake = _trainable(teacher, recipe.dropout, gang.device)
+        self.ratio = RatioNormaliser().to(gang.device)
+        self.h_mean = torch.ones((), dtype=torch.float64)
+        self.h_steps = torch.zeros((), dtype=torch.int64)
+        epsilon = 1e-6 if recipe.fp16 else 1e-8
+        self.fake_optimiser, self.generator_optimiser = (
+            torch.optim.Adam(network.parameters(), rate, (0.0, 0.999), epsilon, fused=True)
+            for network, rate in ((self.fake, recipe.lr), (self.generator, recipe.glr))
+        )
+
+    def parts(self) -> dict[str, dict[str, Tensor]]:
+        """All that changes while training, as tensors."""
+        return {
+            "generator": self.generator.state_dict(),
+            "average": self.average.state_dict(),
+            "fake": self.fake.state_dict(),
+            "ratio": self.ratio.state_dict(),
+            "h": {"mean": self.h_mean, "steps": self.h_steps},
+            "fake_optimiser": state.adam_state(self.fake_optimiser),
+            "generator_optimiser": state.adam_state(self.generator_optimiser),
+        }
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """The inverse of `parts`."""
+        for name in ("generator", "average", "fake", "ratio"):
+            getattr(self, name).load_state_dict(state.under(name, tensors))
+        self.h_mean, self.h_steps = tensors["h/mean"], tensors["h/steps"]
+        state.restore_adam(self.fake_optimiser, state.under("fake_optimiser", tensors))
+        state.restore_adam(self.generator_optimiser, state.under("generator_optimiser", tensors))
+
+
+def _trainable(network: Denoiser, dropout: float, device: torch.device) -> Denoiser:
+    network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
+    network.model.label_dropout = 0.0  # the student always knows its class
+    for module in network.modules():
+        if isinstance(module, Block):
+            module.style = dataclasses.replace(module.style, dropout=dropout)
+    return network.train().requires_grad_(True)
+
+
+class Trainer:
+    """The two alternating steps. `one_step(z)` is `D(init_sigma z, init_sigma)`."""
+
+    def __init__(self, players: Players, recipe: Recipe, gang: Gang, reals: Iterator[Any]) -> None:
+        self.players, self.recipe, self.gang, self.reals = players, recipe, gang, reals
+        model = players.teacher.model
+        self.shape = (model.in_channels, model.img_resolution, model.img_resolution)
+        self.label_dim = model.label_dim
+        self.pixels = math.prod(self.shape)
+        self.pieces = pieces(recipe, gang)
+        self.bad_gradients = 0
+
+    def one_step(self, network: Denoiser, draws: Draws) -> Tensor:
+        """Images [b, c, h, w] that `network` makes of the latents in one evaluation."""
+        sigma = torch.full_like(draws.sigma, self.recipe.init_sigma)
+        return network(self.recipe.init_sigma * draws.latent, sigma, draws.label)
+
+    def critic_step(self, step: int) -> dict[str, float]:
+        """Score matching of the fake score on generated images; the discriminator's loss."""
+        recipe, fake = self.recipe, self.players.fake.requires_grad_(True)
+        self.players.fake_optimiser.zero_grad()
+        rows = []
+        for places in self.pieces:
+            draws = self._draw("critics", step, places, self._critic_sigma)
+            with self._precision():
+                with torch.no_grad():
+                    x0 = self.one_step(self.players.generator, draws)
+                x = add_noise(x0, draws.sigma, draws.eps)
+                denoised, features = fake.with_features(x, draws.sigma, draws.label)
+                matching = denoising_score_matching(denoised, x0, draws.sigma)
+                loss, told_apart = recipe.ls * matching, torch.zeros_like(matching)
+                if recipe.use_gan:
+                    real, label = (tensor.to(self.gang.device) for tensor in next(self.reals))
+                    # The same noise level and the same noise for real and fake.
+                    noisy = add_noise(real, draws.sigma, draws.eps)
+                    real_features = fake.features(noisy, draws.sigma, label)
+                    told_apart = discriminator_loss(real_features.mean(1), features.mean(1))
+                    loss = loss + recipe.lsd * told_apart
+            self._backward(loss)
+            rows.append(torch.stack([matching.detach(), told_apart.detach()], 1))
+        self._optimise(self.players.fake_optimiser, list(fake.parameters()))
+        matching, told_apart = self.gang.gather(torch.cat(rows)).double().mean(0).tolist()
+        return {"fake": matching} | ({"discriminator": told_apart} if recipe.use_gan else {})
+
+    def generator_step(self, step: int, stage: Stage) -> dict[str, float]:
+        """The Uni-Instruct loss of the stage's method; only the generator's weights move."""
+        recipe, players, method = self.recipe, self.players, stage.method
+        assert method is not None and method.divergence is not None and method.form is not None
+        fake, generator = players.fake.requires_grad_(False), players.generator
+        players.generator_optimiser.zero_grad()
+        rows = []
+        for places in self.pieces:
+            draws = self._draw("generator", step, places, self._generator_sigma)
+            with self._precision():
+                x0 = self.one_step(generator, draws)
+                x = add_noise(x0, draws.sigma, draws.eps)
+                with torch.set_grad_enabled(method.network_gradients):
+                    x0_teacher = players.teacher(x, draws.sigma, draws.label)
+                with torch.set_grad_enabled(method.network_gradients or stage.adversarial):
+                    x0_fake, features = fake.with_features(x, draws.sigma, draws.label)
+                logits = features.mean(1)
+                terms = uni_instruct_loss(
+                    x0,
+                    x0_teacher,
+                    x0_fake if method.learned_fake_score else x0,
+                    draws.sigma,
+                    players.ratio(logits, draws.sigma, update=False) if recipe.use_gan else None,
+                    divergence=method.divergence,
+                    form=method.form,
+                    sid_alpha=method.sid_alpha,
+                )
+                scale = float(players.h_mean) if recipe.variance_reduction else 1.0
+                loss = recipe.lsg / scale * terms.per_sample
+                fooled = generator_adversarial_loss(logits)
+                if stage.adversarial:
+                    loss = loss + recipe.lsg_gan * self.pixels * fooled
+            self._backward(loss)
+            log = (draws.sigma, logits.float().flatten(1).mean(1), terms.terms["h"],
+                   terms.terms["u_norm"], fooled)  # fmt: skip
+            rows.append(torch.stack([column.detach().float() for column in log], 1))
+        self._optimise(players.generator_optimiser, list(generator.parameters()))
+        sigma, logit, h, u_norm, fooled = self.gang.gather(torch.cat(rows)).unbind(1)
+        self._update_ratio(sigma, logit, h)
+        values = {"h": h, "u_norm": u_norm / math.sqrt(self.pixels)}
+        if recipe.use_gan:
+            values |= {"fooled": fooled, "logit": logit}
+        return {name: float(value.double().mean()) for name, value in values.items()}
+
+    def _update_ratio(self, sigma: Tensor, logit: Tensor, h: Tensor) -> None:
+        """The running means learn from the whole batch, after it was used: so they do not depend
+        on how it was split."""
+        players = self.players
+        if self.recipe.use_gan:
+            players.ratio(logit, sigma)
+        players.h_steps += 1
+        memory = min(int(players.h_steps), H_MEMORY)
+        players.h_mean += (h.double().mean().cpu() - players.h_mean) / memory
+
+    def begin_stage(self, stage: Stage) -> None:
+        """Another divergence has another h: its running mean starts at h(1)."""
+        if stage.method is not None:
+            row = DIVERGENCES[str(stage.method.divergence)]
+            self.players.h_mean = row.h(torch.zeros((), dtype=torch.float64)).clone()
+            self.players.h_steps = torch.zeros((), dtype=torch.int64)
+
+    @torch.no_grad()
+    def update_average(self, images: int) -> None:
+        """The running average with half-life `min(ema, 5 % of the images seen)`."""
+        half_life = max(min(self.recipe.ema * 1e6, 0.05 * images), 1e-8)
+        weight = 1 - 0.5 ** (self.recipe.batch / half_life)
+        pairs = zip(
+            self.players.average.parameters(), self.players.generator.parameters(), strict=True
+        )
+        for mean, parameter in pairs:
+            mean.lerp_(parameter, weight)
+
+    def _critic_sigma(self, number: int, source: torch.Generator) -> Tensor:
+        if torch.rand((), generator=source) < self.recipe.karras_share:
+            return self._generator_sigma(number, source)
+        return sample_lognormal_sigma(number, source)
+
+    def _generator_sigma(self, number: int, source: torch.Generator) -> Tensor:
+        return sample_karras_sigma(number, source, u_range=(0.0, self.recipe.tmax / 1000))
+
+    def _draw(self, purpose: str, step: int, places: range, sampler: Any) -> Draws:
+        key = (self.recipe.seed, purpose, step)
+        if self.recipe.dropout:  # its masks come from the global generator
+            torch.manual_seed(random_source(*key, places[0], "dropout").initial_seed())
+        return draw(key, places, self.shape, self.label_dim, sampler, self.gang.device)
+
+    def _precision(self) -> torch.autocast:
+        half = torch.float16 if self.recipe.fp16 else torch.bfloat16
+        on = self.recipe.fp16 or self.recipe.bf16
+        return torch.autocast(self.gang.device.type, half, enabled=on)
+
+    def _backward(self, loss: Tensor) -> None:
+        """Add the gradient of this piece's share of the batch mean of `loss` [b]."""
+        scale = FP16_SCALE if self.recipe.fp16 else 1.0
+        (loss.sum() * (scale / self.recipe.batch)).backward()
+
+    def _optimise(self, optimiser: torch.optim.Optimizer, parameters: list[Any]) -> None:
+        """Adam on the gradient of the whole batch; non-finite entries are zeroed and counted."""
+        self.gang.sum_gradients(parameters)
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        if self.recipe.fp16:
+            torch._foreach_div_(gradients, FP16_SCALE)
+        finite = all(bool(torch.isfinite(gradient.sum())) for gradient in gradients)
+        self.bad_gradients = 0 if finite else self.bad_gradients + 1
+        if not finite:
+            for gradient in gradients:
+                gradient.nan_to_num_(0.0, 0.0, 0.0)
+        if self.bad_gradients >= PATIENCE:
+            raise NonFiniteError(
+                f"gradients: got NaN or infinity in {PATIENCE} steps in a row; wanted numbers; "
+                "do: resume the last checkpoint with a lower lr and glr, or bf16 instead of fp16"
+            )
+        optimiser.step()
+
+
+def _resume(recipe: Recipe, players: Players) -> int | None:
+    """Restores `players`; the step to go on with, or None for a fresh run."""
+    if recipe.resume is None:
+        return None
+    path = Path(recipe.resume)
+    if path.suffix == ".pt":
+        found = read_training_state(path)
+        try:
+            players.fake.load_state_dict(found.fake_score)
+            players.generator.load_state_dict(found.generator)
+            players.average.load_state_dict(found.generator_ema)
+        except RuntimeError as error:
+            raise CheckpointError(
+                f"{path}: got networks of another architecture; wanted that of "
+                f"{recipe.edm_model}; do: choose the teacher of that run"
+            ) from error
+        return round((found.kimg or 0) * 1000 / recipe.batch)
+    path = path / CHECKPOINT if path.is_dir() else path
+    tensors, described = state.read_state(path)
+    now, then = config.to_dict(recipe), described["recipe"]
+    for key in now:
+        if key not in FREE and now[key] != then.get(key):
+            raise ConfigError(
+                f"{key}: got {now[key]} while resuming a run with {then.get(key)}; wanted the "
+                "same; do: leave it out, or start a new run with --sid_model"
+            )
+    players.restore(tensors)
+    return int(described["step"])
+
+
+def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
+    """Runs the recipe; one record per tick. The run folder is `recipe.outdir`.
+
+    Raises:
+        ConfigError, CheckpointError, DataError: before the first step.
+        NonFiniteError: gradients stayed NaN or infinite.
+    """
+    gang = gang or Gang()
+    missing = missing_files(recipe)
+    if missing:
+        raise ConfigError(str(missing[0]))
+
+    # 1. The teacher; generator and fake score begin as copies of it.
+    outdir = Path(recipe.outdir)
+    like = local_network(recipe.edm_model, outdir / "teacher", gang)
+    teacher = generator = load_denoiser(like)
+    if recipe.sid_model:
+        start_from = local_network(recipe.sid_model, outdir / "sid_model", gang)
+        generator = load_denoiser(start_from)
+    check_networks(recipe, teacher, generator)
+    players = Players(teacher, generator, recipe, gang)
+    dataset = open_data(recipe, teacher)
+    scorer = Scorer(recipe, gang) if recipe.metrics != "none" and gang.rank == 0 else None
+
+    # 2. Where an interrupted run stopped.
+    resumed = _resume(recipe, players)
+    first = resumed or 0
+    folder = None
+    if gang.rank == 0:
+        at = None if resumed is None else resumed * recipe.batch
+        text = config.dump(recipe)
+        folder = RunFolder(outdir, text, resumed_at=at, board=recipe.tensorboard)
+    reals = real_batches(dataset, recipe, gang, first) if dataset else iter(())
+    trainer = Trainer(players, recipe, gang, reals)
+    latents = draw((recipe.seed, "grid"), range(GRID), trainer.shape, trainer.label_dim,
+                   trainer._generator_sigma, gang.device)  # fmt: skip
+    if folder and resumed is None:
+        folder.picture("fakes000000", _show(trainer, latents))
+
+    collected: dict[str, list[float]] = {}
+    begin = time.perf_counter()
+    for step in range(first, recipe.steps):
+        images = (step + 1) * recipe.batch
+        stage = recipe.stage(step * recipe.batch)
+        if step == 0 or stage != recipe.stage((step - 1) * recipe.batch):
+            trainer.begin_stage(stage)
+
+        # 3. The critics learn what the generator makes now.
+        values = trainer.critic_step(step)
+        # 4. The generator moves against the divergence.
+        if stage.method is not None:
+            values |= trainer.generator_step(step, stage)
+            trainer.update_average(images)
+        for name, value in values.items():
+            collected.setdefault(name, []).append(value)
+
+        # 5. At a tick: log, pictures, snapshots, checkpoint.
+        last = step + 1 == recipe.steps
+        tick = int(images / recipe.ticks)
+        if not last and tick == int((images - recipe.batch) / recipe.ticks):
+            continue
+        means = {name: sum(values) / len(values) for name, values in collected.items()}
+        progress = Progress(
+            step=step + 1,
+            kimg=images / 1000,
+            stage=stage.name,
+            seconds=time.perf_counter() - begin,
+            values=means | _ratio_values(players, recipe),
+        )
+        due = last or bool(recipe.snap and tick % recipe.snap == 0)
+        if folder:
+            if due:
+                folder.picture(f"fakes{round(images / 1000):06d}", _show(trainer, latents))
+                progress = _snapshot(folder, like, trainer, progress, scorer)
+            # Times apart: all else in the log is the same in a resumed run.
+            record = {"step": progress.step, "kimg": progress.kimg, "stage": progress.stage}
+            folder.record(record | progress.values | {"seconds": round(progress.seconds, 3)})
+            if last or (recipe.dump and tick % recipe.dump == 0):
+                described = {"step": step + 1, "recipe": config.to_dict(recipe)}
+                state.write_state(outdir / CHECKPOINT, players.parts(), described)
+        gang.wait()
+        yield progress
+        collected, begin = {}, time.perf_counter()
+
+
+def _ratio_values(players: Players, recipe: Recipe) -> dict[str, float]:
+    """Mean, maximum and effective share of samples of the density ratio since the last tick."""
+    if not recipe.use_gan:
+        return {}
+    found = players.ratio.statistics(reset=True)
+    number = found["count"].sum().clamp(min=1)
+    mean = (found["mean"] * found["count"]).sum() / number
+    return {
+        "ratio": float(mean),
+        "ratio_max": float(found["max"].max()),
+        "ratio_ess": float(found["ess"].sum() / number),
+    }
+
+
+@torch.no_grad()
+def _show(trainer: Trainer, latents: Draws) -> Tensor:
+    return trainer.one_step(trainer.players.average, latents)
+
+
+def _snapshot(
+    folder: RunFolder, like: Path, trainer: Trainer, progress: Progress, scorer: Scorer | None
+) -> Progress:
+    """Keeps the averaged generator: as last and, by the metric, as best; or one per snapshot."""
+    average, keep = trainer.players.average, trainer.recipe.save_best_and_last
+    name = "last" if keep else f"network-snapshot-{round(progress.kimg):06d}"
+    folder.snapshot(name, average, like, progress.kimg)
+    if scorer is None:
+        return progress
+    score = scorer(average, trainer.recipe.init_sigma)
+    best = folder.best_score(scorer.name)
+    if keep and score < best:
+        folder.snapshot("best", average, like, progress.kimg)
+    return dataclasses.replace(progress, values=progress.values | {scorer.name: score})
