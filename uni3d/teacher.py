@@ -261,7 +261,8 @@ def load_teacher(name: str, config: TeacherConfig | None = None) -> Teacher:
         raise MissingExtraError("diffusers", "diffusers") from error
     config = config or TeacherConfig()
     device, dtype = place(config, name)
-    logging.set_verbosity_error()  # its notes on unknown keys are about other classes
+    # Its notes on unknown keys are about other classes, and what it calls an error is raised too.
+    logging.set_verbosity(logging.CRITICAL)
     found = find_folder(name, config.revision, config.variant)
     folder = found.folder
     options: dict[str, Any] = {"torch_dtype": dtype}

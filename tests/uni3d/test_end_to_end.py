@@ -42,8 +42,8 @@ def _arguments(teacher: Path, folder: Path, run: str) -> list[str]:
     return ["a corgi", "--config", str(config), "--out", str(folder / run), "--formats", "glb"]
 
 
-# Slow, and it passes alone but was seen to fail in the last bits when the whole suite had run before
-# it in the same process: the killed run is another process than the one it is compared with.
+# Slow, and it passes alone but was seen to fail in the last bits when the whole suite had run
+# before it in the same process: the killed run is another process than the one it is compared with.
 @pytest.mark.slow
 def test_a_sentence_becomes_the_same_mesh_even_after_a_kill(tiny_folder, tmp_path, capsys):
     import torch
