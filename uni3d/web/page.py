@@ -28,7 +28,7 @@ EXAMPLES = (
     "a cat wearing a wizard hat",
     "a green cactus in a pot",
 )
-DEFAULT_DIVERGENCE = ("as the method says", "")
+DEFAULT_DIVERGENCE = ("default", "")
 # Puts the run into the address, so that a refreshed or shared tab finds it again.
 REMEMBER = """(run) => {
   const url = new URL(window.location);

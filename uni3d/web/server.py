@@ -18,6 +18,7 @@ from uni3d.errors import ConfigError, MissingExtraError
 
 __all__ = ["add_arguments", "serve"]
 
+HEAD_START = 3.0  # seconds in which the first browser has the interpreter's lock to itself
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -148,10 +149,11 @@ def serve(args: argparse.Namespace) -> int:
         f"uni3d: the page is at {address} (after {time.monotonic() - began:.1f} s; gradio "
         f"{gradio.__version__}); the engine is loading; Ctrl-C ends\n"
     )
-    site.worker.start()
     ends = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ends.set())
+    ends.wait(HEAD_START)
+    site.worker.start()
     ends.wait()
     sys.stderr.write("uni3d: ending after the running step\n")
     site.worker.stop()

@@ -75,7 +75,7 @@ CSS = """
 .u3-table { width: 100%; border-collapse: collapse; table-layout: fixed; }
 .u3-table th, .u3-table td {
   text-align: left; padding: 5px 8px; overflow-wrap: anywhere; vertical-align: top;
-  border-bottom: 1px solid var(--border-color-primary);
+  border: solid var(--border-color-primary) !important; border-width: 0 0 1px !important;
 }
 .u3-table tbody th { font-weight: 500; color: var(--body-text-color-subdued); }
 .u3-same td { color: var(--body-text-color-subdued); }
