@@ -90,29 +90,21 @@ def _configured(args: argparse.Namespace):
     from uni3d import config as loader
     from uni3d.settings import PRESETS, RunConfig
 
-    mapping: dict[str, Any] = _merged(PRESETS[args.preset], {})
+    mapping = loader.merge(PRESETS[args.preset], {})
     if args.config:
-        mapping = _merged(mapping, loader.read_yaml(args.config))
+        mapping = loader.merge(mapping, loader.read_yaml(args.config))
     for name in ("teacher", "method", "divergence", "form", "steps", "seed"):
         if getattr(args, name) is not None:
             mapping[name] = getattr(args, name)
     if args.guidance_scale is not None:
-        mapping = _merged(mapping, {"guidance": {"scale": args.guidance_scale}})
+        mapping = loader.merge(mapping, {"guidance": {"scale": args.guidance_scale}})
     for name in ("revision", "variant"):
         if getattr(args, name) is not None:
-            mapping = _merged(mapping, {"loading": {name: getattr(args, name)}})
+            mapping = loader.merge(mapping, {"loading": {name: getattr(args, name)}})
     if args.negative_prompt is not None:
-        mapping = _merged(mapping, {"prompts": {"negative_prompt": args.negative_prompt}})
+        mapping = loader.merge(mapping, {"prompts": {"negative_prompt": args.negative_prompt}})
     mapping["prompt"] = args.prompt
     return loader.load(RunConfig, loader.apply_overrides(mapping, args.overrides))
-
-
-def _merged(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    result = dict(base)
-    for key, value in more.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
-        result[key] = _merged(result[key], value) if both else value
-    return result
 
 
 def _warn_unknown(prompt: str, strict: bool) -> None:
