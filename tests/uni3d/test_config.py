@@ -5,7 +5,7 @@ from typing import Literal, Optional
 
 import pytest
 
-from uni3d.config import apply_overrides, dump, load, read_yaml, to_dict
+from uni3d.config import apply_overrides, dump, load, merge, read_yaml, to_dict
 from uni3d.errors import ConfigError
 
 
@@ -87,6 +87,14 @@ def test_overrides_are_applied_in_order_to_a_copy():
         second=Optimiser(name="sgd"),
         optimiser=Optimiser(lr=1e-4, betas=(0.5, 0.6)),
     )
+
+
+def test_merge_goes_group_by_group_and_changes_neither():
+    base = {"a": {"x": 1, "y": {"u": 1, "v": 2}}, "b": 3, "c": {"z": 1}}
+    more = {"a": {"y": {"v": 5}}, "b": {"w": 1}, "c": 7}
+    assert merge(base, more) == {"a": {"x": 1, "y": {"u": 1, "v": 5}}, "b": {"w": 1}, "c": 7}
+    assert base == {"a": {"x": 1, "y": {"u": 1, "v": 2}}, "b": 3, "c": {"z": 1}}
+    assert more == {"a": {"y": {"v": 5}}, "b": {"w": 1}, "c": 7}
 
 
 def test_dump_and_load_are_inverse(tmp_path):

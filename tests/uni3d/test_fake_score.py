@@ -113,6 +113,22 @@ def test_discriminator_separates_two_constant_sets(teacher, fake):
     assert bool((logits[0] > logits[1]).all())
 
 
+def test_real_and_fake_share_noise_and_pass(teacher, fake, monkeypatch):
+    x0, sigma, eps, cond = _batch(teacher)
+    seen = {}
+
+    def record(real, rendered):
+        seen["real"], seen["fake"] = real, rendered
+        return torch.zeros(())
+
+    monkeypatch.setattr(fake, "_fit_head", record)
+    fake.fit(x0, sigma, eps, cond, fraction=0.5, real=x0)
+    # The same latents, level and noise: what the discriminator sees cannot differ.
+    torch.testing.assert_close(seen["real"], seen["fake"])
+    fake.fit(x0, sigma, eps, cond, fraction=0.5, real=-x0)
+    assert float((seen["real"] - seen["fake"]).abs().max()) > 1e-3
+
+
 def test_discriminator_leaves_the_adapter_alone(tiny_folder, teacher, fake):
     x0, sigma, eps, cond = _batch(teacher)
     other = FakeScore(load_teacher(str(tiny_folder)), CONFIG, seed=3, ratio=True)

@@ -1,5 +1,7 @@
 """The main path with a tiny teacher: its gradient by finite differences, its determinism."""
 
+import dataclasses
+
 import pytest
 import torch
 from tiny import tiny_run
@@ -161,6 +163,30 @@ def check_slopes(step, method, divergence):
         slope = (slopes[0] - slopes[1]) / 0.04
         assert float(weights.grad.norm()) > 0
         assert float(weights.grad.norm()) == pytest.approx(slope, rel=0.03)
+
+
+def test_discriminator_is_shown_samples_of_each_cameras_bin(tiny_folder, monkeypatch):
+    config = tiny_run(tiny_folder, divergence="forward-kl", views=4)
+    parts = pipeline._prepare(config)
+    marks = torch.arange(pipeline.BINS, dtype=torch.float32).reshape(-1, 1, 1, 1, 1)
+    parts = dataclasses.replace(parts, real=marks.expand_as(parts.real).contiguous())
+    cameras, shown, sample = [], [], pipeline.sample_cameras
+
+    def record_cameras(*args):
+        cameras.append(sample(*args))
+        return cameras[-1]
+
+    monkeypatch.setattr(pipeline, "sample_cameras", record_cameras)
+    fit = parts.fake.fit
+    monkeypatch.setattr(parts.fake, "fit", lambda *a: shown.append(a[-1]) or fit(*a))
+    head = [p.detach().clone() for p in parts.fake.head.parameters()]
+    metrics = pipeline._step(parts, 0)
+    half = (cameras[0].azimuth_deg >= 180).float()  # two bins in these tests
+    assert 0 < half.sum() < 4
+    assert torch.equal(shown[0][:, 0, 0, 0], half)
+    assert metrics["discriminator"] > 0
+    after = list(parts.fake.head.parameters())
+    assert all(not torch.equal(a, b) for a, b in zip(head, after, strict=True))
 
 
 def test_same_seed_same_scene_another_seed_another(tiny_folder, tmp_path):
