@@ -149,23 +149,15 @@ def _generate(args: argparse.Namespace) -> int:
     return _optimise(config, run, formats, resume=False)
 
 
-def _begin(config, run: Path) -> None:
-    """Make the folder that of a new run; only once its teacher is loaded: it may hold another."""
-    from uni3d import config as loader
-
-    for old in ("checkpoint.safetensors", "report.json", "metrics.jsonl"):
-        (run / old).unlink(missing_ok=True)
-    (run / "config.yaml").write_text(loader.dump(config))
-
-
 def _load_run(run: Path):
     from uni3d import config as loader
     from uni3d.errors import CheckpointError
+    from uni3d.pipeline import CONFIG
     from uni3d.settings import RunConfig
 
-    if not (run / "config.yaml").is_file():
-        raise CheckpointError(f"{run}: no run there; wanted a folder with config.yaml")
-    return loader.load(RunConfig, loader.read_yaml(run / "config.yaml"))
+    if not (run / CONFIG).is_file():
+        raise CheckpointError(f"{run}: no run there; wanted a folder with {CONFIG}")
+    return loader.load(RunConfig, loader.read_yaml(run / CONFIG))
 
 
 def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> int:
@@ -180,6 +172,8 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
     records = stepper.progress()
     next(records)  # loading
     first = next(records)
+    if first.note:
+        _say(f"uni3d: {first.note}")
     if stepper.config.resolutions != config.resolutions:
         sizes = ", ".join(str(size) for _, size in stepper.config.resolutions)
         _say(f"uni3d: memory {stepper.config.memory}: pictures of {sizes} pixels, for lack of more")
@@ -187,10 +181,8 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
     if config.teacher != "toybox":
         assert stepper.parts is not None
         _say(f"uni3d: teacher {config.teacher} ({stepper.parts.teacher.origin})")
-    if not resume:
-        _begin(config, run)
     with (
-        (run / "metrics.jsonl").open("a") as log,
+        (run / pipeline.METRICS).open("a") as log,
         tqdm(total=config.steps, initial=first.step, unit="step", desc="optimising") as bar,
         _interrupts() as interrupted,
     ):
@@ -209,7 +201,7 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
     write_report(
         run, {"seconds_optimise": time.monotonic() - started, "interrupted": bool(interrupted)}
     )
-    _follow(export_run(config, run, formats))
+    _follow(export_run(stepper.config, run, formats))
     sys.stdout.write(f"{run}\n")
     return 130 if interrupted else 0
 

@@ -1,7 +1,7 @@
 """Where the three heavy jobs of rendering run: encode points, sample rays, composite samples.
 
 `CPU` (numba) is the default and the only one that is tested. `cuda_backend()` adapts tiny-cuda-nn
-and nerfacc to the same three functions; ask `probe_cuda_backend()` before using it.
+and nerfacc to the same three functions; `choose_backend()` takes it where a trial render works.
 """
 
 import subprocess
@@ -14,13 +14,15 @@ from torch import Tensor
 
 from uni3d import compositing, hashgrid, hashgrid_kernels, marching
 from uni3d.compositing import Composited
-from uni3d.errors import MissingExtraError
+from uni3d.errors import ConfigError, MissingExtraError
 from uni3d.field import HashField
 from uni3d.hashgrid import HashGrid
 from uni3d.kernels import as_array, launch
 from uni3d.marching import Samples
 
-__all__ = ["CPU", "CpuBackend", "SceneBackend", "cuda_backend", "probe_cuda_backend"]
+__all__ = [
+    "CPU", "CpuBackend", "SceneBackend", "choose_backend", "cuda_backend", "probe_cuda_backend",
+]  # fmt: skip
 
 
 class SceneBackend(Protocol):
@@ -147,6 +149,22 @@ class _CudaBackend:
 def cuda_backend() -> SceneBackend:
     """The CUDA adapter (UNVERIFIED on a GPU). MissingExtraError without its packages."""
     return _CudaBackend()
+
+
+def choose_backend(name: str, teacher_device: torch.device) -> tuple[SceneBackend, str]:
+    """The backend called `name`, and one line for the reader ("" = nothing to say).
+
+    "auto" is the GPU where the teacher is on one and a trial render works there, else the CPU.
+    Raises ConfigError for "cuda" where the trial render fails.
+    """
+    if name == "cpu" or (name == "auto" and teacher_device.type != "cuda"):
+        return CPU, ""
+    works, why = probe_cuda_backend()
+    if works:
+        return cuda_backend(), ""
+    if name == "cuda":
+        raise ConfigError(f"scene.backend: got cuda, but {why}; do: --set scene.backend=cpu")
+    return CPU, f"the scene is rendered on the CPU: {why}"
 
 
 _PROBE = """

@@ -14,7 +14,7 @@ from uni3d import export
 from uni3d.cameras import Cameras
 from uni3d.errors import ConfigError
 from uni3d.mesh import extract_mesh
-from uni3d.pipeline import Progress, restore_scene
+from uni3d.pipeline import REPORT, Progress, restore_scene
 from uni3d.rasterize import normals, shade
 from uni3d.settings import RunConfig
 
@@ -117,7 +117,7 @@ def _verdict(config: RunConfig, images: torch.Tensor) -> dict[str, Any]:
 
 def write_report(run: Path, entries: dict[str, Any]) -> None:
     """Merge entries into report.json, so that stages of several commands add up."""
-    path = run / "report.json"
+    path = run / REPORT
     old = json.loads(path.read_text()) if path.exists() else {}
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(old | entries, indent=2) + "\n")

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from uni3d import checkpoint, export, regularizers
+from uni3d import config as loader
+from uni3d.backends import SceneBackend, choose_backend
 from uni3d.cache import remembered
 from uni3d.cameras import Cameras, sample_cameras
 from uni3d.codecs import VaeCodec
@@ -32,16 +34,20 @@ from uni3d.scene import Scene
 from uni3d.settings import RunConfig
 from uni3d.teacher import Condition, Teacher, load_teacher
 
-__all__ = ["CHECKPOINT", "Progress", "Run", "preview", "restore_scene"]
+__all__ = [
+    "CHECKPOINT", "CONFIG", "METRICS", "REPORT", "Progress", "Run", "preview", "restore_scene",
+]  # fmt: skip
 
-CHECKPOINT = "checkpoint.safetensors"
+# The files of a run folder; what export adds is in uni3d.finish.
+CHECKPOINT, CONFIG = "checkpoint.safetensors", "config.yaml"
+METRICS, REPORT = "metrics.jsonl", "report.json"
 SMALLER = "--set memory=6GB, a smaller --set views=2, or --teacher toybox"
 BINS = 8  # azimuth bins of the teacher samples that stand for real images
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What happened up to `step` of `steps`. `pictures` is the folder's newest one, if any."""
+    """What happened up to `step` of `steps`; `note` is for the reader."""
 
     stage: str
     step: int
@@ -61,10 +67,15 @@ class _Parts:
     scene: Scene
     fake: FakeScore | None
     real: Tensor | None  # [BINS, per_view, channels, height, width]
+    notice: str  # for the reader
 
 
 class Run:
-    """A run in progress. `progress()` is the main path; `save()` keeps what exists at any time."""
+    """A run in progress. `progress()` is the main path; `save()` keeps what exists at any time.
+
+    `config` is what is really done, from the second record on: the teacher that was found, the
+    picture sizes that fit. The folder's config.yaml says the same.
+    """
 
     def __init__(self, config: RunConfig, run: Path, *, resume: bool = False) -> None:
         self.config, self.folder, self.resume = config, run, resume
@@ -81,20 +92,24 @@ class Run:
         with out_of_memory_explained("loading the teacher", f"close other programs, {SMALLER}"):
             self.parts = parts = _prepare(config)
         # A short name may mean another model tomorrow, and there may be more memory free: the run
-        # remembers which ones it had.
-        self.config = config = parts.config
+        # remembers which ones it had. Only now: the folder may hold another run, and no teacher.
+        if not self.resume:
+            for old in (CHECKPOINT, REPORT, METRICS):
+                (self.folder / old).unlink(missing_ok=True)
+        self._adopt(parts.config)
         self.step = _restore(parts, self.folder) if self.resume else 0
         good = (self.step, _state(parts)) if self.step else None
-        yield Progress("optimising", self.step, config.steps, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        yield Progress("optimising", self.step, config.steps, seconds, note=parts.notice)
         while self.step < config.steps:
+            note = self._check_room(parts.scene.backend)
             with out_of_memory_explained(
                 f"in step {self.step + 1}",
                 f"set memory: 6GB in {self.folder / 'config.yaml'}, then: uni3d resume "
                 f"{self.folder}; or {SMALLER}",
             ):
-                metrics = _step(parts, self.step)
+                metrics = _step(self.parts, self.step)
             self.step += 1
-            note = ""
             if self.step % config.checkpoint_every == 0 or self.step == config.steps:
                 if parts.scene.finite():
                     good = (self.step, _state(parts))
@@ -111,6 +126,28 @@ class Run:
                 preview(parts.scene, self.folder / f"progress-{self.step:05d}.png")
             seconds = time.monotonic() - started
             yield Progress("optimising", self.step, config.steps, seconds, metrics, note)
+
+    def _adopt(self, config: RunConfig) -> None:
+        assert self.parts is not None
+        self.config, self.parts = config, dataclasses.replace(self.parts, config=config)
+        temporary = (self.folder / CONFIG).with_suffix(".tmp")
+        temporary.write_text(loader.dump(config), encoding="utf-8")
+        temporary.replace(self.folder / CONFIG)
+
+    def _check_room(self, backend: SceneBackend) -> str:
+        """Where pictures are about to grow: cut them to what fits now. A line for the reader."""
+        if self.step == 0:  # they were cut before it
+            return ""
+        config = self.config
+        size, before = (config.size_at((self.step - k) / config.steps) for k in (0, 1))
+        if size <= before:
+            return ""
+        room = max(before, largest_picture(config.views, free_bytes(backend.device)))
+        if size <= room:
+            return ""
+        sizes = tuple((start, min(side, room)) for start, side in config.resolutions)
+        self._adopt(dataclasses.replace(config, resolutions=sizes))
+        return f"pictures of {room} instead of {size} pixels from here on, for lack of memory"
 
     def save(self) -> None:
         """Write the checkpoint of the last whole step."""
@@ -131,19 +168,22 @@ def _prepare(config: RunConfig) -> _Parts:
         lambda: teacher.encode_text(texts),
     ))  # fmt: skip
     teacher.encode_text.free()
-    config, profile = _fit_memory(config, teacher)
+    backend, notice = choose_backend(config.scene.backend, teacher.device)
+    config, profile = _fit_memory(config, teacher, backend)
     # Real samples are drawn before there is an adapter: they are the teacher's alone.
     real = _real_samples(config, teacher, prompts) if config.needs_ratio else None
-    scene = Scene(config.scene, config.seed)
+    scene = Scene(config.scene, config.seed, backend)
     fake = None
     if config.resolved_method().learned_fake_score:
         fake = FakeScore(teacher, config.fake_score, config.seed, config.needs_ratio)
         if profile.checkpoint_networks:
             fake.checkpoint_network()
-    return _Parts(config, teacher, prompts, scene, fake, real)
+    return _Parts(config, teacher, prompts, scene, fake, real, notice)
 
 
-def _fit_memory(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, Profile]:
+def _fit_memory(
+    config: RunConfig, teacher: Teacher, backend: SceneBackend
+) -> tuple[RunConfig, Profile]:
     """The profile for this machine, its switches set on the teacher, and `config` with both it and
     picture sizes that will fit: found before the first step, not at the jump to a larger one."""
     size = sum(parameter.numel() for parameter in teacher.unet.parameters())
@@ -151,8 +191,9 @@ def _fit_memory(config: RunConfig, teacher: Teacher) -> tuple[RunConfig, Profile
     teacher.one_by_one = profile.one_by_one
     if isinstance(teacher.codec, VaeCodec):
         teacher.codec = dataclasses.replace(teacher.codec, sliced=profile.slice_vae)
-    free = free_bytes(torch.device("cpu"))  # where the scene is
-    largest = min(profile.max_picture, largest_picture(config.views, free))
+    largest = min(
+        profile.max_picture, largest_picture(config.views, free_bytes(backend.device))
+    )
     sizes = tuple((start, min(size, largest)) for start, size in config.resolutions)
     return dataclasses.replace(config, memory=name, resolutions=sizes), profile
 

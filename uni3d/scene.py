@@ -1,11 +1,13 @@
 """What is optimised: the field, its background, the occupancy grid, and their optimiser."""
 
 import dataclasses
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from uni3d import checkpoint
+from uni3d.backends import CPU, SceneBackend
 from uni3d.cameras import Cameras
 from uni3d.field import Background, FieldConfig, HashField, random_background
 from uni3d.occupancy import OccupancyConfig, OccupancyGrid
@@ -18,6 +20,8 @@ __all__ = ["Scene", "SceneConfig"]
 class SceneConfig:
     """The scene and how it learns."""
 
+    # auto: the GPU where the teacher is on one and tiny-cuda-nn and nerfacc work
+    backend: Literal["auto", "cpu", "cuda"] = "auto"
     field: FieldConfig = FieldConfig()
     occupancy: OccupancyConfig = OccupancyConfig()
     render: RenderConfig = RenderConfig()
@@ -28,14 +32,17 @@ class SceneConfig:
 
 
 class Scene:
-    """The 3D object under optimisation; everything of it is in `state()`."""
+    """The 3D object under optimisation; everything of it is in `state()`.
 
-    def __init__(self, config: SceneConfig, seed: int) -> None:
+    It lies where `backend` renders; a state moves between backends.
+    """
+
+    def __init__(self, config: SceneConfig, seed: int, backend: SceneBackend = CPU) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self.config = config
-        self.field = HashField(config.field, generator)
-        self.background = Background(generator)
-        self.occupancy = OccupancyGrid(config.occupancy)
+        self.config, self.backend = config, backend
+        self.field = HashField(config.field, generator, encode=backend.encode).to(backend.device)
+        self.background = Background(generator).to(backend.device)
+        self.occupancy = OccupancyGrid(config.occupancy).to(backend.device)
         table = [p for n, p in self.field.named_parameters() if n == "table"]
         networks = [p for n, p in self.field.named_parameters() if n != "table"]
         self.optimizer = torch.optim.Adam(
@@ -56,7 +63,7 @@ class Scene:
         return render(
             self.field, self.occupancy, cameras, size, size,
             background=self.background if learned else solid,
-            jitter_generator=generator, config=self.config.render,
+            jitter_generator=generator, config=self.config.render, backend=self.backend,
         )  # fmt: skip
 
     @torch.no_grad()
@@ -65,7 +72,7 @@ class Scene:
         background = torch.full((len(cameras), 3), shade)
         return render(
             self.field, self.occupancy, cameras, size, size,
-            background=background, config=self.config.render,
+            background=background, config=self.config.render, backend=self.backend,
         )  # fmt: skip
 
     def update(self, step: int, generator: torch.Generator) -> None:

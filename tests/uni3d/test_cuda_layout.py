@@ -11,11 +11,17 @@ import numpy as np
 import pytest
 import torch
 from closeness import assert_close_report
+from tiny import tiny_run, tiny_teacher
 
-from uni3d import backends, hashgrid
-from uni3d.errors import MissingExtraError
+from uni3d import backends, hashgrid, marching, pipeline
+from uni3d.cameras import Cameras
+from uni3d.compositing import Composited, composite_reference
+from uni3d.errors import ConfigError, MissingExtraError
 from uni3d.field import FieldConfig, HashField
 from uni3d.hashgrid import HashGrid
+from uni3d.marching import Samples
+from uni3d.pipeline import Run, restore_scene
+from uni3d.scene import Scene, SceneConfig
 
 PRIMES = (1, 2654435761, 805459861)
 
@@ -114,6 +120,98 @@ def test_a_checkpoint_moves_between_them(cuda):
     back = HashField(config, torch.Generator().manual_seed(4))
     back.load_state_dict(theirs.state_dict())
     assert torch.equal(back.table, mine.table)
+
+
+class _Twins:
+    """A backend of the slow twins, on the CPU; counts its calls."""
+
+    name, device = "twins", torch.device("cpu")
+
+    def __init__(self):
+        self.calls = {"encode": 0, "sample": 0, "composite": 0}
+
+    def encode(self, points, table, grid):
+        self.calls["encode"] += 1
+        return hashgrid.encode_reference(points, table, grid)
+
+    def sample(self, field, occupied, origins, directions, jitter, *, step, **limits):
+        self.calls["sample"] += 1
+        found = marching.march_reference(origins, directions, occupied, jitter, step)
+        with torch.no_grad():
+            density = field(found.points(origins, directions))[0]
+        return marching.prune(found, density, *limits.values())
+
+    def composite(self, densities, colors, samples):
+        self.calls["composite"] += 1
+        return composite_reference(densities, colors, samples)
+
+
+def test_a_run_renders_on_the_backend_that_was_chosen(monkeypatch, tmp_path):
+    teacher = tiny_teacher(tmp_path / "teacher")
+    config = tiny_run(teacher, steps=2, method="sds", checkpoint_every=1)
+    twins, tables = _Twins(), []
+    for name, backend in (("cpu", backends.CPU), ("twins", twins)):
+        monkeypatch.setattr(pipeline, "choose_backend", lambda *_, b=backend: (b, f"{b.name}!"))
+        (tmp_path / name).mkdir()
+        records = list(Run(config, tmp_path / name).progress())
+        assert records[1].note == f"{name}!"
+        # Its checkpoint is read back by the other backend, which is the CPU's.
+        tables.append(restore_scene(config, tmp_path / name)[0].field.table.detach())
+    assert min(twins.calls.values()) >= 2, twins.calls
+    moved = (tables[0] - Scene(config.scene, config.seed).field.table).abs().max()
+    assert (tables[0] - tables[1]).abs().max() < 0.02 * moved
+
+
+class _Elsewhere:
+    """A backend on a device that holds no numbers but refuses tensors of any other."""
+
+    name, device = "elsewhere", torch.device("meta")
+
+    def _here(self, *tensors):
+        assert {t.device.type for t in tensors} == {"meta"}
+
+    def encode(self, points, table, grid):
+        self._here(points, table)
+        return points.sum() * table[: grid.outputs] + points[:, :1]
+
+    def sample(self, field, occupied, origins, directions, jitter, **_):
+        self._here(occupied, origins, directions, jitter, field.density(origins))
+        rays, one = len(origins), torch.ones(len(origins), device="meta")
+        order = torch.arange(rays + 1, device="meta")
+        return Samples(order, order[:-1], one, 2 * one)
+
+    def composite(self, densities, colors, samples):
+        weights = 1 - (-densities).exp()
+        return Composited(weights[:, None] * colors, weights, weights * samples.midpoints, weights)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["learned background", "random background"])
+def test_a_scene_lies_where_its_backend_renders(share):
+    scene = Scene(SceneConfig(random_background=share), 0, _Elsewhere())
+    rendered = scene.shoot(Cameras.orbit([0.0, 90.0], 15.0), 8, torch.Generator().manual_seed(0))
+    assert rendered.rgb.shape == (2, 3, 8, 8)
+    rendered.rgb.sum().backward()
+    learned = [scene.field.table, *(scene.background.parameters() if share == 0 else ())]
+    assert {p.grad.device.type for p in learned} == {"meta"}
+    assert {t.device.type for t in scene.occupancy.buffers()} == {"meta"}
+
+
+def test_the_gpu_is_taken_where_a_trial_render_works(monkeypatch, cuda):
+    gpu, cpu, asked = torch.device("cuda"), torch.device("cpu"), []
+    answer = [(True, "")]
+    monkeypatch.setattr(backends, "probe_cuda_backend", lambda: asked.append(1) or answer[0])
+    monkeypatch.setattr(backends, "cuda_backend", lambda: cuda)
+    assert backends.choose_backend("auto", gpu) == (cuda, "")
+    assert backends.choose_backend("cuda", cpu) == (cuda, "")
+    assert len(asked) == 2
+    assert backends.choose_backend("auto", cpu) == (backends.CPU, "")
+    assert backends.choose_backend("cpu", gpu) == (backends.CPU, "")
+    assert len(asked) == 2, "a trial render takes seconds"
+    answer[0] = (False, "no nerfacc")
+    chosen, note = backends.choose_backend("auto", gpu)
+    assert chosen is backends.CPU and note.endswith("on the CPU: no nerfacc")
+    with pytest.raises(ConfigError, match=r"got cuda, but no nerfacc; do: --set scene.backend=cpu"):
+        backends.choose_backend("cuda", gpu)
 
 
 def test_without_the_packages_the_error_names_the_extra(monkeypatch):

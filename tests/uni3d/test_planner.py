@@ -10,7 +10,7 @@ from families import FAMILIES, save_family
 from uni3d.__main__ import main
 from uni3d.errors import TeacherError
 from uni3d.fake_score import FakeScore, FakeScoreConfig
-from uni3d.memory import PROFILES, choose_profile
+from uni3d.memory import PROFILES, RAY_BYTES, choose_profile
 from uni3d.planner import PUBLISHED, Meter, estimate, meta_teacher, rehearse, shapes_of
 from uni3d.teacher import Condition, load_teacher
 
@@ -161,3 +161,40 @@ def test_picture_sizes_are_cut_to_memory_before_the_first_step(folders, monkeypa
     monkeypatch.setattr(pipeline, "free_bytes", lambda _: 1e12)
     config = tiny_run(folders["sd1"], method="sds", resolutions=jump, memory="6GB")
     assert pipeline._prepare(config).config.resolutions == ((0.0, 16), (0.5, 64))
+
+
+def test_pictures_stay_small_where_memory_ran_short_since_the_start(
+    folders, monkeypatch, tmp_path
+):
+    from tiny import tiny_run
+
+    from uni3d import config as loader
+    from uni3d import pipeline
+    from uni3d.settings import RunConfig
+
+    growing = [[0.0, 16], [0.5, 48], [0.75, 64]]
+    config = tiny_run(folders["sd1"], method="sds", steps=4, resolutions=growing, memory="24GB")
+
+    shoot, free, shot = pipeline.Scene.shoot, [1e12], []
+    monkeypatch.setattr(pipeline, "free_bytes", lambda _: free[0])
+    monkeypatch.setattr(
+        pipeline.Scene, "shoot", lambda self, *what: shot.append(what[1]) or shoot(self, *what)
+    )
+
+    def sizes(end: float) -> tuple[list[int], str, pipeline.Run]:
+        free[0], notes, run = 1e12, "", pipeline.Run(config, tmp_path)
+        shot.clear()
+        for record in run.progress():
+            notes += record.note
+            free[0] = end if record.step else 1e12
+        return list(shot), notes, run
+
+    shot, notes, run = sizes(1e12)
+    assert (shot, notes) == ([16, 16, 48, 64], "")
+    shot, notes, run = sizes(2 * config.views * 40**2 * RAY_BYTES)  # half of it is for pictures
+    assert shot == [16, 16, 40, 40]
+    assert notes == "pictures of 40 instead of 48 pixels from here on, for lack of memory"
+    # Resuming goes on with them, whatever is free then.
+    told = loader.load(RunConfig, loader.read_yaml(tmp_path / pipeline.CONFIG))
+    assert told.resolutions == run.config.resolutions == ((0.0, 16), (0.5, 40), (0.75, 40))
+    assert sizes(1.0)[0] == [16, 16, 16, 16]

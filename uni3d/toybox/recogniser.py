@@ -106,7 +106,9 @@ def pictures_of(pictures: dataset.Pictures, indices, rng: np.random.Generator):
 
 
 def _augmented(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Blur and noise, so that soft samples are judged by shape rather than by sharpness."""
+    """Mirroring; blur and noise, so that soft samples are judged by shape, not by sharpness."""
+    mirrored = torch.from_numpy(rng.random(len(images)) < 0.5)[:, None, None, None]
+    images = torch.where(mirrored, images.flip(3), images)
     if rng.random() < 0.3:
         images = nn.functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
     if rng.random() < 0.3:

@@ -148,8 +148,10 @@ class Worker:
         stepper = pipeline.Run(config, folder, resume=job.kind == "resume")
         eye, pace = _Eye(config), _Pace(config.steps)
         last_picture = last_state = 0.0
-        with (folder / "metrics.jsonl").open("a", encoding="utf-8") as lines:
-            for record in stepper.progress():
+        records = stepper.progress()
+        next(records)  # loading; a new run clears the folder after it
+        with (folder / pipeline.METRICS).open("a", encoding="utf-8") as lines:
+            for record in records:
                 now = time.monotonic()
                 metrics = dict(record.metrics)
                 if metrics and now - last_picture >= self.picture_seconds:
