@@ -36,6 +36,7 @@ from uni3d.teacher import Condition, Teacher, load_teacher
 
 __all__ = [
     "CHECKPOINT", "CONFIG", "METRICS", "REPORT", "Progress", "Run", "preview", "restore_scene",
+    "write_config",
 ]  # fmt: skip
 
 # The files of a run folder; what export adds is in uni3d.finish.
@@ -130,9 +131,7 @@ class Run:
     def _adopt(self, config: RunConfig) -> None:
         assert self.parts is not None
         self.config, self.parts = config, dataclasses.replace(self.parts, config=config)
-        temporary = (self.folder / CONFIG).with_suffix(".tmp")
-        temporary.write_text(loader.dump(config), encoding="utf-8")
-        temporary.replace(self.folder / CONFIG)
+        write_config(config, self.folder)
 
     def _check_room(self, backend: SceneBackend) -> str:
         """Where pictures are about to grow: cut them to what fits now. A line for the reader."""
@@ -154,6 +153,13 @@ class Run:
         assert self.parts is not None, "save: there is nothing before the first progress record"
         described = {"step": self.step, "prompt": self.config.prompt, "seed": self.config.seed}
         checkpoint.save(self.folder / CHECKPOINT, _state(self.parts), described)
+
+
+def write_config(config: RunConfig, run: Path) -> None:
+    """Make `config` the one of the run folder."""
+    temporary = (run / CONFIG).with_suffix(".tmp")
+    temporary.write_text(loader.dump(config), encoding="utf-8")
+    temporary.replace(run / CONFIG)
 
 
 def _prepare(config: RunConfig) -> _Parts:

@@ -73,7 +73,7 @@ def _start(monkeypatch, arguments):
 
     def begin(config, run, *_, resume):
         assert not resume
-        cli._begin(config, run)
+        pipeline.write_config(config, run)
         started.append((run, config))
         return 0
 
