@@ -277,6 +277,10 @@ def test_latents_are_scaled_as_the_file_says(folders):
             assert_close_report(codec.encode(images), mean * factor, rtol=1e-6)
             decoded = codec.vae.decode(mean).sample
             assert_close_report(codec.decode(mean * factor), (decoded + 1) / 2, rtol=1e-5)
+            codec.vae.register_to_config(shift_factor=0.4)  # of some newer autoencoders
+            assert_close_report(codec.encode(images), (mean - 0.4) * factor, rtol=1e-5)
+            shifted = codec.decode((mean - 0.4) * factor)
+            assert_close_report(shifted, (decoded + 1) / 2, rtol=1e-4)
 
 
 def test_half_precision_teacher_with_a_full_precision_adapter(folders):
