@@ -6,6 +6,7 @@ import shutil
 import huggingface_hub
 import pytest
 from huggingface_hub import constants
+from tiny import tiny_teacher
 
 from uni3d import hub
 from uni3d.errors import TeacherError
@@ -68,6 +69,36 @@ def test_the_chain_takes_the_first_that_is_there(cache):
     assert find_folder("sd").folder == first
     shutil.rmtree(first / "text_encoder")  # half a download is none
     assert find_folder("sd").folder == second
+
+
+def test_a_run_remembers_which_teacher_it_had(cache, tmp_path_factory, monkeypatch):
+    """The chain's first id turns up, and the branch moves on, while the run is interrupted."""
+    from tiny import tiny_run
+
+    from uni3d import config as loader
+    from uni3d import pipeline
+    from uni3d.settings import RunConfig
+
+    monkeypatch.setattr(pipeline, "BINS", 2)
+    had, run = CHAINS["sd"][1], tmp_path_factory.mktemp("run")
+    made = tmp_path_factory.mktemp("teacher")
+    tiny_teacher(made)
+    names = [str(p.relative_to(made)) for p in made.rglob("*") if p.is_file()]
+    for commit, after in (("c" * 40, 1), ("d" * 40, 2)):
+        folder = _lay_out(cache, had, commit)
+        shutil.rmtree(folder)
+        shutil.copytree(made, folder)
+        if after == 2:
+            _lay_out(cache, CHAINS["sd"][0], "e" * 40, files=names)
+            told = loader.load(RunConfig, loader.read_yaml(run / pipeline.CONFIG))
+            assert (told.teacher, told.loading.revision) == (had, "c" * 40)
+            stepper = pipeline.Run(told, run, resume=True)
+        else:
+            stepper = pipeline.Run(tiny_run("sd", steps=2, checkpoint_every=1), run)
+        for record in stepper.progress():
+            if record.step == after:
+                break
+        assert "revision cccccccc" in stepper.parts.teacher.origin
 
 
 def test_without_network_and_cache_one_line_says_what_to_do(cache, monkeypatch):
