@@ -107,6 +107,28 @@ def test_a_planted_violation_is_reported(tmp_path, place, source, expected):
     assert expected in found
 
 
+SHARED = {"instruct", "config", "errors"}  # all that image_distill may have of uni3d
+
+
+def borrowed(source: str) -> set[str]:
+    """Parts of uni3d that a source imports anywhere, beyond the shared ones."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return {n.split(".")[1] for n in names if n.startswith("uni3d.")} - SHARED
+
+
+def test_image_distill_has_the_loss_core_and_little_else():
+    sources = sorted((ROOT / "image_distill").glob("*.py"))
+    assert len(sources) > 10
+    assert {p.name: b for p in sources if (b := borrowed(p.read_text()))} == {}
+    assert borrowed("def f():\n    from uni3d import scene, config") == {"scene"}
+    assert borrowed("import uni3d.toybox.world as w, uni3d.instruct.loss") == {"toybox"}
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -108,14 +108,9 @@ def _configured(args: argparse.Namespace):
 
 
 def _warn_unknown(prompt: str, strict: bool) -> None:
-    from uni3d.toybox.grammar import parse, unknown_words
+    from uni3d.toybox.grammar import doubts
 
-    lines = [
-        f"unknown word {word!r}" + (f" (nearest: {', '.join(near)})" if near else "")
-        for word, near in unknown_words(prompt).items()
-    ]
-    if not lines and parse(prompt) is None:
-        lines = ["the prompt names none of toybox's kinds (see: uni3d toybox sheet)"]
+    lines = doubts(prompt)
     if lines and strict:
         raise PromptError(f"toybox: {'; '.join(lines)}; do: use known words, or drop --strict")
     for line in lines:

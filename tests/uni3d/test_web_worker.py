@@ -209,7 +209,7 @@ def test_an_empty_scene_is_told(site, monkeypatch):
 def test_unknown_words_are_named(site):
     run_id = site.start({"prompt": "a corgi blorptious", "steps": 1}, "")
     Stepped.gate.release(1)
-    assert "does not know: blorptious" in _wait(site, run_id, "done").note
+    assert "unknown word 'blorptious'" in _wait(site, run_id, "done").note
 
 
 def test_the_queue_is_bounded(site):

@@ -9,7 +9,7 @@ import numpy as np
 from uni3d.toybox.shapes import COLORS
 from uni3d.toybox.world import KINDS, STANDS, WEARABLES, Description
 
-__all__ = ["VIEWS", "caption", "corpus", "parse", "unknown_words", "view_words"]
+__all__ = ["VIEWS", "caption", "corpus", "doubts", "parse", "unknown_words", "view_words"]
 
 VIEWS = ("front view", "side view", "back view", "overhead view")
 PREFIXES = (
@@ -106,6 +106,17 @@ def unknown_words(prompt: str) -> dict[str, list[str]]:
     unknown = [w for w in dict.fromkeys(_words(prompt)) if w not in known]
     content = sorted(known)
     return {w: difflib.get_close_matches(w, content, n=3, cutoff=0.5) for w in unknown}
+
+
+def doubts(prompt: str) -> list[str]:
+    """What of the prompt the world cannot show, a phrase each; empty where all of it is known."""
+    phrases = [
+        f"unknown word {word!r}" + (f" (nearest: {', '.join(near)})" if near else "")
+        for word, near in unknown_words(prompt).items()
+    ]
+    if not phrases and parse(prompt) is None:
+        phrases = ["the prompt names none of toybox's kinds (see: uni3d toybox sheet)"]
+    return phrases
 
 
 def _mentions(text: str, phrases) -> list[tuple[int, int, str]]:

@@ -279,17 +279,10 @@ def _config_of(folder: Path):
 
 
 def _unknown(config: Any) -> str:
-    """Words the built-in teacher was never taught, as a sentence; empty where all are known."""
+    """What the built-in teacher was never taught, as a sentence; empty where all is known."""
     if config.teacher != "toybox":
         return ""
-    from uni3d.toybox.grammar import parse, unknown_words
+    from uni3d.toybox.grammar import doubts
 
-    parts = [
-        f"{word} (nearest: {', '.join(near)})" if near else word
-        for word, near in unknown_words(config.prompt).items()
-    ]
-    if parts:
-        return "The teacher does not know: " + "; ".join(parts) + "."
-    if parse(config.prompt) is None:
-        return "The prompt names none of the kinds that the teacher knows."
-    return ""
+    phrases = "; ".join(doubts(config.prompt))
+    return f"Toybox: {phrases}." if phrases else ""
