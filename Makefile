@@ -30,7 +30,7 @@ test-slow: install
 
 check: install
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 clean:
 	rm -rf $(VENV) *.egg-info .pytest_cache

@@ -33,15 +33,18 @@ class SceneBackend(Protocol):
 
     def encode(self, points: Tensor, table: Tensor, grid: HashGrid) -> Tensor:
         """Features `[n, 2 * levels]` of points in [0, 1]^3, differentiable to both tensors."""
+        ...
 
     def sample(
         self, field, occupied: Tensor, origins: Tensor, directions: Tensor, jitter: Tensor, *,
         step: float, alpha_min: float, transmittance_min: float,
     ) -> Samples:  # fmt: skip
         """Visible samples; not differentiable. jitter `[rays]` in [0, 1), see `marching.march`."""
+        ...
 
     def composite(self, densities: Tensor, colors: Tensor, samples: Samples) -> Composited:
         """Colours, opacities and weights, differentiable to densities and colours."""
+        ...
 
 
 class CpuBackend:
@@ -88,8 +91,8 @@ class _CudaBackend:
 
     def __init__(self) -> None:
         try:
-            import nerfacc
-            import tinycudann
+            import nerfacc  # type: ignore[import-not-found]
+            import tinycudann  # type: ignore[import-not-found]
         except ImportError as error:
             raise MissingExtraError(error.name or "tinycudann", "cuda") from error
         self.device = torch.device("cuda")

@@ -7,6 +7,7 @@ Cameras look at the origin. Camera space is OpenGL's: x right, y up, looking alo
 
 import dataclasses
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +38,9 @@ class Cameras:
     fovy_deg: Tensor
 
     @staticmethod
-    def orbit(azimuth_deg, elevation_deg=0.0, distance: float = 3.15, fovy_deg: float = 40.0):
+    def orbit(
+        azimuth_deg: Any, elevation_deg: Any = 0.0, distance: float = 3.15, fovy_deg: float = 40.0
+    ) -> "Cameras":
         """Cameras at the given angles; scalars are broadcast against `azimuth_deg`."""
         azimuth = torch.as_tensor(azimuth_deg, dtype=torch.float32).reshape(-1)
 

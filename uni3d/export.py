@@ -61,7 +61,7 @@ def _add_missing_material(tree: dict[str, Any]) -> None:
 
 def write_obj(mesh: Mesh, path: PathLike) -> None:
     """Wavefront OBJ (y up) with, for a textured mesh, `<stem>.mtl` and `<stem>.png` beside it."""
-    import trimesh
+    import trimesh.visual
     from trimesh.exchange.obj import export_obj
 
     path = pathlib.Path(path)
@@ -96,12 +96,13 @@ def write_ply(mesh: Mesh, path: PathLike) -> None:
         total = np.stack([np.bincount(weld, colors[:, k]) for k in range(3)], axis=-1)
         faces, rgb = weld[faces], np.rint(total / count * 255).astype(np.uint8)
     shape = trimesh.Trimesh(vertices, faces, vertex_colors=rgb, process=False)
-    _replace_all({pathlib.Path(path): shape.export(file_type="ply")})
+    data: Any = shape.export(file_type="ply")
+    _replace_all({pathlib.Path(path): data})
 
 
 def _as_trimesh(mesh: Mesh, linear_colors: bool = False) -> Any:
     """The mesh with y up as trimesh's object, untouched otherwise."""
-    import trimesh
+    import trimesh.visual
     from PIL import Image
 
     vertices = _y_up(mesh.vertices)
@@ -265,7 +266,7 @@ def write_turntable(
             (even.shape[2], even.shape[1]),
             fps=fps,
             codec="libx264",
-            quality=None,
+            quality=None,  # type: ignore[arg-type]
             macro_block_size=2,
             # One thread and no version strings: the same frames give the same file.
             output_params=(

@@ -38,7 +38,7 @@ def kernel(*, parallel: bool = False, fastmath: bool | set[str] = False) -> Call
 def launch(function: Callable, *args) -> None:
     """Run a parallel kernel with as many threads as torch uses (never more than numba has)."""
     with _LOCK:
-        threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+        threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
         numba.set_num_threads(max(threads, 1))
         function(*args)
 

@@ -9,6 +9,7 @@ baked into a texture.
 import dataclasses
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -219,7 +220,8 @@ def _fill_cavities(grid: NDArray[np.float32], level: float) -> NDArray[np.float3
     """Make enclosed empty space solid: nobody sees its walls, and printers choke on them."""
     from scipy.ndimage import label
 
-    parts, _ = label(np.pad(grid < level, 1, constant_values=True))
+    found: Any = label(np.pad(grid < level, 1, constant_values=True))
+    parts = found[0]
     outside = parts == parts[0, 0, 0]  # the padding: one connected part around everything
     enclosed = (grid < level) & ~outside[1:-1, 1:-1, 1:-1]
     return np.where(enclosed, np.float32(level * np.exp(LOG_CLAMP)), grid)

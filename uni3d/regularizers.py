@@ -113,7 +113,10 @@ def orientation(
     The sum runs over `samples` random samples with weight above `weight_min`, scaled to all of
     them; weights are constants here, else the term would lower them. epsilon: scene units.
     """
-    assert rendered.weights is not None, "orientation needs a picture rendered with gradients on"
+    points, directions = rendered.points, rendered.directions
+    assert rendered.weights is not None and points is not None and directions is not None, (
+        "orientation needs a picture rendered with gradients on"
+    )
     weights = rendered.weights.detach()
     candidates = (weights > weight_min).nonzero()[:, 0]
     if candidates.numel() == 0:
@@ -122,8 +125,8 @@ def orientation(
     if candidates.numel() > samples:
         order = torch.rand(candidates.numel(), generator=generator).to(weights.device)
         pick = candidates[order.topk(samples).indices.sort().values]
-    normals = finite_difference_normals(density_fn, rendered.points[pick].detach(), epsilon)
-    away = (normals * rendered.directions[pick]).sum(-1).clamp(min=0)
+    normals = finite_difference_normals(density_fn, points[pick].detach(), epsilon)
+    away = (normals * directions[pick]).sum(-1).clamp(min=0)
     pixels = (rendered.opacity.detach() > 0).sum()
     share = pick.numel() / candidates.numel()
     return (weights[pick] * away.square()).sum() / (share * pixels)

@@ -105,8 +105,8 @@ def render(
         }
     else:
         pieces = [
-            _shoot(field, occupied, *piece, config, backend)[0]
-            for piece in zip(
+            _shoot(field, occupied, origin, direction, phase, config, backend)[0]
+            for origin, direction, phase in zip(
                 *(rays.split(config.chunk_rays) for rays in (origins, directions, jitter)),
                 strict=True,
             )
@@ -167,10 +167,12 @@ def normal_map(
     normals_as_colors = functools.partial(_density_and_normals, field)
     normals = []
     with torch.no_grad():
-        for piece in zip(
+        for origin, direction, phase in zip(
             *(rays.split(config.chunk_rays) for rays in (origins, directions, jitter)), strict=True
         ):
-            out = _shoot(field, occupied, *piece, config, backend, ask=normals_as_colors)[0]
+            out = _shoot(
+                field, occupied, origin, direction, phase, config, backend, ask=normals_as_colors
+            )[0]
             normals.append(functional.normalize(out.rgb, dim=-1) * out.opacity[:, None])
     return torch.cat(normals).reshape(len(cameras), height, width, 3).permute(0, 3, 1, 2)
 

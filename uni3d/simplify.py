@@ -214,7 +214,8 @@ def _collapse(points, faces, quadric, target_faces):  # pragma: no cover - compi
             last[v] = 3 * f + k
             if v < w:  # closed and oriented: the neighbour face holds the edge as (w, v)
                 cost = _best_point(quadric[v] + quadric[w], points[v], points[w])[0]
-                heap.append((cost, np.int64(v), np.int64(w), np.int64(0), np.int64(0)))
+                entry = (cost, np.int64(v), np.int64(w), np.int64(0), np.int64(0))
+                heap.append(entry)  # type: ignore[arg-type]
     heapq.heapify(heap)
     ring_u, ring_v = np.empty(64, np.int64), np.empty(64, np.int64)
     ring_o = np.empty(64, np.int64)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,5 +119,5 @@ def bake(
     picture[covered] = np.rint(np.clip(color(points[covered]), 0, 1) * 255).astype(np.uint8)
     if not covered.any():
         return picture
-    nearest = distance_transform_edt(~covered, return_distances=False, return_indices=True)
+    nearest: Any = distance_transform_edt(~covered, return_distances=False, return_indices=True)
     return picture[nearest[0], nearest[1]]

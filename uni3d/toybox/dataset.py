@@ -25,7 +25,9 @@ def random_cameras(rng: np.random.Generator, count: int) -> Cameras:
     azimuth = (rng.uniform(0, 360) + np.arange(count) * 360 / count) + rng.uniform(0, 90, count)
     distance = rng.uniform(3.0, 3.3, count)
     return Cameras(
-        *(torch.tensor(v, dtype=torch.float32) for v in (azimuth % 360, elevation, distance)),
+        torch.tensor(azimuth % 360, dtype=torch.float32),
+        torch.tensor(elevation, dtype=torch.float32),
+        torch.tensor(distance, dtype=torch.float32),
         torch.full((count,), 40.0),
     )
 

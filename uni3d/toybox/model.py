@@ -49,7 +49,7 @@ def build_tokenizer(folder: Path) -> Any:
         _train_tokenizer(folder)
     vocab = json.loads((folder / "vocab.json").read_text())
     lines = (folder / "merges.txt").read_text().splitlines()
-    merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#")]
+    merges: Any = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#")]
     return CLIPTokenizer(
         vocab=vocab, merges=merges, model_max_length=CONTEXT, unk_token="<|endoftext|>"
     )

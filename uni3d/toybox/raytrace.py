@@ -5,6 +5,7 @@ the teacher learns.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -170,7 +171,8 @@ def render_toy(toy: Toy, cameras: Cameras, size: int = 64, supersample: int = 2)
     flat_origins = origins.reshape(-1, 3).numpy().astype(np.float64)
     flat_directions = directions.reshape(-1, 3).numpy().astype(np.float64)
     out = np.empty((flat_origins.shape[0], 4), np.float32)
-    _trace(flat_origins, flat_directions, lights, *toy.arrays, out)
+    trace: Any = _trace  # its arguments are numba's to check
+    trace(flat_origins, flat_directions, lights, *toy.arrays, out)
     grid = out.reshape(len(cameras), size, supersample, size, supersample, 4).mean(axis=(2, 4))
     return np.ascontiguousarray(grid.transpose(0, 3, 1, 2))
 

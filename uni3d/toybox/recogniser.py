@@ -137,7 +137,8 @@ def train_recogniser(
         images, what = pictures_of(pictures, rng.integers(len(pictures), size=batch), rng)
         net.train()
         logits, target = net(_augmented(images, rng)), labels(what)
-        loss = sum(cross_entropy(logits[k], target[k], ignore_index=-1) for k in ("kind", "worn"))
+        loss = cross_entropy(logits["kind"], target["kind"])
+        loss = loss + cross_entropy(logits["worn"], target["worn"])
         if (target["color"] >= 0).any():
             loss = loss + cross_entropy(logits["color"], target["color"], ignore_index=-1)
         optimizer.zero_grad()

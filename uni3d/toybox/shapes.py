@@ -8,6 +8,7 @@ is his first-order bound, exact in sign.
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -143,7 +144,7 @@ class Builder:
     def add(
         self, shape, center, size, color=None, turn=(0, 0, 0), region="body", axes=None
     ) -> Part:
-        padded = tuple(float(s) for s in size) + (0.0,) * (4 - len(size))
+        padded: Any = tuple(float(s) for s in size) + (0.0,) * (4 - len(size))
         rgb = self.main_color if color is None else self.rgb(color)
         frame = _rotation(turn) if axes is None else axes
         part = Part(shape, np.asarray(center, float), frame, padded, rgb, region, color is None)
