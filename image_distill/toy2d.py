@@ -22,6 +22,7 @@ from uni3d.instruct import (
     add_noise,
     denoising_score_matching,
     discriminator_loss,
+    ratio_is_clipped,
     resolve_method,
     sample_karras_sigma,
     score_from_x0,
@@ -236,10 +237,11 @@ class Trainer:
         x0 = self.generator(self._noise())
         sigma = self._sigma()
         x = add_noise(x0, sigma, self._noise())
-        log_ratio = None
+        log_ratio = clipped = None
         if self.settings.ratio == "learned":
             with torch.no_grad():
-                log_ratio = self.normaliser(self.discriminator(x, sigma), sigma)
+                logits = self.discriminator(x, sigma)
+            log_ratio, clipped = self.normaliser(logits, sigma), ratio_is_clipped(logits)
         loss = uni_instruct_loss(
             x0,
             self.teacher.denoise(x, sigma),
@@ -249,6 +251,7 @@ class Trainer:
             divergence=divergence,
             form=self.form,
             normalise_h=True,
+            clipped=clipped,
         ).per_sample.mean()
         parameters = list(self.generator.parameters())
         gradients = torch.autograd.grad(loss, parameters)

@@ -38,6 +38,7 @@ from uni3d.instruct import (
     denoising_score_matching,
     discriminator_loss,
     generator_adversarial_loss,
+    ratio_is_clipped,
     sample_karras_sigma,
     sample_lognormal_sigma,
     uni_instruct_loss,
@@ -185,6 +186,7 @@ class Trainer:
                     divergence=method.divergence,
                     form=method.form,
                     sid_alpha=method.sid_alpha,
+                    clipped=ratio_is_clipped(logits) if recipe.use_gan else None,
                 )
                 scale = float(players.h_mean) if recipe.variance_reduction else 1.0
                 loss = recipe.lsg / scale * terms.per_sample

@@ -20,6 +20,7 @@ from uni3d.instruct import (
     add_noise,
     denoising_score_matching,
     discriminator_loss,
+    ratio_is_clipped,
 )
 from uni3d.teacher import Condition, Teacher
 
@@ -167,12 +168,12 @@ class FakeScore:
         with self.adapter(trainable=False):
             return self._predict(x, sigma, cond)
 
-    def log_ratio(self, sigma: Tensor) -> Tensor:
-        """log r `[batch]` from the features of the last call; normalised, detached."""
+    def log_ratio(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """(log r, where it was clipped) `[batch]` from the features of the last call; detached."""
         assert self.ratio is not None and self._features is not None, "call the fake score first"
         with torch.no_grad():
             logits = self.head(self._features)
-        return self.ratio(logits, sigma)
+        return self.ratio(logits, sigma), ratio_is_clipped(logits)
 
     def fit(
         self,

@@ -231,14 +231,16 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
         x0_fake = fake(seen, sigma, told) if fake else x0.detach()
     # 5. The density ratio, once the discriminator has had its warm-up.
     ratio_ready = parts.real is not None and fraction >= guidance.ratio_warm_up
-    log_ratio = fake.log_ratio(sigma) if fake and parts.real is not None else None
-    if log_ratio is not None and not ratio_ready:
-        log_ratio = torch.zeros_like(log_ratio)  # r = 1: every h is then a constant
+    log_ratio = clipped = None
+    if fake and parts.real is not None:
+        log_ratio, clipped = fake.log_ratio(sigma)
+        if not ratio_ready:  # reverse-kl: h is the same everywhere
+            log_ratio, clipped = torch.zeros_like(log_ratio), torch.ones_like(clipped)
     # 6. The Uni-Instruct loss, per latent number so that its scale does not depend on the teacher.
     terms = uni_instruct_loss(
         x0, x0_teacher, x0_fake, sigma, log_ratio,
         divergence=str(method.divergence), form=str(method.form), weight="omega",
-        sid_alpha=method.sid_alpha, normalise_h=log_ratio is not None,
+        sid_alpha=method.sid_alpha, normalise_h=log_ratio is not None, clipped=clipped,
     )  # fmt: skip
     loss = terms.per_sample.mean() / x0[0].numel()
     # 7. Priors on the scene.

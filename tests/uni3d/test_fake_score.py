@@ -148,7 +148,9 @@ def test_log_ratio_is_the_heads_mean_logit(teacher, fake):
     with torch.no_grad():
         fake(add_noise(x0, sigma, eps), sigma, cond)
     # Normalised by its own mean: one sample at this level, so the ratio is 1.
-    assert float(fake.log_ratio(sigma)) == pytest.approx(0.0, abs=1e-5)
+    log_ratio, clipped = fake.log_ratio(sigma)
+    assert not bool(clipped)
+    assert float(log_ratio) == pytest.approx(0.0, abs=1e-5)
     assert float(fake.ratio.mean[fake.ratio.bin_of(sigma)]) == pytest.approx(
         torch.tensor(1.5).exp().item(), rel=1e-5
     )

@@ -71,8 +71,9 @@ class _Recorded:
             log_ratio = fake.log_ratio
 
             def record_ratio(sigma):
-                self.log_ratio = self.judged(log_ratio(sigma))
-                return self.log_ratio
+                found, clipped = log_ratio(sigma)
+                self.log_ratio = self.judged(found)
+                return self.log_ratio, clipped
 
             monkeypatch.setattr(fake, "log_ratio", record_ratio)
             with torch.no_grad():

@@ -13,6 +13,7 @@ from uni3d.instruct.density_ratio import (
     RatioNormaliser,
     discriminator_loss,
     generator_adversarial_loss,
+    ratio_is_clipped,
 )
 from uni3d.instruct.divergences import (
     DIVERGENCES,
@@ -51,6 +52,7 @@ __all__ = [
     "jeffrey",
     "karras_sigmas",
     "perp_neg",
+    "ratio_is_clipped",
     "resolve_method",
     "sample_karras_sigma",
     "sample_lognormal_sigma",

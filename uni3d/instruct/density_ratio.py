@@ -3,7 +3,9 @@
 With the logistic loss the optimal logit is `log(q_t / p_t)` ("real" = teacher's distribution q).
 What an imperfect discriminator gives is tamed in three steps: clamp and clip, divide by a running
 mean per noise level (`E_p[r] = 1` holds exactly for the true ratio), and, in the loss, divide h by
-its batch mean (`normalise_h`).
+its batch mean (`normalise_h`). Clipping r makes another divergence, one whose h is constant outside
+the range: the loss must be told (`ratio_is_clipped`), or terms with h' push points that are far
+from the teacher still farther away (Jensen-Shannon and Hellinger then lose every mode).
 """
 
 import math
@@ -27,6 +29,13 @@ def clipped_log_ratio(logits: Tensor) -> Tensor:
     """Logits [batch, ...] -> log r [batch], clamped, r clipped to [0.1, 20]; detached."""
     logit = mean_logit(logits.detach()).clamp(-MAX_LOGIT, MAX_LOGIT)
     return logit.clamp(math.log(RATIO_RANGE[0]), math.log(RATIO_RANGE[1]))
+
+
+def ratio_is_clipped(logits: Tensor) -> Tensor:
+    """Where [batch] `clipped_log_ratio` of the logits [batch, ...] is at an end of its range."""
+    low, high = (math.log(end) for end in RATIO_RANGE)
+    logit = mean_logit(logits.detach())
+    return (logit <= low) | (logit >= high)
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:

@@ -112,6 +112,7 @@ def uni_instruct_loss(
     weight: str = "omega",
     sid_alpha: float | None = None,
     normalise_h: bool = False,
+    clipped: Tensor | None = None,
 ) -> LossTerms:
     """The generator's loss at one noise level per sample; equations at the top of the module.
 
@@ -130,6 +131,8 @@ def uni_instruct_loss(
             In the form integral, `sigma^2 / 2` times score gives the gradient of `D_f(q_t||p_t)`.
         sid_alpha: SiD's a (2404.04057): `u.v + (1 - a) |u|^2`; reverse-kl in form paper only.
         normalise_h: divide the loss by the batch mean of h (for estimated ratios).
+        clipped: where [batch] `log_ratio` was clipped, or stands in for one that is not known yet:
+            h is constant there, `r h' = r^2 h'' = 0`.
 
     Raises:
         ValueError: wrong shapes or names, a ratio or a fake score that is needed and missing.
@@ -142,7 +145,10 @@ def uni_instruct_loss(
     x0, x0_teacher, x0_fake = _flat(x0), _flat(x0_teacher), _flat(x0_fake)  # [batch, pixels]
     level = _per_sample("sigma", sigma, x0)  # [batch], as everything below
     a = torch.zeros_like(level) if log_ratio is None else _per_sample("log_ratio", log_ratio, x0)
-    h, r_h1 = row.h(a), row.r_h1(a)
+    varies = torch.ones_like(level)
+    if clipped is not None:
+        varies = 1 - _per_sample("clipped", clipped, x0)
+    h, r_h1, r2_h2 = row.h(a), row.r_h1(a) * varies, row.r2_h2(a) * varies
 
     u, v = x0_teacher - x0_fake, x0_fake - x0  # [batch, pixels]
     uv, uu = (u * v).sum(1), (u * u).sum(1)
@@ -154,7 +160,7 @@ def uni_instruct_loss(
     if terms_on.fgm or sid_alpha is not None:
         terms["fgm"] = fgm * uu
     if terms_on.curvature:
-        terms["curvature"] = -row.r2_h2(a) / 2 * uu.detach() / level**2 * pull
+        terms["curvature"] = -r2_h2 / 2 * uu.detach() / level**2 * pull
     if terms_on.cross:
         terms["cross"] = r_h1 * uv.detach() / level**2 * pull
     if terms_on.integral:
