@@ -5,7 +5,12 @@ import math
 import pytest
 import torch
 
-from uni3d.instruct import RatioNormaliser, discriminator_loss, generator_adversarial_loss
+from uni3d.instruct import (
+    RatioNormaliser,
+    discriminator_loss,
+    generator_adversarial_loss,
+    ratio_is_clipped,
+)
 from uni3d.instruct.density_ratio import clipped_log_ratio
 
 
@@ -55,6 +60,7 @@ def test_maps_are_averaged_then_clamped_and_detached():
     assert not log_ratio.requires_grad and log_ratio.dtype == torch.float32
     want = [math.exp(2), 0.1, 20.0, 1.0]
     torch.testing.assert_close(log_ratio.exp(), torch.tensor(want))
+    assert ratio_is_clipped(logits.bfloat16()).tolist() == [False, True, True, False]
 
 
 def test_normalised_ratio_has_mean_one_in_each_bin():

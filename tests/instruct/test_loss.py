@@ -200,6 +200,58 @@ def test_nothing_moves_at_the_optimum(name, form):
     assert got.abs().max() < 1e-12
 
 
+@pytest.mark.parametrize("form", FORM_PAIR)
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_where_the_ratio_is_clipped_the_loss_is_that_of_a_constant_h(name, form):
+    z, eps, _ = GRID
+    x0, level = (0.5 + 0.9 * z).requires_grad_(), torch.full_like(z, 0.7)
+    x = x0 + level * eps
+    student, low = Mixture.gaussian(0.5, 0.9), torch.full_like(z, math.log(0.1))
+    known = (x0, TEACHER.denoise(x, level), student.denoise(x, level), level)
+    got, plain = (
+        uni_instruct_loss(*known, low, divergence=d, form=form, weight="score", clipped=everywhere)
+        for d, everywhere in ((name, torch.ones_like(z, dtype=torch.bool)), ("reverse-kl", None))
+    )
+    (got,) = torch.autograd.grad(got.per_sample.sum(), x0, retain_graph=True)
+    (plain,) = torch.autograd.grad(plain.per_sample.sum(), x0)
+    torch.testing.assert_close(got, plain * DIVERGENCES[name].h(low), rtol=1e-12, atol=1e-12)
+
+
+def force_on(point, told, name, form):
+    """Mean of -dl/dx0 on a generated point far from the teacher's modes at -2 and 2, over noise
+    levels weighted as in the theorem, with the ratio clipped to [0.1, 20]."""
+    rows = torch.tensor([[0.5, -2, 0.2], [0.5, 2, 0.2]], dtype=torch.float64)
+    teacher = Mixture(*rows.T)
+    # The student: its own two modes a little wide, and stragglers between and beside them.
+    rows = [[1, -2, 0.25], [1, 2, 0.25], *([0.05, m, 0.4] for m in (-1, 0, 1)),
+            *([0.03, m, 0.4] for m in (-3, 3))]  # fmt: skip
+    rows = torch.tensor(rows, dtype=torch.float64)
+    student = Mixture(rows[:, 0] / rows[:, 0].sum(), rows[:, 1], rows[:, 2])
+    eps = torch.linspace(-6, 6, 241, dtype=torch.float64)
+    tau = torch.linspace(math.log(0.05), math.log(1.5), 60, dtype=torch.float64)
+    level, noise = (t.reshape(-1) for t in torch.meshgrid(tau.exp(), eps, indexing="ij"))
+    x0 = torch.full_like(level, point, requires_grad=True)
+    x = x0 + level * noise
+    exact = teacher.log_density(x, level) - student.log_density(x, level)
+    log_ratio = exact.clamp(math.log(0.1), math.log(20))
+    loss = uni_instruct_loss(
+        x0, teacher.denoise(x, level), student.denoise(x, level), level, log_ratio,
+        divergence=name, form=form, weight="score", clipped=log_ratio != exact if told else None,
+    ).per_sample  # fmt: skip
+    (slope,) = torch.autograd.grad((loss * level**2 * torch.exp(-(noise**2) / 2)).sum(), x0)
+    return -float(slope.sum())
+
+
+@pytest.mark.parametrize("form", FORM_PAIR)
+@pytest.mark.parametrize("name", DIVERGENCES)
+def test_a_clipped_ratio_does_not_push_points_away_from_the_teacher(name, form):
+    if name != "reverse-kl":  # whose sim term alone, without fgm, pushes at some places
+        for point in (-1.4, -1.0, -0.6, -0.2):
+            assert force_on(point, True, name, form) < 0, point
+    if name in ("jensen-shannon", "hellinger"):  # r^2 h'' < 0
+        assert force_on(-0.2, False, name, form) > 0
+
+
 def test_without_the_cross_term_forward_kl_is_exact_for_shifts_and_biased_for_scales():
     # The price of form `paper`: h is detached and the cross term is left out.
     choices = {"divergence": "forward-kl", "weight": "score"}

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from tiny import tiny_run
+from tiny import TINY, tiny_run
 
 from uni3d import pipeline
 from uni3d.errors import CheckpointError, NonFiniteError
@@ -128,6 +128,19 @@ def test_scene_gradient_is_the_slope_of_the_loss(tiny_folder, monkeypatch, metho
     chosen = {} if method != "uni-instruct" else {"divergence": divergence}
     step = _Recorded(tiny_run(tiny_folder, method=method, **chosen), monkeypatch)
     check_slopes(step, method, divergence)
+
+
+@pytest.mark.parametrize("divergence", ["forward-kl", "jensen-shannon", "chi-square"])
+def test_until_the_ratio_is_known_every_divergence_is_reverse_kl(
+    tiny_folder, monkeypatch, divergence
+):
+    gradients = []
+    waiting = TINY["guidance"] | {"ratio_warm_up": 0.5}
+    for changes in ({"method": "sim"}, {"divergence": divergence, "guidance": waiting}):
+        with monkeypatch.context() as patch:
+            step = _Recorded(tiny_run(tiny_folder, **changes), patch)
+            gradients.append(step.parts.scene.field.table.grad.clone())
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-9)
 
 
 def check_slopes(step, method, divergence):
