@@ -189,20 +189,34 @@ def ship(config: TrainConfig) -> None:
     model.save_folder(SHIPPED, unet, text_encoder, tokenizer, scheduler)
     state = json.loads(_state_files(config.out)[1].read_text())
     count = sum(p.numel() for p in unet.parameters())
+    continued = state["config"]["from_shipped"] == "True"
+    history = _history() if continued else []
+    command = f"uni3d toybox train{' --from-shipped' if continued else ''} --steps {config.steps}"
+    history.append(
+        f"  - {state['step']} of {config.steps} steps of {config.batch} pictures (twice that at "
+        f"half size, {config.small_share:.0%} of them), AdamW {config.learning_rate}: `{command} "
+        f"--shards {config.shards} --seed {config.seed} --small-share {config.small_share} --ship`"
+    )
+    lines = "\n".join(history)
     card = f"""# The toybox teacher
 
 A text-to-image diffusion model of a procedural world of {len(grammar.KINDS)} kinds of toys; it
 knows nothing else. {count / 1e6:.1f} M parameters, 64x64 pictures, weights in half precision.
 
 - data: {config.shards} shards of {dataset.SHARD} pictures, rendered from seed {config.seed}
-- steps: {state["step"]} of {config.steps}, batch {config.batch} (twice that at half size, the
-  first {config.small_share:.0%} of the run), AdamW {config.learning_rate}, average 0.999
-- command: `uni3d toybox train --steps {config.steps} --shards {config.shards} --seed {config.seed}
-  --small-share {config.small_share} --ship`; to train on: `--from-shipped`
+- trained by these, each going on from the one before (average 0.999; to go on: `--from-shipped`):
+{lines}
 - what it reaches: `uni3d toybox evaluate` prints it
 - limits: only the words of its grammar; one object on a plain background; 64x64 pixels
 """
     (SHIPPED / "README.md").write_text(card)
+
+
+def _history() -> list[str]:
+    """What the card in the package says of earlier trainings."""
+    card = SHIPPED / "README.md"
+    lines = card.read_text().splitlines() if card.exists() else []
+    return [line for line in lines if line.startswith("  - ")]
 
 
 class _Swapped:
