@@ -27,12 +27,15 @@ class Stepped:
 
     def __init__(self, config, folder, *, resume=False):
         self.config, self.folder, self.step, self.parts = config, folder, 0, None
+        self.resume = resume
         saved = folder / pipeline.CHECKPOINT
         if resume and saved.exists():
             self.step = int(saved.read_text())
 
     def progress(self):
         yield Progress("loading", 0, self.config.steps, 0.0)
+        if not self.resume:  # as the real one does
+            (self.folder / pipeline.METRICS).unlink(missing_ok=True)
         yield Progress("optimising", self.step, self.config.steps, 0.0)
         while self.step < self.config.steps:
             assert self.gate.acquire(timeout=20)

@@ -5,6 +5,7 @@ safety: numba's kernels may not be entered from two threads at once.
 """
 
 import dataclasses
+import itertools
 import json
 import logging
 import threading
@@ -149,9 +150,10 @@ class Worker:
         eye, pace = _Eye(config), _Pace(config.steps)
         last_picture = last_state = 0.0
         records = stepper.progress()
-        next(records)  # loading; a new run clears the folder after it
+        next(records)  # loading
+        first = next(records)  # loaded: a new run has cleared its folder
         with (folder / pipeline.METRICS).open("a", encoding="utf-8") as lines:
-            for record in records:
+            for record in itertools.chain([first], records):
                 now = time.monotonic()
                 metrics = dict(record.metrics)
                 if metrics and now - last_picture >= self.picture_seconds:
