@@ -21,6 +21,7 @@ LOOKS = {
     "gallery": ((1280, "light"), (390, "dark")),
     "compare": ((1280, "light"), (390, "dark")),
 }
+HEIGHT = {1280: 1900, 390: 3000}  # all of the page: what is out of sight is not drawn
 SETTLE = 8000  # milliseconds in which the viewers draw their meshes
 
 
@@ -58,7 +59,7 @@ def main() -> None:
         for what, looks in LOOKS.items():
             for width, scheme in looks:
                 context = browser.new_context(
-                    viewport={"width": width, "height": 900}, color_scheme=scheme
+                    viewport={"width": width, "height": HEIGHT[width]}, color_scheme=scheme
                 )
                 page = context.new_page()
                 page.set_default_timeout(120_000)
