@@ -144,6 +144,7 @@ def test_a_run_from_the_prompt_to_the_downloaded_mesh(tab, served, tmp_path):
     )
     one.wait("Done")
     assert HTML in one.page.inner_text("#status")
+    assert one.page.title() == "uni3d"
     assert one.page.locator("#status img").count() == 0
     assert one.page.locator("#charts svg").count() == 2
     assert "faces" in one.page.inner_text("#made-report")
