@@ -14,35 +14,42 @@ from uni3d.toybox.world import Description, sample
 
 __all__ = ["measure"]
 
-HELD_OUT_SEED = 4242  # pictures neither network was trained on
+FRESH_SEED = 4242  # of pictures neither network was trained on
 
 
 def _share(hits: torch.Tensor, among: torch.Tensor) -> float:
     return float(hits[among].float().mean()) if bool(among.any()) else float("nan")
 
 
-def _recogniser_bar() -> dict[str, Any]:
-    """Kind and colour on fresh renders of the training part of the world."""
+def _recogniser_bar(held: bool) -> dict[str, Any]:
+    """Kind, colour and role on fresh renders of one part of the world: what a perfect teacher of
+    that part would be given."""
     with tempfile.TemporaryDirectory() as folder:
-        dataset.prepare(Path(folder), 1, HELD_OUT_SEED)
-        pictures = dataset.Pictures(Path(folder), 1, HELD_OUT_SEED)
-        rng = np.random.default_rng(HELD_OUT_SEED)
+        dataset.prepare(Path(folder), 1, FRESH_SEED, held)
+        pictures = dataset.Pictures(Path(folder), 1, FRESH_SEED, held)
+        rng = np.random.default_rng(FRESH_SEED)
         net = load_recogniser()
-        kinds, colors, asked = [], [], []
+        hits: dict[str, list[torch.Tensor]] = {"kind": [], "color": [], "worn": []}
+        targets: dict[str, list[torch.Tensor]] = {name: [] for name in hits}
         for start in range(0, len(pictures), 250):
             images, what = pictures_of(pictures, range(start, start + 250), rng)
             with torch.no_grad():
                 logits = net(images)
-            target = labels(what)
-            kinds.append(logits["kind"].argmax(1) == target["kind"])
-            colors.append(logits["color"].argmax(1) == target["color"])
-            asked.append(target["color"] >= 0)
-        everyone = torch.cat(kinds)
-        return {
-            "pictures": len(everyone),
-            "kind": _share(everyone, torch.ones_like(everyone)),
-            "color": _share(torch.cat(colors), torch.cat(asked)),
-        }
+            for name, wanted in labels(what).items():
+                hits[name].append(logits[name].argmax(1) == wanted)
+                targets[name].append(wanted)
+        return {"pictures": len(pictures)} | _shares(hits, targets)
+
+
+def _shares(hits: dict[str, list[torch.Tensor]], targets: dict[str, list[torch.Tensor]]):
+    """Kind among all, colour where one is asked for, role among those that wear something."""
+    hit = {name: torch.cat(parts) for name, parts in hits.items()}
+    target = {name: torch.cat(parts) for name, parts in targets.items()}
+    return {
+        "kind": _share(hit["kind"], torch.ones_like(hit["kind"])),
+        "color": _share(hit["color"], target["color"] >= 0),
+        "role": _share(hit["worn"], target["worn"] > 0),
+    }
 
 
 def _teacher_bar(
@@ -54,7 +61,8 @@ def _teacher_bar(
     rng = np.random.default_rng(99 + held)
     generator = torch.Generator().manual_seed(99 + held)
     what: list[Description] = [sample(rng, held) for _ in range(prompts)]
-    hits = {"kind": [], "color": [], "worn": []}
+    hits: dict[str, list[torch.Tensor]] = {"kind": [], "color": [], "worn": []}
+    targets: dict[str, list[torch.Tensor]] = {name: [] for name in hits}
     from uni3d.prompts import ViewConditioning
 
     for start in range(0, prompts, 32):
@@ -71,17 +79,10 @@ def _teacher_bar(
         )
         with torch.no_grad():
             logits = net(teacher.codec.decode(latents).clamp(0, 1))
-        target = labels(part)
-        for name in hits:
-            hits[name].append(logits[name].argmax(1) == target[name])
-    target = labels(what)
-    worn = target["worn"] > 0
-    return {
-        "prompts": prompts,
-        "kind": _share(torch.cat(hits["kind"]), torch.ones(prompts, dtype=torch.bool)),
-        "color": _share(torch.cat(hits["color"]), target["color"] >= 0),
-        "role": _share(torch.cat(hits["worn"]), worn),
-    }
+        for name, wanted in labels(part).items():
+            hits[name].append(logits[name].argmax(1) == wanted)
+            targets[name].append(wanted)
+    return {"prompts": prompts} | _shares(hits, targets)
 
 
 def measure(prompts: int = 512) -> dict[str, Any]:
@@ -92,7 +93,8 @@ def measure(prompts: int = 512) -> dict[str, Any]:
             "teacher": {"kind": 0.90, "color": 0.85},
             "teacher_held_out": {"kind": 0.80, "role": 0.70},
         },
-        "recogniser": _recogniser_bar(),
+        "recogniser": _recogniser_bar(held=False),
+        "recogniser_held_out": _recogniser_bar(held=True),
         "teacher": _teacher_bar(prompts, held=False),
         "teacher_held_out": _teacher_bar(prompts, held=True),
     }

@@ -1,6 +1,8 @@
 """A small CNN that names kind, colour and what is worn from a picture; for evaluation only.
 
-It has its own seed and its own pictures, and is never used in an optimisation.
+It has its own seed and its own pictures, and is never used in an optimisation. Unlike the teacher
+it sees the held-out compositions: an instrument that never saw a yellow corgi calls it something
+else, and would blame the teacher for that.
 """
 
 import dataclasses
@@ -22,6 +24,7 @@ __all__ = ["Recogniser", "Verdict", "load_recogniser", "train_recogniser"]
 
 WEIGHTS = Path(__file__).parent / "weights" / "recogniser.safetensors"
 SEED = 777
+HELD_SHARE = 0.2  # of its pictures that show held-out compositions
 NOTHING = "nothing"
 WORN = (NOTHING, *WEARABLES)
 
@@ -123,8 +126,10 @@ def train_recogniser(
 ) -> Iterator[tuple[int, float]]:
     """Train and write `out`; yields (step, loss)."""
     folder = out.parent / "recogniser-pictures"
-    dataset.prepare(folder, shards, seed)
-    pictures = dataset.Pictures(folder, shards, seed)
+    world = []
+    for number, held in ((shards, False), (max(1, round(shards * HELD_SHARE)), True)):
+        dataset.prepare(folder, number, seed, held)
+        world.append(dataset.Pictures(folder, number, seed, held))
     torch.manual_seed(seed)
     net = Recogniser()
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02)
@@ -134,7 +139,13 @@ def train_recogniser(
     started = time.monotonic()
     for step in range(steps):
         rng = np.random.default_rng((seed, step))
-        images, what = pictures_of(pictures, rng.integers(len(pictures), size=batch), rng)
+        held = round(batch * HELD_SHARE)
+        images, what = [], []
+        for pictures, count in zip(world, (batch - held, held), strict=True):
+            part = pictures_of(pictures, rng.integers(len(pictures), size=count), rng)
+            images.append(part[0])
+            what += part[1]
+        images = torch.cat(images)
         net.train()
         logits, target = net(_augmented(images, rng)), labels(what)
         loss = cross_entropy(logits["kind"], target["kind"])
@@ -147,7 +158,7 @@ def train_recogniser(
         schedule.step()
         yield step + 1, float(loss.detach())
     tensors = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
-    card = {"steps": str(steps), "batch": str(batch), "pictures": str(len(pictures)),
+    card = {"steps": str(steps), "batch": str(batch), "pictures": str(sum(map(len, world))),
             "seed": str(seed), "minutes": f"{(time.monotonic() - started) / 60:.1f}"}  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in tensors.items()}, out, metadata=card)
