@@ -14,6 +14,8 @@ import yaml
 from served import Served
 from tiny import TINY
 
+from uni3d.web.requests import PRESETS
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.slow,
@@ -160,6 +162,37 @@ def test_a_run_from_the_prompt_to_the_downloaded_mesh(tab, served, tmp_path):
     places = {url.split("/")[2] for url in one.asked if not url.startswith(("data:", "blob:"))}
     assert places == {f"127.0.0.1:{served.port}"}
     assert one.errors == []
+
+
+@pytest.mark.parametrize("preset", ["draft", "default", "high"])
+def test_a_quick_click_with_advanced_closed_starts_what_was_chosen(browser, tmp_path, preset):
+    """A stranger's first run: a sentence, a preset, the button, as fast as a browser goes."""
+    with Served(tmp_path / "outputs", idle=True) as served:
+        page = Tab(browser, served).page
+        page.fill("#prompt textarea", "a red chair")
+        page.click(f"#preset label:has-text('{preset}')")
+        page.click("#make")
+        page.wait_for_function("new URL(location).searchParams.get('run')")
+        (run,) = served.store.runs()
+        config = served.store.config(run.run_id)
+        page.context.close()
+    assert config["prompt"] == "a red chair"
+    assert config["prompts"]["negative_prompt"] == ""
+    steps, views = PRESETS[preset]["steps"], PRESETS[preset]["views"]
+    assert (config["steps"], config["views"]) == (steps, views)
+
+
+def test_what_is_wrong_is_said_on_the_page(browser, tmp_path):
+    with Served(tmp_path / "outputs", idle=True) as served:
+        page = Tab(browser, served).page
+        page.fill("#prompt textarea", "   ")
+        page.click("#make")
+        page.wait_for_selector(".toast-body")
+        said = page.inner_text(".toast-body")
+        page.context.close()
+        assert 'wanted a sentence such as "a corgi astronaut"' in said
+        assert "Traceback" not in served.log.read_text()
+        assert not served.store.runs()
 
 
 def test_cancel_stops_soon_and_keeps_the_mesh(tab, served):

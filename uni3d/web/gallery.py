@@ -67,7 +67,7 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
         try:
             action(*inputs, site.user(request))
         except Uni3DError as error:
-            raise gr.Error(str(error), title="Not done") from error
+            raise gr.Error(str(error), title="Not done", print_exception=False) from error
         gr.Info("Queued: see its progress on the Make tab.")
 
     def on_again(run_id: Any, formats: Any, request: gr.Request):
@@ -82,7 +82,7 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
         try:
             site.delete(run_id, site.user(request))
         except Uni3DError as error:
-            raise gr.Error(str(error), title="Not deleted") from error
+            raise gr.Error(str(error), title="Not deleted", print_exception=False) from error
         return open_run("", request)
 
     quiet: dict[str, Any] = {

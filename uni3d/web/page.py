@@ -1,5 +1,6 @@
 """The page: the tab on which a run is made and watched, and how the tabs stand together."""
 
+import json
 import secrets
 from typing import Any
 
@@ -94,9 +95,10 @@ def _form(site: Site) -> dict[str, Any]:
         )  # fmt: skip
         dice = gr.Button("⚄ Roll", size="md", scale=0, min_width=96, elem_id="dice")
     with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+        # Without a value it is sent as null for as long as the fold is closed.
         form["negative_prompt"] = gr.Textbox(
-            label="Negative prompt", placeholder="what it should not be", max_length=LONGEST,
-            elem_id="negative",
+            value="", label="Negative prompt", placeholder="what it should not be",
+            max_length=LONGEST, elem_id="negative",
         )  # fmt: skip
         form["teacher"] = gr.Dropdown(
             list(site.teachers), value=next(iter(site.teachers)), label="Teacher", elem_id="teacher"
@@ -118,10 +120,7 @@ def _form(site: Site) -> dict[str, Any]:
 def _wire_form(site: Site, form: dict[str, Any], dice: Any) -> None:
     import gradio as gr
 
-    def on_preset(name: str):
-        values = site.preset(name if name in PRESETS else "default")
-        return values["steps"], values["views"]
-
+    numbers = {name: [*site.preset(name).values()] for name in PRESETS}
     def on_method(name: str):
         free = name in FREE_METHODS
         return gr.update(value="", interactive=free)
@@ -129,7 +128,11 @@ def _wire_form(site: Site, form: dict[str, Any], dice: Any) -> None:
     quiet: dict[str, Any] = {
         "show_progress": "hidden", "queue": False, "api_visibility": "private"
     }  # fmt: skip
-    form["preset"].change(on_preset, form["preset"], [form["steps"], form["views"]], **quiet)
+    # In the browser: over the network, a quick click on "Make it" would send the old numbers.
+    form["preset"].change(
+        None, form["preset"], [form["steps"], form["views"]],
+        js=f"(name) => ({json.dumps(numbers)})[name]", **quiet,
+    )  # fmt: skip
     form["method"].change(on_method, form["method"], form["divergence"], **quiet)
     dice.click(lambda: secrets.randbelow(2**31), None, form["seed"], **quiet)
 
@@ -185,13 +188,13 @@ def _make_tab(site: Site, page: Any):
         try:
             return site.start(dict(zip(FORM, values, strict=True)), site.user(request))
         except Uni3DError as error:
-            raise gr.Error(str(error), title="Not started") from error
+            raise gr.Error(str(error), title="Not started", print_exception=False) from error
 
     def stop(run_id: Any, request: gr.Request) -> None:
         try:
             site.cancel(run_id, site.user(request))
         except Uni3DError as error:
-            raise gr.Error(str(error), title="Not cancelled") from error
+            raise gr.Error(str(error), title="Not cancelled", print_exception=False) from error
 
     def find_again(kept: Any, request: gr.Request):
         """The run in the address, else the one this browser made last."""
