@@ -122,6 +122,7 @@ def test_forked_processes_read_one_open_zip_at_once(tmp_path):
     assert data.store._zip is parent and data.store._process == os.getpid()
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on one core
 def test_loader_workers_and_pickling(tmp_path):
     images = arrays()
     data = ImageDataset(write_zip(tmp_path / "a.zip", images, integer_labels()))

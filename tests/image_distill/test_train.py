@@ -149,13 +149,22 @@ def test_the_average_has_the_half_life_of_the_recipe(world, tmp_path):
 
 
 def _assert_same_run(tensors, expected) -> None:
-    # In these tiny networks attention is almost uniform, so the gradient of its queries and keys is
-    # nothing but rounding, and Adam makes steps of full length of it, in any direction: they may
-    # differ by that. Every other weight, and the running means, agree to 1e-5.
+    """Weights and running means to 1e-5, with two exceptions that come from Adam.
+
+    It makes a step of full length of any gradient, also of one that is nothing but rounding. Such
+    is that of the keys' bias always (it adds the same to all scores of a pixel, which the softmax
+    takes away), and that of a weight whose gradient happens to pass zero: one in 5,000 at most.
+    """
     assert tensors.keys() == expected.keys()
+    number, off = 0, 0
     for name in (name for name in expected if name.startswith(WEIGHTS)):
-        gap = float((tensors[name].double() - expected[name].double()).abs().max())
-        assert gap < (2 * 10 * SPLIT["lr"] if ".qkv." in name else 1e-5), name
+        gap = (tensors[name].double() - expected[name].double()).abs()
+        assert float(gap.max()) < 2 * 10 * SPLIT["lr"], name
+        if name.endswith("qkv.bias"):
+            gap = gap.reshape(-1, 3)[:, [0, 2]]  # queries and values
+        assert float(gap.median()) < 1e-7, name
+        number, off = number + gap.numel(), off + int((gap > 1e-5).sum())
+    assert off <= number / 5000, f"{off} of {number}"
 
 
 WEIGHTS = ("generator/", "average/", "fake/", "ratio/", "h/")

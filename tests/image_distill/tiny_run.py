@@ -32,6 +32,9 @@ def write_teacher(folder: Path, seed: int = 0, **changes: object) -> Path:
         network = build("SongUNet", arguments)
         for parameter in network.parameters():  # the last layers begin at zero
             parameter.data += 0.05 * torch.randn(parameter.shape)
+        for name, parameter in network.named_parameters():
+            if name.endswith("qkv.weight"):  # else attention is uniform, and learns from rounding
+                parameter.data *= 3
     write_denoiser(folder, network, {"network": "SongUNet", "init_kwargs": arguments})
     return folder
 
