@@ -80,7 +80,7 @@ class Denoiser(nn.Module):
         sigma = torch.as_tensor(sigma, dtype=torch.float32, device=x.device).reshape(-1)
         sigma = sigma.expand(len(x))
         scaled, noise = self.scaled(x.float(), sigma)
-        dtype = self.model.map_layer0.weight.dtype
+        dtype = next(self.model.parameters()).dtype
         if not self.model.label_dim:
             labels = None
         elif labels is None:

@@ -17,6 +17,7 @@ from image_distill.denoisers import Denoiser, build
 from image_distill.draws import draw, random_source
 from image_distill.feeding import pieces, real_batches
 from image_distill.gang import Gang
+from image_distill.networks import placed
 from image_distill.runfolder import CHECKPOINT
 from image_distill.teachers import write_denoiser
 from uni3d import config
@@ -106,7 +107,7 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
     gang = gang or Gang()
     dataset = ImageDataset(recipe.data, use_labels=recipe.cond)
     network, description = network_of(recipe, dataset)
-    network = network.to(gang.device, memory_format=torch.channels_last).train()
+    network = placed(network, gang.device).train()
     average = copy.deepcopy(network).requires_grad_(False).eval()
     optimiser = torch.optim.Adam(network.parameters(), recipe.lr, fused=True)
     checkpoint = Path(recipe.outdir) / CHECKPOINT

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
+from torch._utils import _rebuild_tensor
 
 from uni3d.errors import CheckpointError
 
@@ -139,7 +140,7 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tenso
         raise CheckpointError("a tensor without a storage; the file is damaged")
     if math.prod(size) > storage._untyped_storage.nbytes() // storage.dtype.itemsize:
         raise CheckpointError("a tensor larger than its storage; the file is damaged")
-    view = torch._utils._rebuild_tensor(storage, offset, tuple(size), tuple(stride))
+    view = _rebuild_tensor(storage, offset, tuple(size), tuple(stride))
     return view.detach().clone()
 
 

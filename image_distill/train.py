@@ -23,7 +23,7 @@ from image_distill.denoisers import Denoiser
 from image_distill.draws import Draws, draw, random_source
 from image_distill.feeding import pieces, real_batches
 from image_distill.gang import Gang
-from image_distill.networks import Block
+from image_distill.networks import Block, placed
 from image_distill.recipe import Recipe, Stage, missing_files
 from image_distill.runfolder import CHECKPOINT, RunFolder
 from image_distill.score import Scorer
@@ -72,9 +72,8 @@ class Players:
     """The networks, their optimisers, and the two running means of the density ratio."""
 
     def __init__(self, teacher: Denoiser, generator: Denoiser, recipe: Recipe, gang: Gang) -> None:
-        layout = torch.channels_last
-        self.teacher = teacher.to(gang.device, memory_format=layout)
-        self.average = copy.deepcopy(generator).to(gang.device, memory_format=layout)
+        self.teacher = placed(teacher, gang.device)
+        self.average = placed(copy.deepcopy(generator), gang.device)
         self.generator = _trainable(generator, recipe.dropout, gang.device)
         self.fake = _trainable(teacher, recipe.dropout, gang.device)
         self.ratio = RatioNormaliser().to(gang.device)
@@ -108,7 +107,7 @@ class Players:
 
 
 def _trainable(network: Denoiser, dropout: float, device: torch.device) -> Denoiser:
-    network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
+    network = placed(copy.deepcopy(network), device)
     network.model.label_dropout = 0.0  # the student always knows its class
     for module in network.modules():
         if isinstance(module, Block):

@@ -14,6 +14,7 @@ from tiny_run import write_data, write_teacher
 
 from image_distill.__main__ import main
 from image_distill.data import ImageDataset
+from image_distill.prepare import EDMWriter
 from image_distill.recipe import Recipe
 from image_distill.state import read_state
 from image_distill.teachers import load_denoiser
@@ -91,6 +92,68 @@ def test_the_distance_of_a_set_to_itself_is_zero(tmp_path, detector, capsys):
     data = write_data(tmp_path / "data.zip")
     assert main(["fid", str(data), str(data), "--detector", str(detector)]) == 0
     assert abs(json.loads(capsys.readouterr().out)["fid"]) < 1e-6
+
+
+def _features(path: Path) -> np.ndarray:
+    """What `Brightness` sees, by numpy: grey tripled, mean and deviation per channel."""
+    dataset = ImageDataset(path)
+    pixels = np.stack([(dataset[i][0].numpy() + 1) * 127.5 for i in range(len(dataset))])
+    flat = np.repeat(pixels, 3, axis=1).reshape(len(pixels), 3, -1).astype(np.float64)
+    return np.concatenate([flat.mean(2), flat.std(2, ddof=1)], 1)
+
+
+def test_kid_and_precision_of_two_sets_of_files(tmp_path, detector, capsys):
+    first = write_data(tmp_path / "first.zip", number=30)
+    with EDMWriter(tmp_path / "second.zip") as writer:
+        random = np.random.default_rng(1)
+        for _ in range(30):  # darker, but near enough to meet the others
+            writer.add(random.integers(0, 240, (8, 8), dtype=np.uint8), 0)
+    paths = [str(tmp_path / "second.zip"), str(first), "--detector", str(detector)]
+    fake, real = _features(tmp_path / "second.zip"), _features(first)
+
+    assert main(["kid", *paths]) == 0
+    kid = json.loads(capsys.readouterr().out)["kid"]
+    # Sets of equal size: every subset is the whole set. The definition's own loops.
+    everything, n = np.concatenate([real, fake]), len(real)
+    kernel = np.array([[(a @ b / 6 + 1) ** 3 for b in everything] for a in everything])
+    apart = 1 - np.eye(n)
+    within = ((kernel[:n, :n] + kernel[n:, n:]) * apart).sum() / (n * (n - 1))
+    assert kid == pytest.approx(within - 2 * kernel[:n, n:].mean(), rel=1e-4)
+
+    assert main(["precision-recall", *paths]) == 0
+    found = json.loads(capsys.readouterr().out)
+
+    def share(of, among):
+        """Of the points `of`: those within the third neighbour's distance of one of `among`."""
+        inside = np.linalg.norm(among[:, None] - among[None], axis=2)
+        radius = np.sort(inside, axis=1)[:, 3]
+        return float((np.linalg.norm(of[:, None] - among[None], axis=2) <= radius).any(1).mean())
+
+    assert found["precision"] == pytest.approx(share(fake, real), abs=1e-9)
+    assert found["recall"] == pytest.approx(share(real, fake), abs=1e-9)
+
+
+class Guess(torch.nn.Module):
+    """Class probabilities in the published detector's form: dark, middle or bright."""
+
+    def forward(self, x: torch.Tensor, no_output_bias: bool = False) -> torch.Tensor:
+        mean = x.float().mean((1, 2, 3))
+        return torch.stack([-mean / 8, 0 * mean - 16, mean / 8 - 32], 1).softmax(1)
+
+
+def test_inception_score_of_files(tmp_path, capsys):
+    data = write_data(tmp_path / "data.zip", number=40)
+    torch.jit.script(Guess()).save(str(tmp_path / "guess.pt"))
+    where = ["--detector", str(tmp_path / "guess.pt")]
+    assert main(["inception-score", str(data), *where]) == 0
+    found = json.loads(capsys.readouterr().out)
+    mean = _features(data)[:, 0]
+    logits = np.stack([-mean / 8, 0 * mean - 16, mean / 8 - 32], 1)
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    scores = [np.exp((q * (np.log(q) - np.log(q.mean(0)))).sum(1).mean()) for q in np.split(p, 10)]
+    assert found["inception_score"] == pytest.approx(np.mean(scores), rel=1e-4)
+    assert found["std_over_splits"] == pytest.approx(np.std(scores), rel=1e-2, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["cifar10-uncond", "cifar10-cond", "imagenet64-cond"])
