@@ -225,5 +225,8 @@ def fashion(arguments: argparse.Namespace) -> None:
     if arguments.minutes is not None and arguments.minutes <= 0:
         raise ConfigError(f"minutes: got {arguments.minutes}; wanted more than 0")
     budget = Budget.smoke() if arguments.smoke else Budget.full()
-    for line in run(arguments.out, arguments.source, budget, minutes=arguments.minutes):
+    for line in run(
+        arguments.out, arguments.source, budget,
+        minutes=arguments.minutes, networks=arguments.networks,
+    ):  # fmt: skip
         say(line)

@@ -17,6 +17,7 @@ import torch
 
 from image_distill import edm
 from image_distill.data import ImageDataset
+from image_distill.denoisers import Denoiser
 from image_distill.edm import TeacherRecipe
 from image_distill.metrics import Detector, Statistics, compute_statistics, frechet_distance
 from image_distill.prepare import prepare
@@ -85,15 +86,29 @@ class OutOfTime(Exception):
 
 
 class Benchmark:
-    """One folder: data.zip, teacher/, NAME/ per student, results.json, samples.png."""
+    """One folder: data.zip, teacher/, NAME/ per student, results.json, samples.png.
 
-    def __init__(self, out: Path, budget: Budget, minutes: float | None) -> None:
-        self.out, self.budget = out, budget
+    With `networks`, another such folder, its networks are measured and none is trained.
+    """
+
+    def __init__(
+        self, out: Path, budget: Budget, minutes: float | None, networks: Path | None = None
+    ) -> None:
+        self.out, self.budget, self.networks = out, budget, networks or out
         self.end = float("inf") if minutes is None else time.monotonic() + 60 * minutes
         self.results_file = out / "results.json"
         self.results: dict[str, Any] = {}
         if self.results_file.exists():
             self.results = json.loads(self.results_file.read_text(encoding="utf-8"))
+        if networks:
+            for name in ("teacher", *STUDENTS):
+                self._network(name)  # its one line where it is not there
+            kept = networks / self.results_file.name
+            if kept.exists():
+                self.results["seconds"] = json.loads(kept.read_text(encoding="utf-8"))["seconds"]
+
+    def _network(self, name: str) -> Denoiser:
+        return load_denoiser(self.networks / name / ("network" if name == "teacher" else "last"))
 
     def _keep(self, name: str, value: Any) -> None:
         self.results[name] = value
@@ -154,16 +169,13 @@ class Benchmark:
         """Every distance that is not yet known: to the 60,000 images, over fresh seeds."""
         detector = open_detector(STAND_IN)
         reference = self._reference(detector)
-        teacher = load_denoiser(self.out / "teacher" / "network")
-        todo: list[tuple[str, Any, OneStep | Heun]] = [
+        teacher = self._network("teacher")
+        todo: list[tuple[str, Denoiser, OneStep | Heun]] = [
             (f"teacher, {2 * steps - 1} evaluations", teacher, Heun(steps=steps))
             for steps in self.budget.heun_steps
         ]
         one_step = OneStep(init_sigma=self.budget.student.init_sigma)
-        for name in STUDENTS:
-            todo.append(
-                (f"{name}, 1 evaluation", load_denoiser(self.out / name / "last"), one_step)
-            )
+        todo += [(f"{name}, 1 evaluation", self._network(name), one_step) for name in STUDENTS]
         for label, network, sampler in todo:
             if label not in self.results.get("distances", {}):
                 batches = network_batches(network, range(self.budget.images), sampler, 100)
@@ -189,7 +201,7 @@ class Benchmark:
             "|---|---|---|---|",
         ]
         for label, distance in distances.items():
-            seconds = self.results["seconds"].get(label.partition(",")[0], 0.0)
+            seconds = self.results.get("seconds", {}).get(label.partition(",")[0], 0.0)
             lines.append(f"| {label} | {distance:.4f} | {distance / best:.2f} | {seconds:.0f} |")
         return "\n".join(lines)
 
@@ -202,12 +214,12 @@ class Benchmark:
         rows = [
             torch.cat([dataset[int((dataset.labels == c).argmax())][0][None] for c in range(10)])
         ]
-        teacher = load_denoiser(self.out / "teacher" / "network")
-        pairs: list[tuple[Any, OneStep | Heun]] = [
+        teacher = self._network("teacher")
+        pairs: list[tuple[Denoiser, OneStep | Heun]] = [
             (teacher, Heun(steps=steps)) for steps in self.budget.heun_steps
         ]
         one_step = OneStep(init_sigma=self.budget.student.init_sigma)
-        pairs += [(load_denoiser(self.out / name / "last"), one_step) for name in STUDENTS]
+        pairs += [(self._network(name), one_step) for name in STUDENTS]
         for network, sampler in pairs:
             made = (next(generate(network, [c], sampler, chosen=c)).images for c in range(10))
             rows.append(torch.cat(list(made)))
@@ -215,7 +227,12 @@ class Benchmark:
 
 
 def run(
-    out: str | Path, source: str | Path, budget: Budget, *, minutes: float | None = None
+    out: str | Path,
+    source: str | Path,
+    budget: Budget,
+    *,
+    minutes: float | None = None,
+    networks: str | Path | None = None,
 ) -> Iterator[str]:
     """The whole benchmark, as lines of progress; the last is the table.
 
@@ -223,13 +240,15 @@ def run(
         out: folder of the benchmark; what is in it is not done again.
         source: folder with Fashion-MNIST's four files.
         minutes: stop at the first record after this long; call again to go on.
+        networks: folder of an earlier run, whose networks are measured; nothing is trained.
     """
-    benchmark = Benchmark(Path(out), budget, minutes)
+    benchmark = Benchmark(Path(out), budget, minutes, Path(networks) if networks else None)
     try:
         benchmark.prepare(Path(source))
-        yield from benchmark.train_teacher()
-        for name in STUDENTS:
-            yield from benchmark.train_student(name)
+        if not networks:
+            yield from benchmark.train_teacher()
+            for name in STUDENTS:
+                yield from benchmark.train_student(name)
         yield from benchmark.measure()
     except OutOfTime:
         yield "the minutes are over; the same command goes on from the last checkpoint"
