@@ -1,6 +1,9 @@
 """Twelve prompts end to end: a table and one picture of all sheets.
 
-python benchmarks/twelve.py --out outputs/twelve [--preset default] [--method ...]
+python benchmarks/twelve.py --out outputs/twelve [--only 0 3 7] [--preset default] [--method ...]
+
+What is in the folder is not made again: it goes on where it was stopped, and two of them, each with
+its own --only, may share the cores.
 """
 
 import argparse
@@ -23,20 +26,28 @@ PROMPTS = (
 
 
 def run(prompt: str, folder: Path, extra: list[str]) -> dict:
+    done = folder / "row.json"
+    if done.exists():
+        return json.loads(done.read_text())
     started = time.time()
     code = uni3d([prompt, "--out", str(folder), "--formats", "glb", *extra])
     seconds = time.time() - started
     if code == 0:
         code = uni3d(["evaluate", str(folder)])
     report = json.loads((folder / "report.json").read_text()) if code == 0 else {}
-    return {"prompt": prompt, "code": code, "seconds": seconds, **report.get("evaluation", {})}
+    row = {"prompt": prompt, "code": code, "seconds": seconds, **report.get("evaluation", {})}
+    if code == 0:
+        done.write_text(json.dumps(row, indent=2) + "\n")
+    return row
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("outputs/twelve"))
+    parser.add_argument("--only", type=int, nargs="+", choices=range(len(PROMPTS)))
     args, extra = parser.parse_known_args()
-    rows = [run(p, args.out / f"{i:02d}", extra) for i, p in enumerate(PROMPTS)]
+    chosen = range(len(PROMPTS)) if args.only is None else args.only
+    rows = [run(PROMPTS[i], args.out / f"{i:02d}", extra) for i in chosen]
     print("| prompt | seconds | right views of 8 | best IoU | aligned |")
     print("|---|---|---|---|---|")
     for r in rows:
@@ -46,6 +57,8 @@ def main() -> None:
     good = sum(r.get("right_views", 0) >= 6 for r in rows)
     mean = np.mean([r.get("best_iou", 0.0) for r in rows])
     print(f"\nright kind from at least 6 of 8 views: {good} of {len(rows)}; mean IoU {mean:.3f}")
+    if args.only is not None:
+        return
     sheets = [args.out / f"{i:02d}" / "sheet.png" for i in range(len(rows))]
     images = [Image.open(p).convert("RGB") for p in sheets if p.exists()]
     if images:
