@@ -73,6 +73,14 @@ def test_held_shards_hold_only_held_out_compositions(folder, monkeypatch):
             assert not {(w.kind, w.color), (w.kind, w.wears)} & held_out()
 
 
+def test_who_wears_something_is_known_by_picture(folder, monkeypatch):
+    monkeypatch.setattr(dataset, "SHARD", 40)
+    held = dataset.Pictures(folder, 1, SEED, held=True)
+    expected = [i for i in range(30) if held[i][2].wears]
+    assert 0 < len(expected) < 30
+    assert held.wearing(30).tolist() == expected
+
+
 def test_present_shards_are_left_alone(folder, monkeypatch):
     monkeypatch.setattr(dataset, "SHARD", 8)
     before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}

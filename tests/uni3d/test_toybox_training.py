@@ -72,6 +72,26 @@ def test_three_steps_are_one_and_a_resumed_two(tmp_path, tiny):
     assert not different, f"{len(different)} of {len(a)}, such as {different[:3]}"
 
 
+def test_a_share_of_the_batch_wears_something(tmp_path, tiny, monkeypatch):
+    seen, batch = [], training._batch
+
+    def watch(pictures, indices, rng):
+        seen.append(indices.tolist())
+        return batch(pictures, indices, rng)
+
+    monkeypatch.setattr(training, "_batch", watch)
+    monkeypatch.setattr(training, "_validation_loss", lambda *_: 0.0)
+    monkeypatch.setattr(dataset.Pictures, "wearing", lambda self, limit: np.array([2, 3]))
+    list(training.train(tiny(tmp_path / "plain")))
+    list(training.train(tiny(tmp_path / "worn", worn_share=0.5)))
+    plain, worn = seen[:3], seen[3:]
+    assert [len(indices) for indices in worn] == [8, 8, 4]  # half-size steps have twice as many
+    for before, now in zip(plain, worn, strict=True):
+        half = len(now) // 2
+        assert set(now[:half]) <= {2, 3}
+        assert now[half:] == before[half:]
+
+
 def test_the_steps_change_the_weights_by_about_the_learning_rate(tmp_path, tiny):
     """Adam's first step is the rate times the sign of the gradient, plus the decay."""
     config = tiny(tmp_path / "run", minutes=0.0, learning_rate=1e-3)

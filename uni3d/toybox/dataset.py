@@ -86,6 +86,11 @@ class Pictures:
             for p in paths
         ]
 
+    def wearing(self, limit: int) -> np.ndarray:
+        """Which of the first `limit` pictures show a toy with a role or an accessory."""
+        worn = [what.wears is not None for shard in self.what for what in shard]
+        return np.flatnonzero(np.repeat(worn, VIEWS_PER_TOY)[:limit])
+
     def __len__(self) -> int:
         return SHARD * len(self.rgba)
 

@@ -42,6 +42,7 @@ class TrainConfig:
     batch: int = 32
     learning_rate: float = 1e-3
     small_share: float = 0.3
+    worn_share: float = 0.0  # of a batch drawn from the toys that wear something (world: 1 in 8)
     shards: int = 25
     seed: int = 0
     resume: bool = False
@@ -195,7 +196,8 @@ def ship(config: TrainConfig) -> None:
     history.append(
         f"  - {state['step']} of {config.steps} steps of {config.batch} pictures (twice that at "
         f"half size, {config.small_share:.0%} of them), AdamW {config.learning_rate}: `{command} "
-        f"--shards {config.shards} --seed {config.seed} --small-share {config.small_share} --ship`"
+        f"--shards {config.shards} --seed {config.seed} --small-share {config.small_share} "
+        f"--worn-share {config.worn_share} --ship`"
     )
     lines = "\n".join(history)
     card = f"""# The toybox teacher
@@ -285,6 +287,7 @@ def train(config: TrainConfig) -> Iterator[TrainProgress]:
         load_shipped(modules)
     average = {n: p.data.clone() for n, p in _parameters(modules)}
     step = load_state(config, modules, average, optimizer) if config.resume else 0
+    worn = pictures.wearing(len(pictures) - dataset.SHARD)
     # 3. the loop: everything random follows from (seed, step)
     started = saved = sheeted = time.monotonic()
     while step < config.steps:
@@ -293,6 +296,9 @@ def train(config: TrainConfig) -> Iterator[TrainProgress]:
         small = step < config.small_share * config.steps
         count = config.batch * (2 if small else 1)
         indices = rng.integers(len(pictures) - dataset.SHARD, size=count)
+        chosen = round(config.worn_share * count)
+        if chosen:
+            indices[:chosen] = rng.choice(worn, chosen)
         images, captions, cameras = _batch(pictures, indices, rng)
         if small:
             images = avg_pool2d(images, 2)
