@@ -4,10 +4,13 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uni3d import config
 from uni3d.errors import ConfigError, Uni3DError
+
+if TYPE_CHECKING:
+    from image_distill.gang import Gang
 
 
 def say(text: str) -> None:
@@ -63,11 +66,12 @@ def train_generator(arguments: argparse.Namespace) -> None:
             say(f"# {entry}")
         return
     with assemble() as gang:
+        bar = _Bar(recipe.total_images, gang)
         for progress in train(recipe, gang):
-            if gang.rank == 0:
-                values = "  ".join(f"{k} {v:.4g}" for k, v in progress.values.items())
-                head = f"{progress.kimg:.6g} kimg  {progress.stage}  {progress.seconds:.1f} s"
-                say(f"{head}  {values}")
+            values = "  ".join(f"{k} {v:.4g}" for k, v in progress.values.items())
+            head = f"{progress.kimg:.6g} kimg  {progress.stage}  {progress.seconds:.1f} s"
+            bar.say(progress.kimg, f"{head}  {values}")
+        bar.end(f"image-distill train --resume {recipe.outdir}")
 
 
 def train_teacher(arguments: argparse.Namespace) -> None:
@@ -76,10 +80,39 @@ def train_teacher(arguments: argparse.Namespace) -> None:
     from image_distill.flags import read_flags
     from image_distill.gang import assemble
 
+    recipe = read_flags(arguments, TeacherRecipe)
     with assemble() as gang:
-        for progress in train(read_flags(arguments, TeacherRecipe), gang):
-            if gang.rank == 0:
-                say(f"{progress.kimg:.6g} kimg  loss {progress.loss:.5f}  {progress.seconds:.1f} s")
+        bar = _Bar(recipe.steps * recipe.batch, gang)
+        for progress in train(recipe, gang):
+            line = f"{progress.kimg:.6g} kimg  loss {progress.loss:.5f}  {progress.seconds:.1f} s"
+            bar.say(progress.kimg, line)
+        bar.end("the same command with --resume 1")
+
+
+class _Bar:
+    """Lines on stdout above a bar with the time to go on stderr, of the first process alone."""
+
+    def __init__(self, images: int, gang: "Gang") -> None:
+        self.total, self.gang = images / 1000, gang
+        self.bar: Any = None
+
+    def say(self, kimg: float, line: str) -> None:
+        from tqdm import tqdm
+
+        if self.gang.rank:
+            return
+        if self.bar is None:  # from here on: what an earlier run did has cost no time in this one
+            self.bar = tqdm(total=self.total, initial=kimg, unit="kimg", disable=None)
+        self.bar.update(kimg - self.bar.n)
+        self.bar.write(line)
+
+    def end(self, go_on: str) -> None:
+        """Close the bar; after Ctrl-C say how to go on, and end as interrupted."""
+        if self.bar is not None:
+            self.bar.close()
+        if self.gang.asked.is_set():
+            say(f"what exists is kept; go on with: {go_on}")
+            raise KeyboardInterrupt
 
 
 def _sampler(arguments: argparse.Namespace) -> Any:

@@ -143,8 +143,9 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
                 mean.lerp_(parameter, 1 - 0.5 ** (recipe.batch / half_life))
         total, count = total + float(gang.gather(torch.cat(losses)).double().mean()), count + 1
 
-        # 3. At a tick: record, checkpoint, network.
-        last, tick = step + 1 == recipe.steps, int(seen / (recipe.tick * 1000))
+        # 3. At a tick and at the end, come early or not: record, checkpoint, network.
+        last = step + 1 == recipe.steps or gang.ends()
+        tick = int(seen / (recipe.tick * 1000))
         if not last and tick == int((seen - recipe.batch) / (recipe.tick * 1000)):
             continue
         if gang.rank == 0 and (last or (recipe.dump and tick % recipe.dump == 0)):
@@ -160,6 +161,8 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
         yield TeacherProgress(
             step=step + 1, kimg=seen / 1000, loss=total / count, seconds=time.perf_counter() - begin
         )
+        if last:
+            return
         total, count, begin = 0.0, 0, time.perf_counter()
 
 

@@ -1,9 +1,11 @@
 """The processes that train together: one, or as many as `torchrun` started (gloo, or nccl)."""
 
 import os
+import signal
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -16,6 +18,7 @@ class Gang:
     rank: int = 0
     size: int = 1
     device: torch.device = torch.device("cpu")
+    asked: threading.Event = field(default_factory=threading.Event)  # to end after this step
 
     def places(self, batch: int) -> range:
         """This process's share of the places 0 .. batch - 1; contiguous, in the order of rank."""
@@ -40,6 +43,13 @@ class Gang:
         torch.distributed.all_gather_object(parts, values.cpu())
         return torch.cat([part for part in parts if part is not None]).to(values.device)
 
+    def ends(self) -> bool:
+        """Whether any process was asked to end; all get the same answer."""
+        asked = torch.tensor(float(self.asked.is_set()), device=self.device)
+        if self.size > 1:
+            torch.distributed.all_reduce(asked, torch.distributed.ReduceOp.MAX)
+        return bool(asked)
+
     def wait(self) -> None:
         """Until all are here."""
         if self.size > 1:
@@ -48,7 +58,10 @@ class Gang:
 
 @contextmanager
 def assemble() -> Iterator[Gang]:
-    """The gang of this process; under `torchrun` its members find each other through it."""
+    """The gang of this process; under `torchrun` its members find each other through it.
+
+    Within it the first Ctrl-C asks for an end after the running step, the second ends at once.
+    """
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else None
     if cuda:
@@ -56,10 +69,29 @@ def assemble() -> Iterator[Gang]:
     device = device or torch.device("cpu")
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Gang(device=device)
+        gang = Gang(device=device)
+        with _first_interrupt(gang.asked):
+            yield gang
         return
     torch.distributed.init_process_group("nccl" if cuda else "gloo")
     try:
-        yield Gang(torch.distributed.get_rank(), size, device)
+        gang = Gang(torch.distributed.get_rank(), size, device)
+        with _first_interrupt(gang.asked):
+            yield gang
     finally:
         torch.distributed.destroy_process_group()
+
+
+@contextmanager
+def _first_interrupt(asked: threading.Event) -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(*_: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -361,8 +361,8 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
         for name, value in values.items():
             collected.setdefault(name, []).append(value)
 
-        # 5. At a tick: log, pictures, snapshots, checkpoint.
-        last = step + 1 == recipe.steps
+        # 5. At a tick and at the end, come early or not: log, pictures, snapshots, checkpoint.
+        last = step + 1 == recipe.steps or gang.ends()
         tick = int(images / recipe.ticks)
         if not last and tick == int((images - recipe.batch) / recipe.ticks):
             continue
@@ -387,6 +387,8 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
                 state.write_state(outdir / CHECKPOINT, players.parts(), described)
         gang.wait()
         yield progress
+        if last:
+            return
         collected, begin = {}, time.perf_counter()
 
 

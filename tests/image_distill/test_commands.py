@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import tarfile
 from pathlib import Path
 
@@ -208,6 +209,51 @@ def test_mistakes_are_one_line(tmp_path, capsys):
         err = capsys.readouterr().err
         assert reason in err
         assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["train", "train-teacher"])
+def test_ctrl_c_ends_after_the_step_and_the_run_goes_on_exactly(
+    tmp_path, monkeypatch, capsys, command
+):
+    data = write_data(tmp_path / "data.zip")
+    flags = ["--data", data, "--cond", 1, "--batch", 4, "--duration", 40e-6, "--tick", 1]
+    resume = ["--resume", 1]
+    if command == "train":
+        flags += ["--edm_model", write_teacher(tmp_path / "teacher"), "--divergence", "forward-kl",
+                  "--warmup_fake", 0, "--warmup_sim", 0.008]  # fmt: skip
+        resume = ["--resume", tmp_path / "cut"]
+    else:
+        flags += ["--model_channels", 16, "--channel_mult", "[1]", "--attn_resolutions", "[]"]
+
+    def run(*more):
+        return main([command, *map(str, [*flags, *more])])
+
+    assert run("--outdir", tmp_path / "whole") == 0
+    step, calls = torch.optim.Adam.step, []
+
+    def interrupt(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", interrupt)
+    assert run("--outdir", tmp_path / "cut") == 130
+    said = capsys.readouterr()
+    assert "what exists is kept; go on with: " in said.out and "interrupted" in said.err
+    tensors, described = read_state(tmp_path / "cut" / "checkpoint.safetensors")
+    assert described["step"] == (3 if command == "train" else 5)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if command == "train":
+        last = load_denoiser(tmp_path / "cut" / "last").state_dict()
+        assert all(torch.equal(tensors[f"average/{name}"], last[name]) for name in last)
+
+    assert run("--outdir", tmp_path / "cut", *resume) == 0
+    tensors, expected = (
+        read_state(tmp_path / run / "checkpoint.safetensors")[0] for run in ("cut", "whole")
+    )
+    assert tensors.keys() == expected.keys()
+    assert [name for name in expected if not torch.equal(tensors[name], expected[name])] == []
 
 
 def test_a_teacher_learns_and_its_resume_is_exact(tmp_path, capsys):
