@@ -81,6 +81,12 @@ class Budget:
         return cls(teacher=teacher, student=student, images=32, heun_steps=(3, 2))
 
 
+def _to_go(kimg: float, seconds: float, recipe: TeacherRecipe | Recipe) -> str:
+    """Time to the end of this training, at the pace of the last tick."""
+    left = seconds / recipe.tick * (recipe.duration * 1000 - kimg)
+    return f", {left / 60:.0f} min to go" if left >= 1 else ""
+
+
 class OutOfTime(Exception):
     """The minutes are over; what was done is on the disk."""
 
@@ -138,7 +144,8 @@ class Benchmark:
         for progress in edm.train(recipe):
             done += progress.seconds
             self._spent("teacher", done)
-            yield f"teacher {progress.kimg:.0f} kimg  loss {progress.loss:.4f}  {done:.0f} s"
+            left = _to_go(progress.kimg, progress.seconds, recipe)
+            yield f"teacher {progress.kimg:.0f} kimg  loss {progress.loss:.4f}  {done:.0f} s{left}"
             self._in_time()
 
     def train_student(self, name: str) -> Iterator[str]:
@@ -159,7 +166,8 @@ class Benchmark:
             done += progress.seconds
             self._spent(name, done)
             values = "  ".join(f"{key} {value:.3g}" for key, value in progress.values.items())
-            yield f"{name} {progress.kimg:.1f} kimg  {progress.stage}  {done:.0f} s  {values}"
+            left = _to_go(progress.kimg, progress.seconds, recipe)
+            yield f"{name} {progress.kimg:.1f} kimg  {progress.stage}  {done:.0f} s{left}  {values}"
             self._in_time()
 
     def _spent(self, name: str, seconds: float) -> None:
