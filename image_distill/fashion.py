@@ -49,7 +49,7 @@ class Budget:
     teacher: TeacherRecipe
     student: Recipe
     images: int  # per distance
-    heun_steps: tuple[int, ...]  # 2 n - 1 evaluations each; the first is the reference
+    samplers: tuple[Heun, ...]  # of the teacher; the first is the reference
 
     @classmethod
     def full(cls) -> "Budget":
@@ -64,7 +64,9 @@ class Budget:
             cond=True, method="sim", batch=32, lr=2e-4, glr=2e-4, ema=0.01, warmup_fake=1.6,
             warmup_sim=6.4, duration=STUDENT_MIMG, tick=1.0, snap=10, dump=4, karras_share=0.3,
         )  # fmt: skip
-        return cls(teacher=teacher, student=student, images=5_000, heun_steps=(18, 3, 2))
+        samplers = (Heun(steps=18), Heun(steps=3), Heun(steps=2),
+                    Heun(steps=5, corrected=False), Heun(steps=3, corrected=False))  # fmt: skip
+        return cls(teacher=teacher, student=student, images=5_000, samplers=samplers)
 
     @classmethod
     def smoke(cls) -> "Budget":
@@ -78,7 +80,7 @@ class Budget:
             full.student, batch=4, duration=40e-6, tick=0.02, dump=1, warmup_fake=0.008,
             warmup_sim=0.016,
         )  # fmt: skip
-        return cls(teacher=teacher, student=student, images=32, heun_steps=(3, 2))
+        return cls(teacher=teacher, student=student, images=32, samplers=full.samplers[1:])
 
 
 def _to_go(kimg: float, seconds: float, recipe: TeacherRecipe | Recipe) -> str:
@@ -179,8 +181,9 @@ class Benchmark:
         reference = self._reference(detector)
         teacher = self._network("teacher")
         todo: list[tuple[str, Denoiser, OneStep | Heun]] = [
-            (f"teacher, {2 * steps - 1} evaluations", teacher, Heun(steps=steps))
-            for steps in self.budget.heun_steps
+            (f"teacher, {one.evaluations} evaluations{'' if one.corrected else ' (Euler)'}",
+             teacher, one)
+            for one in self.budget.samplers
         ]
         one_step = OneStep(init_sigma=self.budget.student.init_sigma)
         todo += [(f"{name}, 1 evaluation", self._network(name), one_step) for name in STUDENTS]
@@ -191,6 +194,8 @@ class Benchmark:
                 self._keep("distances", self.results.get("distances", {}) | {label: distance})
             yield f"{label}: Frechet distance {self.results['distances'][label]:.4f}"
             self._in_time()
+        distances = self.results["distances"]
+        self._keep("distances", {label: distances[label] for label, _, _ in todo})  # in order
 
     def _reference(self, detector: Detector) -> Statistics:
         path = self.out / "statistics.npz"
@@ -224,7 +229,7 @@ class Benchmark:
         ]
         teacher = self._network("teacher")
         pairs: list[tuple[Denoiser, OneStep | Heun]] = [
-            (teacher, Heun(steps=steps)) for steps in self.budget.heun_steps
+            (teacher, one) for one in self.budget.samplers
         ]
         one_step = OneStep(init_sigma=self.budget.student.init_sigma)
         pairs += [(self._network(name), one_step) for name in STUDENTS]

@@ -1,5 +1,7 @@
 """Samplers against the exact solution for a Gaussian; seeds; what is written."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from image_distill.draws import Shuffle, draw, random_source
 from image_distill.sample import Heun, OneStep, generate, parse_seeds, write_images
 from image_distill.teachers import load_denoiser
 from uni3d.errors import ConfigError
-from uni3d.instruct import sample_karras_sigma
+from uni3d.instruct import karras_sigmas, sample_karras_sigma
 
 STD = 0.5
 
@@ -39,6 +41,16 @@ def test_deterministic_heun_follows_the_exact_path():
     assert errors[2] < errors[1] / 3
 
 
+def test_euler_is_the_product_of_its_steps():
+    sampler = Heun(steps=5, corrected=False)
+    sigmas = karras_sigmas(5, sampler.sigma_min, sampler.sigma_max, 7.0).tolist()
+    factor = sigmas[0]
+    for now, after in itertools.pairwise(sigmas):
+        factor *= 1 + (after - now) * (1 - STD**2 / (STD**2 + now**2)) / now
+    made = sampler(gaussian, latents(), torch.zeros(1, 0), [])
+    torch.testing.assert_close(made, latents() * factor)
+
+
 def test_stochastic_heun_keeps_the_distribution():
     sampler = Heun(steps=64, churn=30, churn_min=0.05, churn_max=50)
     sources = [random_source("churn", i) for i in range(200)]
@@ -49,10 +61,13 @@ def test_stochastic_heun_keeps_the_distribution():
     assert float((made - other).abs().mean()) > 0.1
 
 
-@pytest.mark.parametrize(("steps", "evaluations"), [(18, 35), (3, 5), (2, 3)])
-def test_evaluations_are_counted(steps, evaluations):
+@pytest.mark.parametrize(
+    ("steps", "corrected", "evaluations"),
+    [(18, True, 35), (3, True, 5), (2, True, 3), (5, False, 5)],
+)
+def test_evaluations_are_counted(steps, corrected, evaluations):
     calls = []
-    sampler = Heun(steps=steps)
+    sampler = Heun(steps=steps, corrected=corrected)
     sampler(lambda *a: calls.append(1) or gaussian(*a), latents(), torch.zeros(1, 0), [])
     assert len(calls) == evaluations == sampler.evaluations
 
