@@ -204,7 +204,7 @@ def test_a_short_run_lowers_the_true_divergence(divergence, form):
         before = true_divergence(row, trainer.sample(20_000), teacher)
         trainer.train(200)
         left.append(true_divergence(row, trainer.sample(20_000), teacher) / before)
-    assert sum(left) / 3 < 0.6, left
+    assert sum(left) / 3 < 0.5, left
 
 
 @pytest.mark.slow
@@ -217,7 +217,7 @@ def test_without_a_discriminator_a_short_run_lowers_it_too(form):
     )
     before = true_divergence(row, trainer.sample(20_000), teacher)
     trainer.train(200)
-    assert true_divergence(row, trainer.sample(20_000), teacher) < 0.6 * before
+    assert true_divergence(row, trainer.sample(20_000), teacher) < 0.5 * before
 
 
 def test_same_seed_same_run_and_the_global_generator_is_left_alone():

@@ -205,7 +205,7 @@ def ship(config: TrainConfig) -> None:
 A text-to-image diffusion model of a procedural world of {len(grammar.KINDS)} kinds of toys; it
 knows nothing else. {count / 1e6:.1f} M parameters, 64x64 pictures, weights in half precision.
 
-- data: {config.shards} shards of {dataset.SHARD} pictures, rendered from seed {config.seed}
+- data: shards of {dataset.SHARD} pictures, as many and from the seed that each command names
 - trained by these, each going on from the one before (average 0.999; to go on: `--from-shipped`):
 {lines}
 - what it reaches: `uni3d toybox evaluate` prints it

@@ -121,6 +121,7 @@ def _wire_form(site: Site, form: dict[str, Any], dice: Any) -> None:
     import gradio as gr
 
     numbers = {name: [*site.preset(name).values()] for name in PRESETS}
+
     def on_method(name: str):
         free = name in FREE_METHODS
         return gr.update(value="", interactive=free)
