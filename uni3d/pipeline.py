@@ -249,7 +249,7 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
     )
     # 8. Update the scene.
     (loss + prior).backward()
-    scene.update(step, generator)
+    scene.update(step, fraction, generator)
     metrics = {"loss": float(loss.detach()), "opacity": float(rendered.opacity.detach().mean())}
     # How far apart teacher and fake score are, root mean square per latent number.
     metrics["gap"] = float(terms.terms["u_norm"].mean()) / x0[0].numel() ** 0.5

@@ -11,6 +11,7 @@ from uni3d.backends import CPU, SceneBackend
 from uni3d.cameras import Cameras
 from uni3d.field import Background, FieldConfig, HashField, random_background
 from uni3d.occupancy import OccupancyConfig, OccupancyGrid
+from uni3d.regularizers import Ramp
 from uni3d.render import RenderConfig, Rendered, render
 
 __all__ = ["Scene", "SceneConfig"]
@@ -27,6 +28,8 @@ class SceneConfig:
     render: RenderConfig = RenderConfig()
     grid_learning_rate: float = 1e-2
     network_learning_rate: float = 1e-3
+    # Share of both rates: the gradient is noisy to the end, and what it shakes settles as they fall
+    cool_down: Ramp = Ramp(before=1.0, after=0.1, start=0.5)
     random_background: float = 0.8  # share of views over a random solid colour; rest learned
     occupancy_every: int = 8  # steps
 
@@ -54,6 +57,7 @@ class Scene:
             betas=(0.9, 0.99),
             eps=1e-15,
         )  # fmt: skip
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
 
     def shoot(self, cameras: Cameras, size: int, generator: torch.Generator) -> Rendered:
         """A training picture `[batch, 3, size, size]`, jittered, over random backgrounds."""
@@ -75,8 +79,13 @@ class Scene:
             background=background, config=self.config.render, backend=self.backend,
         )  # fmt: skip
 
-    def update(self, step: int, generator: torch.Generator) -> None:
-        """One optimiser step on the gathered gradients, then the occupancy grid when due."""
+    def update(self, step: int, fraction: float, generator: torch.Generator) -> None:
+        """One optimiser step on the gathered gradients, then the occupancy grid when due.
+
+        `step` is at `fraction` (0..1) of the run.
+        """
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = rate * self.config.cool_down.at(fraction)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if step % self.config.occupancy_every == 0:
