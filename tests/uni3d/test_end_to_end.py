@@ -22,8 +22,8 @@ from uni3d.scene import Scene
 torch.set_num_threads(1)
 finish.TURNTABLE_FRAMES, finish.TURNTABLE_SIZE, finish.SHEET_SIZE = 3, 32, 32
 update = Scene.update
-def stop(scene, step, generator):
-    update(scene, step, generator)
+def stop(scene, step, fraction, generator):
+    update(scene, step, fraction, generator)
     if step == int(sys.argv[1]):
         os.kill(os.getpid(), signal.SIGKILL)
 Scene.update = stop
