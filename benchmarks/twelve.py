@@ -41,6 +41,21 @@ def run(prompt: str, folder: Path, extra: list[str]) -> dict:
     return row
 
 
+def stack(runs: list[Path], path: Path, part: float = 1.0) -> None:
+    """One picture of the sheets of the runs, one below the other; of each the top `part`."""
+    sheets = [r / "sheet.png" for r in runs]
+    images = [Image.open(p).convert("RGB") for p in sheets if p.exists()]
+    if not images:
+        return
+    images = [i.crop((0, 0, i.width, round(i.height * part))) for i in images]
+    page = Image.new("RGB", (max(i.width for i in images), sum(i.height for i in images)), "white")
+    top = 0
+    for image in images:
+        page.paste(image, (0, top))
+        top += image.height
+    page.save(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("outputs/twelve"))
@@ -59,16 +74,9 @@ def main() -> None:
     print(f"\nright kind from at least 6 of 8 views: {good} of {len(rows)}; mean IoU {mean:.3f}")
     if args.only is not None:
         return
-    sheets = [args.out / f"{i:02d}" / "sheet.png" for i in range(len(rows))]
-    images = [Image.open(p).convert("RGB") for p in sheets if p.exists()]
-    if images:
-        width = max(i.width for i in images)
-        page = Image.new("RGB", (width, sum(i.height for i in images)), "white")
-        top = 0
-        for image in images:
-            page.paste(image, (0, top))
-            top += image.height
-        page.save(args.out / "sheets.png")
+    folders = [args.out / f"{i:02d}" for i in chosen]
+    stack(folders, args.out / "sheets.png")
+    stack(folders, args.out / "colours.png", part=1 / 3)
     (args.out / "table.json").write_text(json.dumps(rows, indent=2) + "\n")
     sys.exit(any(r["code"] for r in rows))
 
