@@ -117,7 +117,8 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _build(cls: type, mapping: Any, prefix: str, root: type) -> Any:
+def _build(cls: type, mapping: Any, prefix: str, root: type, base: Any = None) -> Any:
+    """`cls` from `mapping`; what is absent is as in `base`, the default of the field it goes in."""
     if not isinstance(mapping, Mapping):
         raise ConfigError(
             f"{prefix.rstrip('.') or 'configuration'}: got {_describe(mapping)}; wanted a group of "
@@ -131,27 +132,40 @@ def _build(cls: type, mapping: Any, prefix: str, root: type) -> Any:
                 f"{', '.join(prefix + name for name in fields)}; "
                 f"do: did you mean {_nearest(str(key), prefix, fields, root)}?"
             )
+    defaults = {field.name: _default(field, base) for field in dataclasses.fields(cls)}
     for field in dataclasses.fields(cls):
-        has_default = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
-        if field.init and not has_default and field.name not in mapping:
+        missing = defaults[field.name] is dataclasses.MISSING
+        if field.init and missing and field.name not in mapping:
             raise ConfigError(
                 f"{prefix}{field.name}: got nothing; wanted {_name(fields[field.name])}; "
                 f"do: set {prefix}{field.name}"
             )
     values = {
-        key: _convert(fields[key], value, prefix + key, root) for key, value in mapping.items()
+        key: _convert(fields[key], value, prefix + key, root, defaults[key])
+        for key, value in mapping.items()
     }
     try:
-        return cls(**values)
+        return cls(**values) if base is None else dataclasses.replace(base, **values)
     except ValueError as error:
         raise ConfigError(f"{prefix.rstrip('.') or cls.__name__}: {error}") from error
 
 
-def _convert(wanted: Any, value: Any, key: str, root: type) -> Any:
+def _default(field: dataclasses.Field[Any], base: Any) -> Any:
+    """What `field` holds when nothing is said of it; MISSING when something must be."""
+    if base is not None:
+        return getattr(base, field.name)
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def _convert(wanted: Any, value: Any, key: str, root: type, default: Any = None) -> Any:
     """`value` as the annotation `wanted`, or a ConfigError that names `key`."""
     origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
     if dataclasses.is_dataclass(wanted):
-        return _build(typing.cast(type, wanted), value, f"{key}.", root)
+        kind = typing.cast(type, wanted)
+        base = default if isinstance(default, kind) else None
+        return _build(kind, value, f"{key}.", root, base)
     if origin in (Union, types.UnionType):
         return _convert_union(wanted, arguments, value, key, root)
     if origin is Literal:

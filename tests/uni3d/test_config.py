@@ -7,6 +7,8 @@ import pytest
 
 from uni3d.config import apply_overrides, dump, load, merge, read_yaml, to_dict
 from uni3d.errors import ConfigError
+from uni3d.regularizers import Ramp
+from uni3d.settings import RunConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,24 @@ def test_defaults_and_nested_values():
     assert type(run.optimiser.lr) is float and type(run.levels) is tuple
     with pytest.raises(FrozenInstanceError):
         run.steps = 3
+
+
+def test_what_is_absent_of_a_group_is_as_the_field_has_it_not_its_class():
+    @dataclass(frozen=True, kw_only=True)
+    class Stage:
+        slow: Optimiser = Optimiser(lr=0.5, name="sgd")
+
+    @dataclass(frozen=True, kw_only=True)
+    class Both:
+        first: Stage = Stage()
+        last: Stage = Stage(slow=Optimiser(lr=0.25))
+
+    got = load(Both, {"first": {"slow": {"betas": [0, 1]}}, "last": {"slow": {"name": "sgd"}}})
+    assert got.first.slow == Optimiser(lr=0.5, name="sgd", betas=(0.0, 1.0))
+    assert got.last.slow == Optimiser(lr=0.25, name="sgd")
+    # As it hurts: a ramp moved by --set keeps its weights.
+    config = load(RunConfig, apply_overrides({}, ["regularizers.sparsity.end=0.25"]))
+    assert config.regularizers.sparsity == Ramp(before=0.0, after=0.01, start=0.0, end=0.25)
 
 
 @pytest.mark.parametrize(
