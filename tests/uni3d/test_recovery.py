@@ -18,6 +18,7 @@ CHANGES = {
     "camera": {"distance": [3.15, 3.15]},  # all that the embedding does not tell
     "scene": {
         "random_background": 1.0,
+        "cool_down": {"after": 1.0},  # 120 steps only approach the answer
         "field": {"levels": 6, "log2_table_size": 12, "max_resolution": 48, "hidden": 16},
         "occupancy": {"resolution": 24},
         "render": {"step_size": 0.05},
