@@ -38,7 +38,7 @@ class MeshConfig:
 
     resolution: int = 96  # density samples along each side of the box [-1, 1]^3
     levels: int = 12  # density levels of the coarse sweep; two finer sweeps follow
-    min_component_fraction: float = 0.01  # smaller parts (of the largest's area, volume) go
+    min_component_fraction: float = 0.02  # smaller parts (of the largest's area, volume) go
     smoothing_iterations: int = 5  # Taubin pairs; 0 = off
     target_faces: int = 20_000
     texture_size: int = 1024  # texels
