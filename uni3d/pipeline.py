@@ -21,7 +21,7 @@ from uni3d.cameras import Cameras, sample_cameras
 from uni3d.codecs import VaeCodec
 from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.fake_score import FakeScore
-from uni3d.instruct import add_noise, uni_instruct_loss
+from uni3d.instruct import add_noise, ratio_is_steep, uni_instruct_loss
 from uni3d.memory import (
     Profile,
     choose_profile,
@@ -234,6 +234,7 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
     log_ratio = clipped = None
     if fake and parts.real is not None:
         log_ratio, clipped = fake.log_ratio(sigma)
+        clipped = clipped | ratio_is_steep(x0_teacher, x0_fake, sigma)
         if not ratio_ready:  # reverse-kl: h is the same everywhere
             log_ratio, clipped = torch.zeros_like(log_ratio), torch.ones_like(clipped)
     # 6. The Uni-Instruct loss, per latent number so that its scale does not depend on the teacher.

@@ -10,6 +10,7 @@ from uni3d.instruct import (
     discriminator_loss,
     generator_adversarial_loss,
     ratio_is_clipped,
+    ratio_is_steep,
 )
 from uni3d.instruct.density_ratio import clipped_log_ratio
 
@@ -133,3 +134,20 @@ def test_resuming_continues_bit_for_bit():
     logits = torch.randn(8, generator=generator)
     assert torch.equal(first(logits, sigma), second(logits, sigma))
     assert torch.equal(first.mean, second.mean)
+
+
+@pytest.mark.parametrize("pixels", [1, 64])
+@pytest.mark.parametrize("sigma", [0.05, 0.3, 1.0, 8.0])
+def test_a_ratio_is_steep_where_its_logarithm_varies_by_more_than_one_within_the_noise(
+    pixels, sigma
+):
+    """Two Gaussians a distance of 0.4 per pixel apart, of deviation 0.5; log r by definition."""
+    generator = torch.Generator().manual_seed(1)
+    shift, variance = 0.4, 0.25 + sigma**2
+    x = torch.randn(1, pixels, generator=generator)
+    near = x + sigma * torch.randn(20_000, pixels, generator=generator)
+    log_ratio = ((near**2).sum(1) - ((near - shift) ** 2).sum(1)) / (2 * variance)
+    # Tweedie: D = x + sigma^2 score.
+    predictions = [x + sigma**2 * (mean - x) / variance for mean in (shift, 0.0)]
+    steep = ratio_is_steep(*predictions, torch.tensor([sigma]))
+    assert steep.tolist() == [float(log_ratio.std()) > 1]

@@ -14,6 +14,7 @@ from uni3d.instruct.density_ratio import (
     discriminator_loss,
     generator_adversarial_loss,
     ratio_is_clipped,
+    ratio_is_steep,
 )
 from uni3d.instruct.divergences import (
     DIVERGENCES,
@@ -53,6 +54,7 @@ __all__ = [
     "karras_sigmas",
     "perp_neg",
     "ratio_is_clipped",
+    "ratio_is_steep",
     "resolve_method",
     "sample_karras_sigma",
     "sample_lognormal_sigma",

@@ -38,6 +38,18 @@ def ratio_is_clipped(logits: Tensor) -> Tensor:
     return (logit <= low) | (logit >= high)
 
 
+def ratio_is_steep(x0_teacher: Tensor, x0_fake: Tensor, sigma: Tensor) -> Tensor:
+    """Where [batch] log r changes by more than 1 within the noise; predictions are [batch, ...].
+
+    Its gradient is `(D_q - D_p) / sigma^2`, so along noise of deviation sigma it varies by
+    `|D_q - D_p| / sigma`, which grows with the square root of the number of pixels. A
+    discriminator's estimate does not: where they disagree, `r^2 h''` at the estimate says nothing
+    of the true one, which has left the range where h varies.
+    """
+    u = (x0_teacher - x0_fake).detach().flatten(1)
+    return u.norm(dim=1) > sigma
+
+
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Logistic loss per sample [batch]: `softplus(-real) + softplus(fake)`, mean over the map.
 
