@@ -53,6 +53,9 @@ class RunConfig:
     method: str = "uni-instruct"
     divergence: str = ""  # empty: what the method fixes, else forward-kl
     form: str = ""  # empty: what the method fixes, else paper
+    # sid's a; None: 1.2 as published, or 1 where the teacher is guided. There |D_q - D_p| never
+    # closes, and a > 1 rewards it: the scene fills up. a = 1 is sim.
+    sid_alpha: float | None = None
     steps: int = 700
     views: int = 4
     seed: int = 0
@@ -84,8 +87,11 @@ class RunConfig:
         known = METHODS.get(self.method)
         if divergence is None and known is not None and known.divergence is None:
             divergence = "forward-kl"
+        sid_alpha, guided = self.sid_alpha, self.guidance.scale != 1
+        if sid_alpha is None and known is not None and known.sid_alpha is not None and guided:
+            sid_alpha = 1.0
         try:
-            return resolve_method(self.method, divergence, self.form or None)
+            return resolve_method(self.method, divergence, self.form or None, sid_alpha=sid_alpha)
         except ValueError as error:
             raise ConfigError(str(error)) from error
 

@@ -143,7 +143,18 @@ def test_until_the_ratio_is_known_every_divergence_is_reverse_kl(
     torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-9)
 
 
-def check_slopes(step, method, divergence):
+@pytest.mark.parametrize(
+    ("scale", "chosen", "alpha"), [(5.0, {}, 1.0), (1.0, {}, 1.2), (5.0, {"sid_alpha": 0.5}, 0.5)]
+)
+def test_sid_rewards_the_gap_only_of_an_unguided_teacher(
+    tiny_folder, monkeypatch, scale, chosen, alpha
+):
+    guidance = TINY["guidance"] | {"scale": scale}
+    config = tiny_run(tiny_folder, method="sid", guidance=guidance, **chosen)
+    check_slopes(_Recorded(config, monkeypatch), "sid", "reverse-kl", alpha)
+
+
+def check_slopes(step, method, divergence, alpha=1.0):
     """The gradients that `step` left on the scene against differences of the loss by hand."""
     frozen_x0, frozen_teacher, frozen_fake = step.predictions()
     frozen_u = frozen_teacher - frozen_fake
@@ -161,6 +172,7 @@ def check_slopes(step, method, divergence):
             terms = -h * (frozen_u * x0).sum(1)
         else:
             terms = h * ((teacher - fake) * (fake - x0)).sum(1)
+            terms = terms + (1 - alpha) * ((teacher - fake) ** 2).sum(1)
             length = (frozen_u**2).sum(1) / (2 * step.sigma.double() ** 2)
             terms = terms - curvature * length * (frozen_u * x0).sum(1)
         return float((omega * terms).mean()) / x0.shape[1]
