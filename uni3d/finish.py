@@ -58,8 +58,7 @@ def export_run(
     outline_cameras = Cameras.orbit(torch.arange(12) * 30.0, torch.tensor([0.0, 20.0, 40.0] * 4))
     opacity = scene.picture(outline_cameras, 128).opacity[:, 0]
     mesh, mesh_report = extract_mesh(
-        scene.field.density, lambda points: scene.field(points)[1], outline_cameras, opacity,
-        config.mesh,
+        scene.field.density, scene.field, outline_cameras, opacity, config.pixel, config.mesh
     )  # fmt: skip
     yield tell("writing")
     checks = {}

@@ -1,9 +1,10 @@
 """Density field -> textured triangle mesh, all on the CPU and the same every time.
 
-The density level of the surface is not a constant: it is the one whose mesh has the outlines
-that the field itself renders. Then floaters go, marching-cubes stairs are smoothed, faces are
-reduced (before texture coordinates are made, which otherwise take for ever) and the colours are
-baked into a texture.
+What the field holds below a pixel of the pictures that made it is noise, so densities are blurred
+by that much. The density level of the surface is not a constant: it is the one whose mesh has the
+outlines that the field itself renders. Then floaters go, marching-cubes stairs are smoothed, faces
+are reduced (before texture coordinates are made, which otherwise take for ever) and what the field
+shows from straight ahead of each surface point is baked into a texture.
 """
 
 import dataclasses
@@ -18,17 +19,20 @@ from torch import Tensor
 
 from uni3d.cameras import Cameras
 from uni3d.errors import ExportError
-from uni3d.rasterize import silhouettes
+from uni3d.rasterize import silhouettes, vertex_normals
 from uni3d.simplify import decimate, drop_small_components, signed_volume, taubin_smooth
 from uni3d.texture import bake, unwrap
 
 __all__ = ["Mesh", "MeshConfig", "MeshReport", "extract_mesh"]
 
 PointFunction = Callable[[Tensor], Tensor]
+Field = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 # Optical depth through the box (2 units) below which nothing is seen: 1 - exp(-2 * 0.1) = 18 %.
 MIN_DENSITY = 0.1
+MAX_DENSITY = 400.0  # a tenth of a pixel of it is opaque; more says nothing, and would spread
 LOG_CLAMP = 3.0  # surfaces are interpolated in log density, within a factor e^3 of the level
+LOOK, LOOK_SAMPLES = (-1.0, 5.0), 12  # pixels below the surface that make a texel's colour
 IOU_TIE = 2e-3  # levels this close in IoU count as equal; the middle one of them is taken
 
 
@@ -37,6 +41,7 @@ class MeshConfig:
     """How the surface is taken out of the field."""
 
     resolution: int = 96  # density samples along each side of the box [-1, 1]^3
+    blur: float = 0.7  # pixels: deviation of the Gaussian over log density; 0 = off
     levels: int = 12  # density levels of the coarse sweep; two finer sweeps follow
     min_component_fraction: float = 0.02  # smaller parts (of the largest's area, volume) go
     smoothing_iterations: int = 5  # Taubin pairs; 0 = off
@@ -46,11 +51,9 @@ class MeshConfig:
     chunk: int = 1 << 18  # points per call of density and color
 
     def __post_init__(self) -> None:
-        for name, least in (("resolution", 8), ("levels", 3), ("target_faces", 16)):
-            value = getattr(self, name)
-            if value < least:
-                raise ExportError(f"mesh.{name}: got {value}, want at least {least}; raise it")
-        for name, least in (("texture_size", 16), ("chunk", 1), ("smoothing_iterations", 0)):
+        limits = {"resolution": 8, "blur": 0, "levels": 3, "smoothing_iterations": 0}
+        limits |= {"target_faces": 16, "texture_size": 16, "chunk": LOOK_SAMPLES}
+        for name, least in limits.items():
             value = getattr(self, name)
             if value < least:
                 raise ExportError(f"mesh.{name}: got {value}, want at least {least}; raise it")
@@ -90,17 +93,19 @@ class MeshReport:
 
 def extract_mesh(
     density: PointFunction,
-    color: PointFunction,
+    field: Field,
     cameras: Cameras,
     opacity: Tensor,
+    pixel: float,
     config: MeshConfig | None = None,
 ) -> tuple[Mesh, MeshReport]:
     """Take the surface out of a field.
 
     density: points float32 `[n, 3]` in [-1, 1] -> density `[n]` (per scene unit, >= 0).
-    color: points `[n, 3]` -> colours `[n, 3]` in [0, 1].
+    field: the same points -> the same density `[n]` and colours `[n, 3]` in [0, 1].
     cameras, opacity `[len(cameras), h, w]`: views and the opacity the field renders in them; the
     level of the surface is chosen to reproduce opacity > 0.5.
+    pixel: scene units from pixel to pixel of the pictures that the field was fitted to.
 
     Raises ExportError when the field is empty or not finite.
     """
@@ -115,7 +120,7 @@ def extract_mesh(
         started = now
 
     views = _checked_opacity(opacity, cameras)
-    grid = _sample_grid(density, config)
+    grid = _blurred(_sample_grid(density, config), config.blur * pixel)
     lap("sample")
     level = _choose_level(grid, cameras, views, config.levels)
     lap("level")
@@ -128,7 +133,9 @@ def extract_mesh(
     lap("decimate")
     unwrapped = unwrap(vertices, faces, config.texture_size, config.uv_time_limit_s)
     lap("unwrap")
-    mesh = _coloured(vertices, faces, unwrapped, color, config)
+    mesh = _coloured(vertices, faces, unwrapped, lambda points, inward: _look(
+        field, points, inward, pixel, config.chunk
+    ), config.texture_size)  # fmt: skip
     lap("bake")
     report = MeshReport(
         faces=len(faces),
@@ -195,6 +202,20 @@ def _sample_grid(density: PointFunction, config: MeshConfig) -> NDArray[np.float
             f"{MIN_DENSITY:g} somewhere in the box; run more steps or another seed"
         )
     return grid
+
+
+def _blurred(grid: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
+    """Geometric means of the densities `[r, r, r]` under a Gaussian; its deviation in scene units.
+
+    In logarithms an edge stays where it is, whatever the densities on its two sides are.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    if deviation == 0:
+        return grid
+    spacing = 2 / (grid.shape[0] - 1)
+    logarithms = np.log(grid.clip(MIN_DENSITY / 2, MAX_DENSITY))
+    return np.exp(gaussian_filter(logarithms, deviation / spacing, mode="nearest"))
 
 
 def _surface(grid: NDArray[np.float32], level: float) -> tuple[NDArray, NDArray]:
@@ -264,25 +285,48 @@ def _silhouette_iou(mesh: Mesh, cameras: Cameras, views: Tensor) -> float:
     return torch.where(either > 0, both / either.clamp(min=1), 1.0).mean().item()
 
 
-def _coloured(vertices, faces, unwrapped, color: PointFunction, config: MeshConfig) -> Mesh:
+def _look(
+    field: Field, points: NDArray, inward: NDArray, pixel: float, chunk: int
+) -> NDArray[np.float32]:
+    """Colours `[n, 3]` of surface `points [n, 3]` seen along the unit directions `inward [n, 3]`.
+
+    Composited along a short ray, as the pictures were that the field was fitted to: of the layer
+    at the surface itself they see little, and nothing has told it what colour to have.
+    """
+    edges = torch.linspace(*LOOK, LOOK_SAMPLES + 1) * pixel
+    length, middle = float(edges[1] - edges[0]), (edges[:-1] + edges[1:]) / 2
+    start, along = (torch.from_numpy(a.astype(np.float32)) for a in (points, inward))
+    colours = []
+    for p, d in zip(*(a.split(chunk // LOOK_SAMPLES) for a in (start, along)), strict=True):
+        samples = p[:, None] + d[:, None] * middle[:, None]  # [n, samples, 3]
+        with torch.no_grad():
+            density, rgb = field(samples.reshape(-1, 3).clamp(-1, 1))
+        assert rgb.shape == (samples[..., 0].numel(), 3), f"field: got colours {tuple(rgb.shape)}"
+        depth = density.cpu().reshape(samples.shape[:2]) * length  # optical
+        before = depth.cumsum(1) - depth
+        weight = (-before).exp() * -torch.expm1(-depth) + 1e-6  # where all is empty: the mean
+        weight = weight / weight.sum(1, keepdim=True)
+        colours.append(torch.einsum("ns,nsc->nc", weight, rgb.cpu().reshape(samples.shape)).numpy())
+    found = np.concatenate(colours)
+    if not np.isfinite(found).all():
+        raise ExportError(
+            "color: got NaN or infinity, want numbers in 0..1; the optimisation diverged, "
+            "go back to an earlier checkpoint"
+        )
+    return found
+
+
+def _coloured(
+    vertices, faces, unwrapped, color: Callable[[NDArray, NDArray], NDArray], texture_size: int
+) -> Mesh:
     """The final mesh: baked texture where there are texture coordinates, else vertex colours."""
-
-    def colours_at(points: NDArray) -> NDArray:
-        rgb = _in_chunks(color, torch.from_numpy(points.astype(np.float32)), config.chunk)
-        assert rgb.shape == points.shape, f"color: got shape {rgb.shape}, want {points.shape}"
-        if not np.isfinite(rgb).all():
-            raise ExportError(
-                "color: got NaN or infinity, want numbers in 0..1; the optimisation diverged, "
-                "go back to an earlier checkpoint"
-            )
-        return rgb
-
     if isinstance(unwrapped, str):
-        rgb = np.rint(np.clip(colours_at(vertices), 0, 1) * 255).astype(np.uint8)
+        seen = color(vertices, -vertex_normals(vertices, faces))
+        rgb = np.rint(np.clip(seen, 0, 1) * 255).astype(np.uint8)
         return Mesh(vertices, faces, vertex_colors=rgb)
     source, corners, uv = unwrapped
     vertices = vertices[source]
-    texture = bake(vertices, corners, uv, config.texture_size, colours_at)
+    texture = bake(vertices, corners, uv, texture_size, color)
     return Mesh(vertices, corners, uv=uv, texture=texture)
 
 

@@ -1,6 +1,7 @@
 """The whole configuration of a run, composed once from its components, and the presets."""
 
 import dataclasses
+import math
 from typing import Any, Literal
 
 from uni3d.cameras import CameraConfig
@@ -102,6 +103,12 @@ class RunConfig:
     def size_at(self, fraction: float) -> int:
         """Picture size after `fraction` of the run."""
         return [size for start, size in self.resolutions if start <= fraction][-1]
+
+    @property
+    def pixel(self) -> float:
+        """Scene units from pixel to pixel of the largest pictures, in the middle of the scene."""
+        distance, size = sum(self.camera.distance) / 2, max(size for _, size in self.resolutions)
+        return 2 * distance * math.tan(math.radians(self.camera.fovy_deg) / 2) / size
 
     def t_max_at(self, fraction: float) -> float:
         guidance = self.guidance

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from uni3d.rasterize import rasterize
+from uni3d.rasterize import rasterize, vertex_normals
 
 __all__ = ["bake", "unwrap"]
 
@@ -89,11 +89,12 @@ def bake(
     faces: NDArray,
     uv: NDArray,
     size: int,
-    color: Callable[[NDArray], NDArray],
+    color: Callable[[NDArray, NDArray], NDArray],
 ) -> NDArray[np.uint8]:
     """Texture `[size, size, 3]` of the mesh: `color` at the surface point of every texel centre.
 
-    color: points `[n, 3]` -> colours `[n, 3]` in 0..1. Texels outside the charts take the colour
+    color: points `[n, 3]` and unit directions `[n, 3]` straight into the surface there -> colours
+    `[n, 3]` in 0..1. Texels outside the charts take the colour
     of the nearest texel inside one, over the whole picture, so that neither bilinear look-ups
     nor smaller copies (mip levels) of the texture show the seams.
     """
@@ -102,9 +103,10 @@ def bake(
     texels = np.stack([uv[:, 0] * size, (1 - uv[:, 1]) * size, np.ones(len(uv))], axis=-1)
     face_index, weights, _ = rasterize(texels, faces, size, size)
     covered = face_index >= 0
-    corners = vertices[faces].astype(np.float64)  # [f, 3, 3]
-    points = np.zeros((size, size, 3))
-    points[covered] = np.einsum(
+    # Of every corner its place and its normal: [f, 3, 6].
+    corners = np.concatenate([vertices, vertex_normals(vertices, faces)], axis=1)[faces]
+    places = np.zeros((size, size, 6))
+    places[covered] = np.einsum(
         "nkc,nk->nc", corners[face_index[covered]], weights[covered].astype(np.float64)
     )
     # A face too small to cover a texel centre still needs its own colour under its middle.
@@ -112,11 +114,13 @@ def bake(
     middle = texels[faces[missed]].mean(axis=1)[:, :2].astype(np.int64).clip(0, size - 1)
     column, row = middle[:, 0], middle[:, 1]
     free = ~covered[row, column]
-    points[row[free], column[free]] = corners[missed[free]].mean(axis=1)
+    places[row[free], column[free]] = corners[missed[free]].mean(axis=1)
     covered[row[free], column[free]] = True
 
     picture = np.zeros((size, size, 3), dtype=np.uint8)
-    picture[covered] = np.rint(np.clip(color(points[covered]), 0, 1) * 255).astype(np.uint8)
+    points, normals = np.split(places[covered], 2, axis=1)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True).clip(1e-12)
+    picture[covered] = np.rint(np.clip(color(points, -normals), 0, 1) * 255).astype(np.uint8)
     if not covered.any():
         return picture
     nearest: Any = distance_transform_edt(~covered, return_distances=False, return_indices=True)
