@@ -125,9 +125,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "default": {},
     "high": {
-        "steps": 1800,
+        "steps": 1200,
         "views": 6,
-        "scene": {"field": {"log2_table_size": 16, "max_resolution": 160}},
         "mesh": {"resolution": 128, "target_faces": 40000, "texture_size": 2048},
     },
 }
