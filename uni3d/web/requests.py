@@ -27,7 +27,7 @@ DIVERGENCES = (
 PRESETS = {  # what the page's sliders show: steps and views of each
     "draft": {"steps": 220, "views": 4},
     "default": {"steps": 700, "views": 4},
-    "high": {"steps": 1800, "views": 6},
+    "high": {"steps": 1200, "views": 6},
 }
 FORMATS = ("glb", "obj", "ply")
 LONGEST = 300  # characters of a prompt
