@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from uni3d.cameras import Cameras
 from uni3d.toybox.raytrace import render_toy
@@ -66,12 +67,17 @@ def prepare(folder: Path, shards: int, seed: int = 0, held: bool = False, worker
         for i in range(shards)
         if not shard_path(folder, seed, i, held).exists()
     ]
-    if workers <= 1:
-        for job in todo:
-            _render_shard(*job)
-    elif todo:
+    if not todo:
+        return
+    with tqdm(total=len(todo), desc="rendering", unit="shard", leave=False) as bar:
+        if workers <= 1:
+            for job in todo:
+                _render_shard(*job)
+                bar.update()
+            return
         with ProcessPoolExecutor(workers) as pool:
-            list(pool.map(_render_shard, *zip(*todo, strict=True)))
+            for _ in pool.map(_render_shard, *zip(*todo, strict=True)):
+                bar.update()
 
 
 class Pictures:
