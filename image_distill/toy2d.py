@@ -23,6 +23,7 @@ from uni3d.instruct import (
     denoising_score_matching,
     discriminator_loss,
     ratio_is_clipped,
+    ratio_is_steep,
     resolve_method,
     sample_karras_sigma,
     score_from_x0,
@@ -242,10 +243,13 @@ class Trainer:
             with torch.no_grad():
                 logits = self.discriminator(x, sigma)
             log_ratio, clipped = self.normaliser(logits, sigma), ratio_is_clipped(logits)
+        x0_teacher, x0_fake = self.teacher.denoise(x, sigma), self.fake(x, sigma)
+        if clipped is not None:
+            clipped = clipped | ratio_is_steep(x0_teacher, x0_fake, sigma)
         loss = uni_instruct_loss(
             x0,
-            self.teacher.denoise(x, sigma),
-            self.fake(x, sigma),
+            x0_teacher,
+            x0_fake,
             sigma,
             log_ratio,
             divergence=divergence,

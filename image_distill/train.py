@@ -6,7 +6,6 @@ last encoder map (2410.14919), so it adds no weights. Each step first teaches th
 generator. Everything random is drawn from (seed, step, place in the batch), see draws.py.
 """
 
-import copy
 import dataclasses
 import math
 import time
@@ -23,7 +22,7 @@ from image_distill.denoisers import Denoiser
 from image_distill.draws import Draws, draw, random_source
 from image_distill.feeding import pieces, real_batches
 from image_distill.gang import Gang
-from image_distill.networks import Block, placed
+from image_distill.players import Players
 from image_distill.recipe import Recipe, Stage, missing_files
 from image_distill.runfolder import CHECKPOINT, RunFolder
 from image_distill.score import Scorer
@@ -33,12 +32,12 @@ from uni3d import config
 from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
 from uni3d.instruct import (
     DIVERGENCES,
-    RatioNormaliser,
     add_noise,
     denoising_score_matching,
     discriminator_loss,
     generator_adversarial_loss,
     ratio_is_clipped,
+    ratio_is_steep,
     sample_karras_sigma,
     sample_lognormal_sigma,
     uni_instruct_loss,
@@ -66,53 +65,6 @@ class Progress:
     stage: str
     seconds: float
     values: dict[str, float]
-
-
-class Players:
-    """The networks, their optimisers, and the two running means of the density ratio."""
-
-    def __init__(self, teacher: Denoiser, generator: Denoiser, recipe: Recipe, gang: Gang) -> None:
-        self.teacher = placed(teacher, gang.device)
-        self.average = placed(copy.deepcopy(generator), gang.device)
-        self.generator = _trainable(generator, recipe.dropout, gang.device)
-        self.fake = _trainable(teacher, recipe.dropout, gang.device)
-        self.ratio = RatioNormaliser().to(gang.device)
-        self.h_mean = torch.ones((), dtype=torch.float64)
-        self.h_steps = torch.zeros((), dtype=torch.int64)
-        epsilon = 1e-6 if recipe.fp16 else 1e-8
-        self.fake_optimiser, self.generator_optimiser = (
-            torch.optim.Adam(network.parameters(), rate, (0.0, 0.999), epsilon, fused=True)
-            for network, rate in ((self.fake, recipe.lr), (self.generator, recipe.glr))
-        )
-
-    def parts(self) -> dict[str, dict[str, Tensor]]:
-        """All that changes while training, as tensors."""
-        return {
-            "generator": self.generator.state_dict(),
-            "average": self.average.state_dict(),
-            "fake": self.fake.state_dict(),
-            "ratio": self.ratio.state_dict(),
-            "h": {"mean": self.h_mean, "steps": self.h_steps},
-            "fake_optimiser": state.adam_state(self.fake_optimiser),
-            "generator_optimiser": state.adam_state(self.generator_optimiser),
-        }
-
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """The inverse of `parts`."""
-        for name in ("generator", "average", "fake", "ratio"):
-            getattr(self, name).load_state_dict(state.under(name, tensors))
-        self.h_mean, self.h_steps = tensors["h/mean"], tensors["h/steps"]
-        state.restore_adam(self.fake_optimiser, state.under("fake_optimiser", tensors))
-        state.restore_adam(self.generator_optimiser, state.under("generator_optimiser", tensors))
-
-
-def _trainable(network: Denoiser, dropout: float, device: torch.device) -> Denoiser:
-    network = placed(copy.deepcopy(network), device)
-    network.model.label_dropout = 0.0  # the student always knows its class
-    for module in network.modules():
-        if isinstance(module, Block):
-            module.style = dataclasses.replace(module.style, dropout=dropout)
-    return network.train().requires_grad_(True)
 
 
 class Trainer:
@@ -175,17 +127,21 @@ class Trainer:
                     x0_teacher = players.teacher(x, draws.sigma, draws.label)
                 with torch.set_grad_enabled(method.network_gradients or stage.adversarial):
                     x0_fake, features = fake.with_features(x, draws.sigma, draws.label)
-                logits = features.mean(1)
+                logits, log_ratio, clipped = features.mean(1), None, None
+                if recipe.use_gan:
+                    log_ratio = players.ratio(logits, draws.sigma, update=False)
+                    clipped = ratio_is_clipped(logits)
+                    clipped = clipped | ratio_is_steep(x0_teacher, x0_fake, draws.sigma)
                 terms = uni_instruct_loss(
                     x0,
                     x0_teacher,
                     x0_fake if method.learned_fake_score else x0,
                     draws.sigma,
-                    players.ratio(logits, draws.sigma, update=False) if recipe.use_gan else None,
+                    log_ratio,
                     divergence=method.divergence,
                     form=method.form,
                     sid_alpha=method.sid_alpha,
-                    clipped=ratio_is_clipped(logits) if recipe.use_gan else None,
+                    clipped=clipped,
                 )
                 scale = float(players.h_mean) if recipe.variance_reduction else 1.0
                 loss = recipe.lsg / scale * terms.per_sample

@@ -240,6 +240,21 @@ def test_every_divergence_takes_steps_after_the_warm_up(form):
         assert moved.isfinite().all() and moved.max() > 0
 
 
+def test_a_ratio_steeper_than_its_estimate_is_told_to_the_loss(monkeypatch):
+    steep, told = [], []
+
+    def recorded(x0, teacher, fake, sigma, log_ratio, *, clipped, **rest):
+        steep.append((teacher - fake).square().sum(1) > sigma**2)
+        told.append(clipped)
+        return uni_instruct_loss(x0, teacher, fake, sigma, log_ratio, clipped=clipped, **rest)
+
+    monkeypatch.setattr(toy2d, "uni_instruct_loss", recorded)
+    toy2d.Trainer(Mixture2D.ring(), "hellinger", "paper", 0, SHORT).train(6)
+    steep, told = torch.cat(steep), torch.cat(told)
+    assert steep.any() and told[steep].all()
+    assert not told.all()
+
+
 def test_without_a_ratio_only_a_constant_h_is_allowed():
     settings = ToySettings(batch=64, ratio="none", evaluation_samples=1000)
     trainer = toy2d.Trainer(Mixture2D.ring(), "Reverse-KL", "paper", 0, settings)

@@ -16,7 +16,7 @@ from tiny_run import largest_gap, recipe, run, write_data, write_teacher
 from image_distill.teachers import load_denoiser
 from uni3d import config
 from uni3d.errors import ConfigError, NonFiniteError
-from uni3d.instruct import DIVERGENCES
+from uni3d.instruct import DIVERGENCES, uni_instruct_loss
 from uni3d.instruct.divergences import FORMS
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +102,21 @@ def test_a_fake_score_that_is_the_teacher_gives_no_gradient(world, tmp_path, div
     )  # fmt: skip
     assert _gradient(moving) > 0
     assert _gradient(still) < 1e-3 * _gradient(moving)
+
+
+def test_a_ratio_steeper_than_its_estimate_is_told_to_the_loss(world, tmp_path, monkeypatch):
+    told = []
+
+    def recorded(x0, teacher, fake, sigma, log_ratio, *, clipped, **rest):
+        far = ((teacher - fake).double() ** 2).sum((1, 2, 3)).sqrt() > sigma
+        told.extend(zip(far.tolist(), clipped.tolist(), strict=True))
+        return uni_instruct_loss(x0, teacher, fake, sigma, log_ratio, clipped=clipped, **rest)
+
+    monkeypatch.setattr("image_distill.train.uni_instruct_loss", recorded)
+    run(recipe(world, tmp_path / "run", divergence="hellinger", lr=1e-2))
+    assert {far for far, _ in told} == {True, False}
+    # The tiny discriminator's logits are near 0: nothing is clipped for their sake.
+    assert all(far == clipped for far, clipped in told)
 
 
 @pytest.mark.parametrize("method", ["sid", "sim", "diff-instruct", "f-distill-jensen-shannon"])
