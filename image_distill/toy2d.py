@@ -238,14 +238,13 @@ class Trainer:
         x0 = self.generator(self._noise())
         sigma = self._sigma()
         x = add_noise(x0, sigma, self._noise())
+        x0_teacher, x0_fake = self.teacher.denoise(x, sigma), self.fake(x, sigma)
         log_ratio = clipped = None
         if self.settings.ratio == "learned":
             with torch.no_grad():
                 logits = self.discriminator(x, sigma)
-            log_ratio, clipped = self.normaliser(logits, sigma), ratio_is_clipped(logits)
-        x0_teacher, x0_fake = self.teacher.denoise(x, sigma), self.fake(x, sigma)
-        if clipped is not None:
-            clipped = clipped | ratio_is_steep(x0_teacher, x0_fake, sigma)
+            log_ratio = self.normaliser(logits, sigma)
+            clipped = ratio_is_clipped(logits) | ratio_is_steep(x0_teacher, x0_fake, sigma)
         loss = uni_instruct_loss(
             x0,
             x0_teacher,

@@ -30,7 +30,7 @@ Field = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 # Optical depth through the box (2 units) below which nothing is seen: 1 - exp(-2 * 0.1) = 18 %.
 MIN_DENSITY = 0.1
-MAX_DENSITY = 400.0  # a tenth of a pixel of it is opaque; more says nothing, and would spread
+MAX_DENSITY = 400.0  # 0.01 units of it are opaque (98 %); more says nothing, and would spread
 LOG_CLAMP = 3.0  # surfaces are interpolated in log density, within a factor e^3 of the level
 LOOK, LOOK_SAMPLES = (-1.0, 5.0), 12  # pixels below the surface that make a texel's colour
 IOU_TIE = 2e-3  # levels this close in IoU count as equal; the middle one of them is taken

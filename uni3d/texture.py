@@ -94,9 +94,9 @@ def bake(
     """Texture `[size, size, 3]` of the mesh: `color` at the surface point of every texel centre.
 
     color: points `[n, 3]` and unit directions `[n, 3]` straight into the surface there -> colours
-    `[n, 3]` in 0..1. Texels outside the charts take the colour
-    of the nearest texel inside one, over the whole picture, so that neither bilinear look-ups
-    nor smaller copies (mip levels) of the texture show the seams.
+    `[n, 3]` in 0..1. Texels outside the charts take the colour of the nearest texel inside one,
+    over the whole picture, so that neither bilinear look-ups nor smaller copies (mip levels) of
+    the texture show the seams.
     """
     from scipy.ndimage import distance_transform_edt
 

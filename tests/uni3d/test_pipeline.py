@@ -7,9 +7,11 @@ import torch
 from tiny import TINY, tiny_run
 
 from uni3d import pipeline
+from uni3d.cameras import Cameras
 from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.instruct import DIVERGENCES, METHODS
 from uni3d.pipeline import CHECKPOINT, Run, restore_scene
+from uni3d.settings import RunConfig
 from uni3d.teacher import Condition
 
 
@@ -141,6 +143,14 @@ def test_until_the_ratio_is_known_every_divergence_is_reverse_kl(
             step = _Recorded(tiny_run(tiny_folder, **changes), patch)
             gradients.append(step.parts.scene.field.table.grad.clone())
     torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-9)
+
+
+def test_a_pixel_is_what_neighbouring_rays_are_apart_in_the_middle_of_the_scene():
+    config = RunConfig()
+    origins, directions = Cameras.orbit([0.0], distance=3.15).rays(64, 64)
+    places = origins - directions * (origins[..., :1] / directions[..., :1])  # where x = 0
+    apart = float((places[0, 32, 32] - places[0, 32, 31]).norm())
+    assert config.pixel == pytest.approx(apart, rel=1e-5)
 
 
 @pytest.mark.parametrize(
