@@ -2,7 +2,7 @@
 
 import sys
 
-from uni3d.__main__ import main
+from uni3d.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,12 +14,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from uni3d.backends import CPU
 from uni3d.cameras import Cameras
-from uni3d.field import Background, FieldConfig, HashField
-from uni3d.hashgrid import HashGrid, encode
-from uni3d.occupancy import OccupancyGrid
-from uni3d.render import RenderConfig, render
+from uni3d.scene.backends import CPU
+from uni3d.scene.field import Background, FieldConfig, HashField
+from uni3d.scene.hashgrid import HashGrid, encode
+from uni3d.scene.occupancy import OccupancyGrid
+from uni3d.scene.render import RenderConfig, render
 
 
 def torch_encode(points: Tensor, table: Tensor, grid: HashGrid) -> Tensor:

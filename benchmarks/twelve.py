@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from uni3d.__main__ import main as uni3d
+from uni3d.cli import main as uni3d
 
 # The last two of the composed and coloured ones are held out: see uni3d/toybox/held_out.txt.
 PROMPTS = (

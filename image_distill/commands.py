@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from uni3d import config
+from uni3d import config_io
 from uni3d.errors import ConfigError, Uni3DError
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ def train_generator(arguments: argparse.Namespace) -> None:
 
     base, resume = None, arguments.recipe_resume
     if resume and arguments.config is None and (Path(resume) / RECIPE).is_file():
-        base = config.read_yaml(Path(resume) / RECIPE)
+        base = config_io.read_yaml(Path(resume) / RECIPE)
     recipe = read_flags(arguments, Recipe, base)
     if arguments.dry_run:
-        say(config.dump(recipe).rstrip())
+        say(config_io.dump(recipe).rstrip())
         say(f"# {recipe.steps} steps of {recipe.batch} images; log in {recipe.outdir}/log.jsonl")
         missing = missing_files(recipe)
         say(f"# missing: {len(missing)}")

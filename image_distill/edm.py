@@ -20,7 +20,7 @@ from image_distill.gang import Gang
 from image_distill.networks import placed
 from image_distill.runfolder import CHECKPOINT
 from image_distill.teachers import write_denoiser
-from uni3d import config
+from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.instruct import add_noise, denoising_score_matching, sample_lognormal_sigma
 
@@ -154,7 +154,7 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
                 "average": average.state_dict(),
                 "optimiser": state.adam_state(optimiser),
             }
-            described = {"step": step + 1, "recipe": config.to_dict(recipe)}
+            described = {"step": step + 1, "recipe": config_io.to_dict(recipe)}
             state.write_state(checkpoint, parts, described)
             write_denoiser(Path(recipe.outdir) / "network", average, description)
         gang.wait()
@@ -182,7 +182,7 @@ def _start(
             )
         return 0
     tensors, described = state.read_state(checkpoint)
-    then = config.load(TeacherRecipe, described["recipe"])
+    then = config_io.load(TeacherRecipe, described["recipe"])
     free: dict[str, Any] = {
         name: getattr(recipe, name)
         for name in ("data", "outdir", "resume", "batch_gpu", "tick", "dump", "workers")

@@ -6,7 +6,7 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from uni3d import config
+from uni3d import config_io
 from uni3d.errors import ConfigError
 
 __all__ = ["add_flags", "read_flags"]
@@ -39,11 +39,11 @@ def read_flags(
     """`kind` from `base`, else from --config, then flags and `key=value`, in that order.
 
     Raises:
-        ConfigError: see `uni3d.config`.
+        ConfigError: see `uni3d.config_io`.
     """
     mapping = dict(base or {})
     if arguments.config is not None:
-        mapping |= config.read_yaml(arguments.config)
+        mapping |= config_io.read_yaml(arguments.config)
     hints = typing.get_type_hints(kind)
     for name, wanted in hints.items():
         text = getattr(arguments, _PREFIX + name, None)
@@ -54,8 +54,8 @@ def read_flags(
         if wanted in (str, str | None) and text not in ("null", "none"):
             mapping[name] = text
             continue
-        mapping = config.apply_overrides(mapping, [f"{name}={'null' if text == 'none' else text}"])
+        mapping = config_io.apply_overrides(mapping, [f"{name}={'null' if text == 'none' else text}"])
     try:
-        return config.load(kind, config.apply_overrides(mapping, arguments.set))
+        return config_io.load(kind, config_io.apply_overrides(mapping, arguments.set))
     except ValueError as error:
         raise ConfigError(str(error)) from error

@@ -28,7 +28,7 @@ from image_distill.runfolder import CHECKPOINT, RunFolder
 from image_distill.score import Scorer
 from image_distill.start import check_networks, local_network, open_data
 from image_distill.teachers import load_denoiser, read_training_state
-from uni3d import config
+from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
 from uni3d.instruct import (
     DIVERGENCES,
@@ -250,7 +250,7 @@ def _resume(recipe: Recipe, players: Players) -> int | None:
         return round((found.kimg or 0) * 1000 / recipe.batch)
     path = path / CHECKPOINT if path.is_dir() else path
     tensors, described = state.read_state(path)
-    now, then = config.to_dict(recipe), described["recipe"]
+    now, then = config_io.to_dict(recipe), described["recipe"]
     for key in now:
         if key not in FREE and now[key] != then.get(key):
             raise ConfigError(
@@ -291,7 +291,7 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
     folder = None
     if gang.rank == 0:
         at = None if resumed is None else resumed * recipe.batch
-        text = config.dump(recipe)
+        text = config_io.dump(recipe)
         folder = RunFolder(outdir, text, resumed_at=at, board=recipe.tensorboard)
     reals = real_batches(dataset, recipe, gang, first) if dataset else iter(())
     trainer = Trainer(players, recipe, gang, reals)
@@ -339,7 +339,7 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
             record = {"step": progress.step, "kimg": progress.kimg, "stage": progress.stage}
             folder.record(record | progress.values | {"seconds": round(progress.seconds, 3)})
             if last or (recipe.dump and tick % recipe.dump == 0):
-                described = {"step": step + 1, "recipe": config.to_dict(recipe)}
+                described = {"step": step + 1, "recipe": config_io.to_dict(recipe)}
                 state.write_state(outdir / CHECKPOINT, players.parts(), described)
         gang.wait()
         yield progress

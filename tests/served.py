@@ -22,7 +22,7 @@ IDLE = """
 import sys
 from uni3d.web.worker import Worker
 Worker._work = lambda self: self.ready.set()
-from uni3d.__main__ import main
+from uni3d.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

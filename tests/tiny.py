@@ -58,11 +58,11 @@ def tiny_teacher(folder: Path, prediction_type: str = "sample") -> Path:
 
 def tiny_run(teacher: Path, **changes):
     """A RunConfig of a few seconds: 16 x 16 pictures, a small scene, the tiny teacher."""
-    from uni3d import config
-    from uni3d.settings import RunConfig
+    from uni3d import config_io
+    from uni3d.run.settings import RunConfig
 
     mapping = {"prompt": "a corgi", "teacher": str(teacher), **TINY}
-    return config.load(RunConfig, config.apply_overrides(mapping | changes, []))
+    return config_io.load(RunConfig, config_io.apply_overrides(mapping | changes, []))
 
 
 TINY = {

@@ -19,7 +19,7 @@ from image_distill.prepare import EDMWriter
 from image_distill.recipe import Recipe
 from image_distill.state import read_state
 from image_distill.teachers import load_denoiser
-from uni3d import config
+from uni3d import config_io
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "image"
 
@@ -162,8 +162,8 @@ def test_dry_run_names_what_is_missing_and_how_to_get_it(name, tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     assert main(["train", "--config", str(CONFIGS / f"{name}.yaml"), "--dry-run"]) == 0
     out = capsys.readouterr().out
-    recipe = config.load(Recipe, yaml.safe_load(out))  # the comments are YAML's
-    assert recipe == config.load(Recipe, config.read_yaml(CONFIGS / f"{name}.yaml"))
+    recipe = config_io.load(Recipe, yaml.safe_load(out))  # the comments are YAML's
+    assert recipe == config_io.load(Recipe, config_io.read_yaml(CONFIGS / f"{name}.yaml"))
     missing = [line for line in out.splitlines() if " is missing; do: " in line]
     assert [line.split()[1] for line in missing] == [
         "edm_model:", "data:", "data_stat:", "detector_url:"
@@ -175,7 +175,7 @@ def test_dry_run_names_what_is_missing_and_how_to_get_it(name, tmp_path, monkeyp
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_recipe_is_valid(path):
-    recipe = config.load(Recipe, config.read_yaml(path))
+    recipe = config_io.load(Recipe, config_io.read_yaml(path))
     assert recipe.total_images == pytest.approx(recipe.duration * 1e6, rel=0.01)
 
 

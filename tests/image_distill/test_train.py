@@ -14,7 +14,7 @@ import torch
 from tiny_run import largest_gap, recipe, run, write_data, write_teacher
 
 from image_distill.teachers import load_denoiser
-from uni3d import config
+from uni3d import config_io
 from uni3d.errors import ConfigError, NonFiniteError
 from uni3d.instruct import DIVERGENCES, uni_instruct_loss
 from uni3d.instruct.divergences import FORMS
@@ -76,10 +76,10 @@ def test_every_allowed_combination_trains(world, tmp_path, divergence, form, gan
 
 @pytest.mark.parametrize(("divergence", "form"), REFUSED)
 def test_without_a_discriminator_the_reason_is_named(world, tmp_path, divergence, form):
-    keys = config.to_dict(recipe(world, tmp_path / "run"))
+    keys = config_io.to_dict(recipe(world, tmp_path / "run"))
     keys |= {"divergence": divergence, "form": form, "use_gan": False}
     with pytest.raises(ConfigError, match=f"got {divergence} without a density ratio"):
-        config.load(type(recipe(world, tmp_path)), keys)
+        config_io.load(type(recipe(world, tmp_path)), keys)
 
 
 def _gradient(tensors) -> float:
@@ -209,7 +209,7 @@ def _command(*arguments: str) -> list[str]:
 
 
 def _train_command(chosen, path: Path) -> list[str]:
-    path.write_text(config.dump(chosen))
+    path.write_text(config_io.dump(chosen))
     return _command("train", "--config", str(path))
 
 

@@ -5,8 +5,8 @@ import resource
 import pytest
 import torch
 
-from uni3d import checkpoint
 from uni3d.errors import CheckpointError
+from uni3d.storage import checkpoint
 
 TENSORS = {
     "a/x": torch.arange(6.0).reshape(2, 3),

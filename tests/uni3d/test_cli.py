@@ -8,10 +8,10 @@ import pytest
 import yaml
 from tiny import TINY
 
-from uni3d import __main__ as cli
-from uni3d import pipeline
-from uni3d.__main__ import main
-from uni3d.settings import RunConfig
+from uni3d import cli
+from uni3d.cli import main
+from uni3d.run import run as pipeline
+from uni3d.run.settings import RunConfig
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from closeness import assert_close_report
 
-from uni3d.compositing import composite, composite_reference
-from uni3d.marching import Samples
+from uni3d.scene.composite import composite, composite_reference
+from uni3d.scene.march import Samples
 
 
 def make_samples(counts, seed=0):

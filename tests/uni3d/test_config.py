@@ -5,10 +5,10 @@ from typing import Literal, Optional
 
 import pytest
 
-from uni3d.config import apply_overrides, dump, load, merge, read_yaml, to_dict
+from uni3d.config_io import apply_overrides, dump, load, merge, read_yaml, to_dict
 from uni3d.errors import ConfigError
-from uni3d.regularizers import Ramp
-from uni3d.settings import RunConfig
+from uni3d.run.settings import RunConfig
+from uni3d.scene.regularizers import Ramp
 
 
 @dataclass(frozen=True, kw_only=True)

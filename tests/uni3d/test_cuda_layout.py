@@ -13,15 +13,17 @@ import torch
 from closeness import assert_close_report
 from tiny import tiny_run, tiny_teacher
 
-from uni3d import backends, hashgrid, marching, pipeline
 from uni3d.cameras import Cameras
-from uni3d.compositing import Composited, composite_reference
 from uni3d.errors import ConfigError, MissingExtraError
-from uni3d.field import FieldConfig, HashField
-from uni3d.hashgrid import HashGrid
-from uni3d.marching import Samples
-from uni3d.pipeline import Run, restore_scene
-from uni3d.scene import Scene, SceneConfig
+from uni3d.run import run as pipeline
+from uni3d.run.run import Run, restore_scene
+from uni3d.scene import backends, hashgrid
+from uni3d.scene import march as marching
+from uni3d.scene.composite import Composited, composite_reference
+from uni3d.scene.field import FieldConfig, HashField
+from uni3d.scene.hashgrid import HashGrid
+from uni3d.scene.march import Samples
+from uni3d.scene.scene import Scene, SceneConfig
 
 PRIMES = (1, 2654435761, 805459861)
 

@@ -10,15 +10,15 @@ import pytest
 import yaml
 from tiny import TINY
 
-from uni3d import finish
+from uni3d.run import finish
 
 # Every run in a process of its own: what else a process has computed changes last bits.
 RUN = """
 import os, signal, sys
 import torch
-from uni3d import finish
-from uni3d.__main__ import main
-from uni3d.scene import Scene
+from uni3d.run import finish
+from uni3d.cli import main
+from uni3d.scene.scene import Scene
 torch.set_num_threads(1)
 finish.TURNTABLE_FRAMES, finish.TURNTABLE_SIZE, finish.SHEET_SIZE = 3, 32, 32
 update = Scene.update

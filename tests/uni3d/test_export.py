@@ -14,7 +14,7 @@ import trimesh
 from PIL import Image
 
 from uni3d.errors import ExportError
-from uni3d.export import (
+from uni3d.mesh.files import (
     as_uint8,
     reopen_and_check,
     write_glb,
@@ -24,8 +24,8 @@ from uni3d.export import (
     write_sheet,
     write_turntable,
 )
-from uni3d.mesh import Mesh
-from uni3d.rasterize import sample_texture
+from uni3d.mesh.rasterize import sample_texture
+from uni3d.mesh.surface import Mesh
 
 FRONT, LEFT, UP = 0.9, 0.5, 0.3  # a tetrahedron that is longest to the front, shortest upwards
 

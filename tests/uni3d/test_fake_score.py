@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from uni3d.fake_score import FakeScore, FakeScoreConfig
 from uni3d.instruct import add_noise
-from uni3d.teacher import Condition, load_teacher
+from uni3d.teacher.fake_score import FakeScore, FakeScoreConfig
+from uni3d.teacher.model import Condition, load_teacher
 
 CONFIG = FakeScoreConfig(rank=4, learning_rate=5e-3, discriminator_learning_rate=1e-2)
 

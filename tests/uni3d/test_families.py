@@ -10,10 +10,10 @@ from families import FAMILIES, save_family
 
 from uni3d.cameras import Cameras
 from uni3d.errors import MissingExtraError, PromptError, TeacherError
-from uni3d.fake_score import FakeScore, FakeScoreConfig
 from uni3d.instruct import add_noise
-from uni3d.prompts import PromptConfig, PromptSet, ViewConditioning
-from uni3d.teacher import Condition, load_teacher
+from uni3d.teacher.fake_score import FakeScore, FakeScoreConfig
+from uni3d.teacher.model import Condition, load_teacher
+from uni3d.teacher.prompts import PromptConfig, PromptSet, ViewConditioning
 
 TIMES = (0, 20, 111, 250, 333, 500, 642, 750, 888, 990)
 

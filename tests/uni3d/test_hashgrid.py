@@ -10,7 +10,7 @@ import torch
 from closeness import assert_close_report
 
 from uni3d.errors import ConfigError
-from uni3d.hashgrid import HashGrid, encode, encode_reference
+from uni3d.scene.hashgrid import HashGrid, encode, encode_reference
 
 GRID = HashGrid()
 SMALL = HashGrid(levels=3, log2_table_size=6, base_resolution=2, max_resolution=9)

@@ -8,9 +8,9 @@ import pytest
 from huggingface_hub import constants
 from tiny import tiny_teacher
 
-from uni3d import hub
 from uni3d.errors import TeacherError
-from uni3d.hub import CHAINS, TOYBOX, find_folder, wanted_files
+from uni3d.teacher import hub
+from uni3d.teacher.hub import CHAINS, TOYBOX, find_folder, wanted_files
 
 FILES = (
     "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler/x_config.json",
@@ -75,9 +75,9 @@ def test_a_run_remembers_which_teacher_it_had(cache, tmp_path_factory, monkeypat
     """The chain's first id turns up, and the branch moves on, while the run is interrupted."""
     from tiny import tiny_run
 
-    from uni3d import config as loader
-    from uni3d import pipeline
-    from uni3d.settings import RunConfig
+    from uni3d import config_io
+    from uni3d.run import run as pipeline
+    from uni3d.run.settings import RunConfig
 
     monkeypatch.setattr(pipeline, "BINS", 2)
     had, run = CHAINS["sd"][1], tmp_path_factory.mktemp("run")
@@ -90,7 +90,7 @@ def test_a_run_remembers_which_teacher_it_had(cache, tmp_path_factory, monkeypat
         shutil.copytree(made, folder)
         if after == 2:
             _lay_out(cache, CHAINS["sd"][0], "e" * 40, files=names)
-            told = loader.load(RunConfig, loader.read_yaml(run / pipeline.CONFIG))
+            told = config_io.load(RunConfig, config_io.read_yaml(run / pipeline.CONFIG))
             assert (told.teacher, told.loading.revision) == (had, "c" * 40)
             stepper = pipeline.Run(told, run, resume=True)
         else:

@@ -7,8 +7,8 @@ import torch
 from closeness import assert_close_report
 
 from uni3d.cameras import Cameras
-from uni3d.compositing import composite_reference
-from uni3d.marching import ball_interval, march, march_reference, prune
+from uni3d.scene.composite import composite_reference
+from uni3d.scene.march import ball_interval, march, march_reference, prune
 
 
 def camera_rays(size=24):

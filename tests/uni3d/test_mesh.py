@@ -12,13 +12,13 @@ import pytest
 import torch
 import trimesh
 
-from uni3d import texture as texture_module
 from uni3d.cameras import Cameras
 from uni3d.errors import ExportError
-from uni3d.mesh import Mesh, MeshConfig, _blurred, _look, extract_mesh
-from uni3d.rasterize import sample_texture, silhouettes
-from uni3d.simplify import decimate, drop_small_components, signed_volume, taubin_smooth
-from uni3d.texture import bake, unwrap
+from uni3d.mesh import bake as texture_module
+from uni3d.mesh.bake import bake, unwrap
+from uni3d.mesh.rasterize import sample_texture, silhouettes
+from uni3d.mesh.simplify import decimate, drop_small_components, signed_volume, taubin_smooth
+from uni3d.mesh.surface import Mesh, MeshConfig, _blurred, _look, extract_mesh
 
 NO_UV = MeshConfig(resolution=48, target_faces=4000, uv_time_limit_s=0)
 VOXEL = 2 / 47
@@ -288,7 +288,7 @@ def test_unwrapping_needs_no_main_guard(tmp_path):
     script.write_text(
         textwrap.dedent("""
         import numpy as np
-        from uni3d.texture import unwrap
+        from uni3d.mesh.bake import unwrap
         vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
         faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
         source, faces, uv = unwrap(vertices, faces, 64, 60.0)

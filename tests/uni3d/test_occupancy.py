@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from uni3d.errors import ConfigError
-from uni3d.occupancy import OccupancyConfig, OccupancyGrid
+from uni3d.scene.occupancy import OccupancyConfig, OccupancyGrid
 
 
 def ball(points, radius=0.4, density=20.0, centre=(0.1, -0.2, 0.3)):

@@ -6,13 +6,13 @@ import pytest
 import torch
 from tiny import TINY, tiny_run
 
-from uni3d import pipeline
 from uni3d.cameras import Cameras
 from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.instruct import DIVERGENCES, METHODS
-from uni3d.pipeline import CHECKPOINT, Run, restore_scene
-from uni3d.settings import RunConfig
-from uni3d.teacher import Condition
+from uni3d.run import run as pipeline
+from uni3d.run.run import CHECKPOINT, Run, restore_scene
+from uni3d.run.settings import RunConfig
+from uni3d.teacher.model import Condition
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,12 @@ import pytest
 import torch
 from families import FAMILIES, save_family
 
-from uni3d.__main__ import main
+from uni3d.cli import main
+from uni3d.doctor.planner import PUBLISHED, Meter, estimate, meta_teacher, rehearse, shapes_of
 from uni3d.errors import TeacherError
-from uni3d.fake_score import FakeScore, FakeScoreConfig
-from uni3d.memory import PROFILES, RAY_BYTES, choose_profile
-from uni3d.planner import PUBLISHED, Meter, estimate, meta_teacher, rehearse, shapes_of
-from uni3d.teacher import Condition, load_teacher
+from uni3d.teacher.fake_score import FakeScore, FakeScoreConfig
+from uni3d.teacher.memory import PROFILES, RAY_BYTES, choose_profile
+from uni3d.teacher.model import Condition, load_teacher
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_frugal_profiles_are_frugal(folders):
 
 
 def test_profile_follows_free_memory(monkeypatch):
-    from uni3d import memory
+    from uni3d.teacher import memory
 
     cpu = torch.device("cpu")
     for free, expected in ((40e9, "24GB"), (11e9, "12GB"), (6e9, "6GB"), (1e9, "6GB")):
@@ -150,7 +150,7 @@ def test_doctor_knows_what_it_does_not_know():
 def test_picture_sizes_are_cut_to_memory_before_the_first_step(folders, monkeypatch):
     from tiny import tiny_run
 
-    from uni3d import pipeline
+    from uni3d.run import run as pipeline
 
     jump = [[0.0, 16], [0.5, 512]]
     for free, expected in ((8e9, 447), (40e6, 31), (1.0, 16)):
@@ -168,9 +168,9 @@ def test_pictures_stay_small_where_memory_ran_short_since_the_start(
 ):
     from tiny import tiny_run
 
-    from uni3d import config as loader
-    from uni3d import pipeline
-    from uni3d.settings import RunConfig
+    from uni3d import config_io
+    from uni3d.run import run as pipeline
+    from uni3d.run.settings import RunConfig
 
     growing = [[0.0, 16], [0.5, 48], [0.75, 64]]
     config = tiny_run(folders["sd1"], method="sds", steps=4, resolutions=growing, memory="24GB")
@@ -195,6 +195,6 @@ def test_pictures_stay_small_where_memory_ran_short_since_the_start(
     assert shot == [16, 16, 40, 40]
     assert notes == "pictures of 40 instead of 48 pixels from here on, for lack of memory"
     # Resuming goes on with them, whatever is free then.
-    told = loader.load(RunConfig, loader.read_yaml(tmp_path / pipeline.CONFIG))
+    told = config_io.load(RunConfig, config_io.read_yaml(tmp_path / pipeline.CONFIG))
     assert told.resolutions == run.config.resolutions == ((0.0, 16), (0.5, 40), (0.75, 40))
     assert sizes(1.0)[0] == [16, 16, 16, 16]

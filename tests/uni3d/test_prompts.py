@@ -8,7 +8,14 @@ import torch
 
 from uni3d.cameras import CameraConfig, Cameras, sample_cameras
 from uni3d.errors import PromptError
-from uni3d.prompts import PromptConfig, PromptSet, check_prompt, perp_neg_weights, slug, view_mix
+from uni3d.teacher.prompts import (
+    PromptConfig,
+    PromptSet,
+    check_prompt,
+    perp_neg_weights,
+    slug,
+    view_mix,
+)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from uni3d.cameras import Cameras
-from uni3d.rasterize import (
+from uni3d.mesh.rasterize import (
     normals,
     project,
     rasterize,

@@ -4,8 +4,9 @@ import pytest
 import torch
 from tiny import tiny_run, tiny_teacher
 
-from uni3d import pipeline, scene
 from uni3d.cameras import Cameras
+from uni3d.run import run as pipeline
+from uni3d.scene import scene
 from uni3d.toybox.commands import truth
 from uni3d.toybox.raytrace import render_toy
 

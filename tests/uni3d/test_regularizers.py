@@ -8,8 +8,8 @@ from closeness import assert_close_report
 
 from uni3d.cameras import Cameras
 from uni3d.errors import ConfigError
-from uni3d.field import FieldConfig, HashField
-from uni3d.regularizers import (
+from uni3d.scene.field import FieldConfig, HashField
+from uni3d.scene.regularizers import (
     Ramp,
     RegularizerConfig,
     entropy,
@@ -19,7 +19,7 @@ from uni3d.regularizers import (
     sparsity,
     total,
 )
-from uni3d.render import Rendered, render
+from uni3d.scene.render import Rendered, render
 
 
 def picture(opacities, weights=(), points=(), directions=()):

@@ -8,13 +8,13 @@ import torch
 from closeness import assert_close_report
 from torch import nn
 
-from uni3d.backends import CPU, probe_cuda_backend
 from uni3d.cameras import Cameras
 from uni3d.errors import ConfigError
-from uni3d.field import Background, FieldConfig, HashField
-from uni3d.marching import lattice, march, prune
-from uni3d.occupancy import OccupancyGrid
-from uni3d.render import RenderConfig, normal_map, render, render_reference
+from uni3d.scene.backends import CPU, probe_cuda_backend
+from uni3d.scene.field import Background, FieldConfig, HashField
+from uni3d.scene.march import lattice, march, prune
+from uni3d.scene.occupancy import OccupancyGrid
+from uni3d.scene.render import RenderConfig, normal_map, render, render_reference
 
 EXACT = RenderConfig(alpha_min=0.0, transmittance_min=0.0)
 RADIUS = 0.6

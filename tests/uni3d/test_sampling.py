@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from uni3d.instruct import karras_sigmas
-from uni3d.sampling import euler
+from uni3d.teacher.sampler import euler
 
 MEAN, SPREAD = 0.7, 0.5
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from uni3d.field import FieldConfig
-from uni3d.regularizers import Ramp
-from uni3d.scene import Scene, SceneConfig
+from uni3d.scene.field import FieldConfig
+from uni3d.scene.regularizers import Ramp
+from uni3d.scene.scene import Scene, SceneConfig
 
 SMALL = FieldConfig(levels=2, log2_table_size=8, base_resolution=4, max_resolution=8, hidden=8)
 

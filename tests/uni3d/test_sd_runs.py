@@ -12,10 +12,11 @@ from families import FAMILIES, save_family
 from test_pipeline import _Recorded, check_slopes
 from tiny import TINY, tiny_run
 
-from uni3d import finish, pipeline
-from uni3d.__main__ import main
-from uni3d.checkpoint import load
-from uni3d.pipeline import CHECKPOINT, Run
+from uni3d.cli import main
+from uni3d.run import finish
+from uni3d.run import run as pipeline
+from uni3d.run.run import CHECKPOINT, Run
+from uni3d.storage.checkpoint import load
 
 METHODS = {"sds": [], "vsd": [], "uni-instruct": ["--divergence", "forward-kl"]}
 
@@ -122,8 +123,8 @@ def test_profiles_change_costs_and_not_the_gradient(folders, monkeypatch):
 
 
 def test_cached_texts_and_samples_are_used_again_and_change_nothing(folders, tmp_path, monkeypatch):
-    from uni3d.teacher import Teacher
-    from uni3d.texts import TextReader
+    from uni3d.teacher.model import Teacher
+    from uni3d.teacher.texts import TextReader
 
     monkeypatch.setenv("UNI3D_CACHE", str(tmp_path / "cache"))
     config = tiny_run(folders["sdxl"], steps=1, divergence="forward-kl")
@@ -262,7 +263,7 @@ def test_a_damaged_teacher_is_one_line(folders, tmp_path, monkeypatch, capsys, k
 def test_a_pickle_of_tensors_alone_is_read(folders, tmp_path):
     from safetensors.torch import load_file
 
-    from uni3d.teacher import load_teacher
+    from uni3d.teacher.model import load_teacher
 
     folder = tmp_path / "teacher"
     shutil.copytree(folders["sd1"], folder)

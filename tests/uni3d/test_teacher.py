@@ -8,10 +8,10 @@ import torch
 from closeness import assert_close_report
 
 from uni3d.cameras import Cameras
-from uni3d.codecs import SpaceToDepth
 from uni3d.errors import TeacherError
-from uni3d.prompts import PromptConfig, PromptSet
-from uni3d.teacher import Condition, load_teacher
+from uni3d.teacher.codecs import SpaceToDepth
+from uni3d.teacher.model import Condition, load_teacher
+from uni3d.teacher.prompts import PromptConfig, PromptSet
 
 
 def _copy(folder, to, **scheduler):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from uni3d.__main__ import main
 from uni3d.cameras import Cameras
+from uni3d.cli import main
 from uni3d.toybox.raytrace import render_toy
 from uni3d.toybox.world import KINDS, Description, build_toy
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from uni3d.cameras import Cameras
-from uni3d.rasterize import silhouettes
+from uni3d.mesh.rasterize import silhouettes
 from uni3d.toybox.mesh import toy_mesh
 from uni3d.toybox.raytrace import render_toy, silhouette_toy
 from uni3d.toybox.shapes import Builder, Toy, distance

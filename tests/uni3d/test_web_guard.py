@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from uni3d.settings import RunConfig
+from uni3d.run.settings import RunConfig
 from uni3d.web.guard import BODY, Guard
 from uni3d.web.runs import RunStore
 

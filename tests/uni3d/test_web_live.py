@@ -27,7 +27,7 @@ def live(tmp_path_factory):
 
 
 def _run(live, owner=""):
-    from uni3d.settings import RunConfig
+    from uni3d.run.settings import RunConfig
 
     run_id = live.store.create(RunConfig(prompt="a corgi"), owner)
     folder = live.store.folder(run_id)

@@ -6,8 +6,8 @@ import pytest
 
 from uni3d.errors import Uni3DError
 from uni3d.instruct import DIVERGENCES, METHODS
-from uni3d.prompts import LONGEST
-from uni3d.settings import PRESETS, RunConfig
+from uni3d.run.settings import PRESETS, RunConfig
+from uni3d.teacher.prompts import LONGEST
 from uni3d.web import requests
 
 TEACHERS = {"toybox": "toybox", "tiny": "/somewhere/tiny"}
@@ -25,7 +25,7 @@ def test_the_copies_of_the_tables_are_true():
 
 
 def test_formats_are_those_of_the_exporter():
-    from uni3d.finish import FORMATS
+    from uni3d.run.finish import FORMATS
 
     assert requests.FORMATS == FORMATS
     assert requests.parse_formats(["ply", "glb"]) == ("glb", "ply")

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from uni3d.errors import CheckpointError
-from uni3d.settings import RunConfig
+from uni3d.run.settings import RunConfig
 from uni3d.web.runs import RunState, RunStore
 
 CONFIG = RunConfig(prompt="a corgi", steps=20)

@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
-from uni3d import finish, pipeline
 from uni3d.errors import ConfigError, ExportError, NonFiniteError
-from uni3d.pipeline import Progress
-from uni3d.settings import RunConfig
+from uni3d.run import finish
+from uni3d.run import run as pipeline
+from uni3d.run.run import Progress
+from uni3d.run.settings import RunConfig
 from uni3d.web import worker as module
 from uni3d.web.requests import parse_request
 from uni3d.web.runs import RunStore

@@ -55,7 +55,7 @@ def _shares(hits: dict[str, list[torch.Tensor]], targets: dict[str, list[torch.T
 def _teacher_bar(
     prompts: int, held: bool, steps: int = 25, guidance: float = 3.0
 ) -> dict[str, Any]:
-    from uni3d.teacher import load_teacher
+    from uni3d.teacher.model import load_teacher
 
     teacher, net = load_teacher("toybox"), load_recogniser()
     rng = np.random.default_rng(99 + held)
@@ -63,7 +63,7 @@ def _teacher_bar(
     what: list[Description] = [sample(rng, held) for _ in range(prompts)]
     hits: dict[str, list[torch.Tensor]] = {"kind": [], "color": [], "worn": []}
     targets: dict[str, list[torch.Tensor]] = {name: [] for name in hits}
-    from uni3d.prompts import ViewConditioning
+    from uni3d.teacher.prompts import ViewConditioning
 
     for start in range(0, prompts, 32):
         part = what[start : start + 32]

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pixel_shuffle, pixel_unshuffle
 
-from uni3d.sampling import euler
+from uni3d.teacher.sampler import euler
 from uni3d.toybox import dataset, grammar, model
 
 __all__ = ["TrainConfig", "TrainProgress", "sample_pictures", "train"]

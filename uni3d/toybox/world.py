@@ -6,17 +6,17 @@ import importlib.resources
 
 import numpy as np
 
-from uni3d.toybox.animals import ANIMALS
-from uni3d.toybox.buildings import BUILDINGS
-from uni3d.toybox.characters import CHARACTERS
-from uni3d.toybox.food import FOOD
-from uni3d.toybox.furniture import FURNITURE
-from uni3d.toybox.household import HOUSEHOLD
-from uni3d.toybox.kinds import Kind
-from uni3d.toybox.plants import PLANTS
+from uni3d.toybox.kinds.animals import ANIMALS
+from uni3d.toybox.kinds.buildings import BUILDINGS
+from uni3d.toybox.kinds.characters import CHARACTERS
+from uni3d.toybox.kinds.food import FOOD
+from uni3d.toybox.kinds.furniture import FURNITURE
+from uni3d.toybox.kinds.household import HOUSEHOLD
+from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.plants import PLANTS
+from uni3d.toybox.kinds.vehicles import VEHICLES
 from uni3d.toybox.roles import ACCESSORIES, ROLES, Role
 from uni3d.toybox.shapes import COLORS, PATTERNS, Builder, Toy, lowest_point
-from uni3d.toybox.vehicles import VEHICLES
 
 __all__ = ["KINDS", "STANDS", "WEARABLES", "Description", "build_toy", "held_out", "sample"]
 

@@ -1,1 +1,1 @@
-"""The local page and its HTTP API over `uni3d.pipeline`; needs the extra `app`."""
+"""The local page and its HTTP API over `uni3d.run.run`; needs the extra `app`."""

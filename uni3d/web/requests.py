@@ -1,7 +1,7 @@
 """What a person may ask for: names, ranges, and one clear line for whatever is outside them.
 
 Importing this is free: the page must be up before torch is. The names stand in tables elsewhere
-(`uni3d.instruct`, `uni3d.settings`); a test keeps these copies equal to them.
+(`uni3d.instruct`, `uni3d.run.settings`); a test keeps these copies equal to them.
 """
 
 import dataclasses
@@ -109,7 +109,7 @@ def parse_request(values: Mapping[str, Any], teachers: Mapping[str, str]) -> Run
     full = {f.name: f.default for f in dataclasses.fields(RunRequest)} | dict(values)
     prompt = _text("prompt", full["prompt"] if "prompt" in values else None)
     if prompt.strip():
-        from uni3d.prompts import check_prompt
+        from uni3d.teacher.prompts import check_prompt
 
         prompt = check_prompt(prompt)
     else:
@@ -149,9 +149,9 @@ def parse_formats(value: Any) -> tuple[str, ...]:
 
 def to_config(request: RunRequest, base: Mapping[str, Any], teachers: Mapping[str, str]):
     """The RunConfig of a request: preset, then the server's own `base`, then what was asked."""
-    from uni3d import config as loader
-    from uni3d.settings import PRESETS as differences
-    from uni3d.settings import RunConfig
+    from uni3d import config_io
+    from uni3d.run.settings import PRESETS as differences
+    from uni3d.run.settings import RunConfig
 
     asked: dict[str, Any] = {
         "prompt": request.prompt,
@@ -165,8 +165,8 @@ def to_config(request: RunRequest, base: Mapping[str, Any], teachers: Mapping[st
     for name in ("steps", "views"):
         if getattr(request, name):
             asked[name] = getattr(request, name)
-    mapping = loader.merge(loader.merge(differences[request.preset], base), asked)
+    mapping = config_io.merge(config_io.merge(differences[request.preset], base), asked)
     steps = mapping.get("steps", RunConfig.steps)
     # A page may be closed and a server killed at any time: lose a minute at most.
     mapping.setdefault("checkpoint_every", max(1, min(25, steps // 4)))
-    return loader.load(RunConfig, mapping)
+    return config_io.load(RunConfig, mapping)

@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from uni3d import config as loader
+from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
 
 __all__ = ["ACTIVE", "SERVABLE", "RunState", "RunStore", "Summary"]
@@ -83,7 +83,7 @@ class RunStore:
         run_id = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(8)
         folder = self.root / run_id
         folder.mkdir()
-        (folder / "config.yaml").write_text(loader.dump(config), encoding="utf-8")
+        (folder / "config.yaml").write_text(config_io.dump(config), encoding="utf-8")
         state = RunState(state="queued", owner=owner, created=time.time(), steps=config.steps)
         self.write(run_id, state)
         return run_id
@@ -146,7 +146,7 @@ class RunStore:
         try:
             key = (run_id, path.stat().st_mtime_ns)
             if key not in self._configs:
-                self._configs[key] = loader.read_yaml(path)
+                self._configs[key] = config_io.read_yaml(path)
             return self._configs[key]
         except (OSError, ConfigError):
             return {}

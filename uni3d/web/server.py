@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from uni3d import config as loader
+from uni3d import config_io
 from uni3d.errors import ConfigError, MissingExtraError
 
 __all__ = ["add_arguments", "serve"]
@@ -91,7 +91,7 @@ def _site(args: argparse.Namespace, accounts: list[tuple[str, str]]):
     return Site(
         store=store,
         worker=Worker(store, picture_seconds=args.picture_seconds),
-        base=loader.read_yaml(args.config) if args.config else {},
+        base=config_io.read_yaml(args.config) if args.config else {},
         teachers=_teachers(args.teacher),
         separate=len(accounts) > 1,
     )

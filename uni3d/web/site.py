@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from uni3d import config as loader
+from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.web.requests import (
     LIMITS,
@@ -69,11 +69,11 @@ class Site:
         if state.step >= steps:
             raise ConfigError("steps: this run has done all of its own; do: add more steps")
         if extra:
-            from uni3d.settings import RunConfig
+            from uni3d.run.settings import RunConfig
 
-            config = loader.load(RunConfig, mapping | {"steps": steps})
+            config = config_io.load(RunConfig, mapping | {"steps": steps})
             temporary = folder / ".config.part"
-            temporary.write_text(loader.dump(config), encoding="utf-8")
+            temporary.write_text(config_io.dump(config), encoding="utf-8")
             temporary.replace(folder / "config.yaml")
         self.worker.submit(Job(kind="resume", run_id=run_id, owner=user))
 

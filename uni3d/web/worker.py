@@ -1,4 +1,4 @@
-"""The one thread that computes: a queue of jobs, one at a time, over `uni3d.pipeline.Run`.
+"""The one thread that computes: a queue of jobs, one at a time, over `uni3d.run.run.Run`.
 
 Browser tabs come and go; a job belongs to its run folder alone. One thread is also a matter of
 safety: numba's kernels may not be entered from two threads at once.
@@ -140,7 +140,7 @@ class Worker:
 
     def _optimise(self, job: Job) -> bool:
         """Optimise the scene; whether there is something to export."""
-        from uni3d import pipeline
+        from uni3d.run import run as pipeline
 
         store, folder = self.store, self.store.root / job.run_id
         config = _config_of(folder)
@@ -190,7 +190,7 @@ class Worker:
         return bool(stepper.step)
 
     def _export(self, job: Job) -> None:
-        from uni3d.finish import export_run, write_report
+        from uni3d.run.finish import export_run, write_report
 
         store, folder = self.store, self.store.root / job.run_id
         cancelled = job.run_id in self._cancelled
@@ -267,17 +267,17 @@ def _import_heavy() -> None:
     import trimesh
     import xatlas
 
-    from uni3d import finish
+    from uni3d.run import finish
 
     names = [m.__name__ for m in (diffusers, imageio, peft, transformers, trimesh, xatlas, finish)]
     log.debug("loaded %s", ", ".join(names))
 
 
 def _config_of(folder: Path):
-    from uni3d import config as loader
-    from uni3d.settings import RunConfig
+    from uni3d import config_io
+    from uni3d.run.settings import RunConfig
 
-    return loader.load(RunConfig, loader.read_yaml(folder / "config.yaml"))
+    return config_io.load(RunConfig, config_io.read_yaml(folder / "config.yaml"))
 
 
 def _unknown(config: Any) -> str:

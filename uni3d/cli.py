@@ -1,0 +1,273 @@
+"""The command line: a thin shell over the pipeline; it holds no algorithm."""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from uni3d import __version__
+from uni3d.errors import ConfigError, PromptError, Uni3DError
+
+COMMANDS = ("generate", "resume", "export", "evaluate", "doctor", "toybox", "app")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _run_arguments(parser: argparse.ArgumentParser) -> None:
+    """What a RunConfig is made from, besides the prompt."""
+    from uni3d.run.settings import PRESETS
+
+    parser.add_argument(
+        "--teacher", help="toybox, sd, sdxl, if, a hub id, or a folder in diffusers layout"
+    )
+    parser.add_argument("--revision", help="branch, tag or commit of a hub id")
+    parser.add_argument("--variant", help="of the weight files, such as fp16")
+    parser.add_argument("--method", help="uni-instruct, sds, vsd, sim, sid, diff-instruct, ...")
+    parser.add_argument("--divergence", help="forward-kl, reverse-kl, jeffrey-kl, chi-square, ...")
+    parser.add_argument("--form", help="paper, exact or integral")
+    parser.add_argument("--preset", default="default", choices=tuple(PRESETS))
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--guidance-scale", type=float)
+    parser.add_argument("--negative-prompt")
+    parser.add_argument("--config", type=Path, help="YAML file of differences from the defaults")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+
+
+def _generate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", help='a sentence, such as "a corgi astronaut"')
+    _run_arguments(parser)
+    parser.add_argument("--out", type=Path, help="run folder (default outputs/<prompt>-<seed>)")
+    parser.add_argument("--formats", default="glb,obj,ply")
+    parser.add_argument("--strict", action="store_true", help="unknown words are an error")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="uni3d", description='A sentence to a textured mesh: uni3d "a corgi astronaut"'
+    )
+    parser.add_argument("--version", action="version", version=f"uni3d {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _generate_arguments(commands.add_parser("generate", help="a prompt to a mesh (the default)"))
+    for name, text in (
+        ("resume", "continue a run that was stopped, then export it"),
+        ("export", "write the mesh files of a run again"),
+        ("evaluate", "recogniser verdict and overlap with ground truth of a run"),
+    ):
+        sub = commands.add_parser(name, help=text)
+        sub.add_argument("run", type=Path)
+        if name != "evaluate":
+            sub.add_argument("--formats", default="glb,obj,ply")
+    doctor = commands.add_parser("doctor", help="what will run here, how long, and why")
+    _run_arguments(doctor)
+    doctor.set_defaults(prompt="")
+    commands.add_parser("app", help="the local page")
+    toybox = commands.add_parser("toybox", help="the embedded teacher and its world")
+    from uni3d.toybox.commands import add_arguments
+
+    add_arguments(toybox)
+    return parser
+
+
+def _app(argv: list[str]) -> int:
+    """The page has a parser of its own: it must be up before torch is loaded."""
+    from uni3d.web.server import add_arguments, serve
+
+    parser = argparse.ArgumentParser(prog="uni3d app", description="The local page")
+    add_arguments(parser)
+    return serve(parser.parse_args(argv))
+
+
+def _configured(args: argparse.Namespace):
+    """RunConfig from preset, file, flags and overrides, later ones winning."""
+    from uni3d import config_io
+    from uni3d.run.settings import PRESETS, RunConfig
+
+    mapping = config_io.merge(PRESETS[args.preset], {})
+    if args.config:
+        mapping = config_io.merge(mapping, config_io.read_yaml(args.config))
+    for name in ("teacher", "method", "divergence", "form", "steps", "seed"):
+        if getattr(args, name) is not None:
+            mapping[name] = getattr(args, name)
+    if args.guidance_scale is not None:
+        mapping = config_io.merge(mapping, {"guidance": {"scale": args.guidance_scale}})
+    for name in ("revision", "variant"):
+        if getattr(args, name) is not None:
+            mapping = config_io.merge(mapping, {"loading": {name: getattr(args, name)}})
+    if args.negative_prompt is not None:
+        mapping = config_io.merge(mapping, {"prompts": {"negative_prompt": args.negative_prompt}})
+    mapping["prompt"] = args.prompt
+    return config_io.load(RunConfig, config_io.apply_overrides(mapping, args.overrides))
+
+
+def _warn_unknown(prompt: str, strict: bool) -> None:
+    from uni3d.toybox.grammar import doubts
+
+    lines = doubts(prompt)
+    if lines and strict:
+        raise PromptError(f"toybox: {'; '.join(lines)}; do: use known words, or drop --strict")
+    for line in lines:
+        _say(f"uni3d: warning: toybox: {line}; going on")
+
+
+def _writable(run: Path) -> None:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        probe = run / ".probe"
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"{run}: cannot be written ({error.strerror}); do: --out FOLDER"
+        ) from error
+
+
+def _generate(args: argparse.Namespace) -> int:
+    from uni3d.teacher.prompts import check_prompt, slug
+
+    args.prompt = check_prompt(args.prompt)
+    config = _configured(args)
+    from uni3d.run.finish import check_formats
+
+    formats = check_formats(args.formats.split(","))
+    if config.teacher == "toybox":
+        _warn_unknown(config.prompt, args.strict)
+    run = args.out or Path("outputs") / f"{slug(config.prompt)}-{config.seed}"
+    _writable(run)
+    return _optimise(config, run, formats, resume=False)
+
+
+def _load_run(run: Path):
+    from uni3d import config_io
+    from uni3d.errors import CheckpointError
+    from uni3d.run.run import CONFIG
+    from uni3d.run.settings import RunConfig
+
+    if not (run / CONFIG).is_file():
+        raise CheckpointError(f"{run}: no run there; wanted a folder with {CONFIG}")
+    return config_io.load(RunConfig, config_io.read_yaml(run / CONFIG))
+
+
+def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> int:
+    """Optimise with a progress bar; Ctrl-C exports what exists."""
+    from tqdm import tqdm
+
+    from uni3d.run import run as pipeline
+    from uni3d.run.finish import export_run, write_report
+
+    started = time.monotonic()
+    stepper = pipeline.Run(config, run, resume=resume)
+    records = stepper.progress()
+    next(records)  # loading
+    first = next(records)
+    if first.note:
+        _say(f"uni3d: {first.note}")
+    if stepper.config.resolutions != config.resolutions:
+        sizes = ", ".join(str(size) for _, size in stepper.config.resolutions)
+        _say(f"uni3d: memory {stepper.config.memory}: pictures of {sizes} pixels, for lack of more")
+    config = stepper.config
+    if config.teacher != "toybox":
+        assert stepper.parts is not None
+        _say(f"uni3d: teacher {config.teacher} ({stepper.parts.teacher.origin})")
+    with (
+        (run / pipeline.METRICS).open("a") as log,
+        tqdm(total=config.steps, initial=first.step, unit="step", desc="optimising") as bar,
+        _interrupts() as interrupted,
+    ):
+        for record in records:
+            bar.update(record.step - bar.n)
+            if record.note:
+                tqdm.write(f"uni3d: {record.note}", file=sys.stderr)
+            if record.metrics:
+                log.write(json.dumps({"step": record.step, **record.metrics}) + "\n")
+                bar.set_postfix(opacity=f"{record.metrics['opacity']:.2f}", refresh=False)
+            if interrupted:
+                stepper.save()
+                break
+    if interrupted:
+        _say("uni3d: interrupted; exporting what exists (uni3d resume continues it)")
+    write_report(
+        run, {"seconds_optimise": time.monotonic() - started, "interrupted": bool(interrupted)}
+    )
+    _follow(export_run(stepper.config, run, formats))
+    sys.stdout.write(f"{run}\n")
+    return 130 if interrupted else 0
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Ctrl-C lets the running step end: its signal is put in the list. A second one breaks off."""
+    pressed: list[int] = []
+
+    def remember(number: int, _frame: Any) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _follow(records: Iterable[Any]) -> None:
+    for record in records:
+        _say(f"uni3d: {record.stage} ({record.seconds:.0f} s) {record.note}".rstrip())
+
+
+def _run_command(args: argparse.Namespace) -> int:
+    if args.command == "generate":
+        return _generate(args)
+    if args.command == "toybox":
+        from uni3d.toybox.commands import run
+
+        return run(args)
+    if args.command == "doctor":
+        from uni3d.doctor.doctor import examine
+
+        for line in examine(_configured(args)):
+            sys.stdout.write(line + "\n")
+        return 0
+    config = _load_run(args.run)
+    if args.command == "evaluate":
+        from uni3d.toybox.judge import evaluate_run
+
+        sys.stdout.write(json.dumps(evaluate_run(config, args.run), indent=2) + "\n")
+        return 0
+    from uni3d.run.finish import check_formats, export_run
+
+    formats = check_formats(args.formats.split(","))
+    if args.command == "resume":
+        return _optimise(config, args.run, formats, resume=True)
+    _follow(export_run(config, args.run, formats))
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; user errors are one line and exit code 2."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv and argv[0] not in COMMANDS and argv[0] not in ("-h", "--help", "--version"):
+        argv.insert(0, "generate")
+    try:
+        if argv[:1] == ["app"]:
+            return _app(argv[1:])
+        return _run_command(_parser().parse_args(argv))
+    except Uni3DError as error:
+        _say(f"uni3d: error: {' '.join(str(error).split())}")
+        return 2
+    except OSError as error:
+        where, why = error.filename or "a file", error.strerror or error
+        _say(f"uni3d: error: {where}: {why}; do: check space and rights")
+        return 2
+    except KeyboardInterrupt:
+        _say("uni3d: interrupted")
+        return 130
+

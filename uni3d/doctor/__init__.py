@@ -1,0 +1,1 @@
+"""What will run on this machine, how long, and why."""

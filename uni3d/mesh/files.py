@@ -1,0 +1,328 @@
+"""Meshes and pictures as files: GLB, OBJ, PLY, PNG, turntable video.
+
+Every file appears whole or not at all: it is written beside its place under another name and
+then moved there. Nothing depends on the clock, so the same input gives the same bytes.
+
+GLB and OBJ are y up with the front towards +z, as their viewers expect; PLY keeps the world's
+z up, which is what PLY importers assume.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from uni3d.errors import ExportError
+from uni3d.mesh.rasterize import sample_texture, vertex_normals
+from uni3d.mesh.surface import Mesh
+
+__all__ = [
+    "as_uint8",
+    "reopen_and_check",
+    "write_glb",
+    "write_obj",
+    "write_ply",
+    "write_png",
+    "write_sheet",
+    "write_turntable",
+]
+
+PathLike = str | os.PathLike[str]
+
+
+def write_glb(mesh: Mesh, path: PathLike) -> None:
+    """Binary glTF 2: y up, front +z, smooth normals, a matte material.
+
+    glTF takes vertex colours as linear light, unlike textures; they are converted, or they
+    would look pale.
+    """
+    shape = _as_trimesh(mesh, linear_colors=True)
+    data = shape.export(
+        file_type="glb", include_normals=True, tree_postprocessor=_add_missing_material
+    )
+    _replace_all({pathlib.Path(path): data})
+
+
+def _add_missing_material(tree: dict[str, Any]) -> None:
+    """Give material-less (vertex-coloured) parts a matte one: glTF's default is dark metal."""
+    matte = {"pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0}}
+    for part in tree["meshes"]:
+        for primitive in part["primitives"]:
+            if "material" not in primitive:
+                tree.setdefault("materials", []).append(matte)
+                primitive["material"] = len(tree["materials"]) - 1
+
+
+def write_obj(mesh: Mesh, path: PathLike) -> None:
+    """Wavefront OBJ (y up) with, for a textured mesh, `<stem>.mtl` and `<stem>.png` beside it."""
+    import trimesh.visual
+    from trimesh.exchange.obj import export_obj
+
+    path = pathlib.Path(path)
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem)  # readers split material names at spaces
+    shape = _as_trimesh(mesh)
+    if mesh.texture is not None:
+        # Readers multiply the texture by Kd; the conversion of the GLB's material makes that 0.4.
+        shape.visual.material = trimesh.visual.material.SimpleMaterial(
+            image=shape.visual.material.baseColorTexture,
+            diffuse=(255, 255, 255, 255),
+            ambient=(255, 255, 255, 255),
+            specular=(0, 0, 0, 255),
+            name=stem,
+        )
+    text, companions = export_obj(
+        shape, include_normals=True, return_texture=True, mtl_name=f"{stem}.mtl"
+    )
+    files = {path.parent / name: data for name, data in companions.items()}
+    _replace_all({**files, path: text.encode()})  # the OBJ last: it is the one that refers
+
+
+def write_ply(mesh: Mesh, path: PathLike) -> None:
+    """Binary PLY in world axes (z up) with vertex colours, sampled from the texture if need be."""
+    import trimesh
+
+    vertices, faces, rgb = mesh.vertices, mesh.faces, mesh.vertex_colors
+    if rgb is None and mesh.texture is not None and mesh.uv is not None:
+        colors = sample_texture(mesh.texture, mesh.uv)
+        vertices, weld = np.unique(mesh.vertices, axis=0, return_inverse=True)
+        weld = weld.reshape(-1)
+        count = np.bincount(weld)[:, None]
+        total = np.stack([np.bincount(weld, colors[:, k]) for k in range(3)], axis=-1)
+        faces, rgb = weld[faces], np.rint(total / count * 255).astype(np.uint8)
+    shape = trimesh.Trimesh(vertices, faces, vertex_colors=rgb, process=False)
+    data: Any = shape.export(file_type="ply")
+    _replace_all({pathlib.Path(path): data})
+
+
+def _as_trimesh(mesh: Mesh, linear_colors: bool = False) -> Any:
+    """The mesh with y up as trimesh's object, untouched otherwise."""
+    import trimesh.visual
+    from PIL import Image
+
+    vertices = _y_up(mesh.vertices)
+    visual = None
+    if mesh.texture is not None and mesh.uv is not None:
+        material = trimesh.visual.material.PBRMaterial(
+            baseColorTexture=Image.fromarray(mesh.texture),
+            metallicFactor=0.0,
+            roughnessFactor=1.0,
+        )
+        visual = trimesh.visual.TextureVisuals(uv=mesh.uv, material=material)
+    elif mesh.vertex_colors is not None:
+        rgb = _srgb_to_linear(mesh.vertex_colors) if linear_colors else mesh.vertex_colors
+        visual = trimesh.visual.ColorVisuals(vertex_colors=rgb)
+    return trimesh.Trimesh(
+        vertices,
+        mesh.faces,
+        vertex_normals=_y_up(vertex_normals(mesh.vertices, mesh.faces)),
+        visual=visual,
+        process=False,
+    )
+
+
+def _y_up(vectors: NDArray) -> NDArray:
+    """World (front +x, left +y, up +z) to glTF (front +z, left +x, up +y): a pure rotation."""
+    return np.ascontiguousarray(np.asarray(vectors)[:, [1, 2, 0]])
+
+
+def _srgb_to_linear(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    value = rgb / 255
+    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    return np.rint(linear * 255).astype(np.uint8)
+
+
+def reopen_and_check(path: PathLike) -> dict[str, Any]:
+    """Read a written mesh back with trimesh and say what is in it.
+
+    Keys: faces, vertices, bounds (low and high corner), watertight (with equal positions merged),
+    textured, colors_vary (texture or vertex colours are not all the same), bytes.
+    Raises ExportError when the file cannot be read, has no faces or no finite size.
+    """
+    import trimesh
+
+    path = pathlib.Path(path)
+    try:
+        # Not load_mesh: joining the parts of a scene loses vertex colours beside a material.
+        (shape,) = trimesh.load_scene(path, process=False).geometry.values()
+    except Exception as error:  # trimesh raises whatever its parsers happen to raise
+        raise ExportError(f"{path}: got a file that cannot be read back ({error})") from error
+    if len(shape.faces) == 0 or not np.isfinite(shape.vertices).all():
+        raise ExportError(f"{path}: got {len(shape.faces)} faces, want a finite mesh; export again")
+    texture = _texture_of(shape)
+    colors = texture if texture is not None else _vertex_colors_of(shape)
+    welded = trimesh.Trimesh(shape.vertices, shape.faces, process=False)
+    welded.merge_vertices()
+    return {
+        "faces": len(shape.faces),
+        "vertices": len(shape.vertices),
+        "bounds": shape.bounds.tolist(),
+        "watertight": bool(welded.is_watertight),
+        "textured": texture is not None,
+        "colors_vary": colors is not None and bool(np.ptp(colors.reshape(-1, 3), axis=0).any()),
+        "bytes": path.stat().st_size,
+    }
+
+
+def _texture_of(shape: Any) -> NDArray[np.uint8] | None:
+    """The colour picture of a trimesh mesh, `[h, w, 3]`, if it has one."""
+    material = getattr(shape.visual, "material", None)
+    if material is None or getattr(shape.visual, "uv", None) is None:
+        return None
+    picture = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
+    return None if picture is None else np.asarray(picture.convert("RGB"))
+
+
+def _vertex_colors_of(shape: Any) -> NDArray[np.uint8] | None:
+    """Vertex colours `[v, 3]`; trimesh keeps them elsewhere when there is a material too."""
+    if shape.visual.kind == "vertex":
+        return np.asarray(shape.visual.vertex_colors)[:, :3]
+    colors = getattr(shape.visual, "vertex_attributes", {}).get("color")
+    return None if colors is None else np.asarray(colors)[:, :3]
+
+
+def as_uint8(images: Tensor) -> NDArray[np.uint8]:
+    """Float pictures `[n, 3, h, w]` in [0, 1] (clamped) as bytes `[n, h, w, 3]`."""
+    return (images.detach().cpu().clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+
+
+def write_png(image: NDArray[np.uint8], path: PathLike) -> None:
+    """One picture, uint8 `[h, w, 3]` or `[h, w]`."""
+    _replace_all({pathlib.Path(path): _png_bytes(image)})
+
+
+def _png_bytes(image: NDArray[np.uint8]) -> bytes:
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, format="png")
+    return buffer.getvalue()
+
+
+def write_sheet(
+    rows: Mapping[str, NDArray[np.uint8]], path: PathLike, columns: Sequence[str] = ()
+) -> None:
+    """A labelled grid of pictures: one row per entry, its name at the left.
+
+    rows: name -> uint8 `[n, h, w, 3]` or grey `[n, h, w]`, all of one size; columns: headings.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    pictures = {
+        name: np.repeat(stack[..., None], 3, axis=-1) if stack.ndim == 3 else stack
+        for name, stack in rows.items()
+    }
+    shapes = {stack.shape[1:3] for stack in pictures.values()}
+    assert len(shapes) == 1, f"rows: got pictures of sizes {sorted(shapes)}, want one size"
+    (height, width), gap = shapes.pop(), 2
+    across = max(len(stack) for stack in pictures.values())
+    font = ImageFont.load_default()
+    left = 12 + max(int(font.getlength(name)) for name in pictures)
+    top = 18 if columns else 0
+    size = (left + across * (width + gap), top + len(pictures) * (height + gap))
+    sheet = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for j, heading in enumerate(columns):
+        middle = left + j * (width + gap) + width // 2
+        draw.text((middle - int(font.getlength(heading)) // 2, 3), heading, "black", font)
+    for i, (name, stack) in enumerate(pictures.items()):
+        y = top + i * (height + gap)
+        draw.text((6, y + height // 2 - 6), name, "black", font)
+        for j, picture in enumerate(stack):
+            sheet.paste(Image.fromarray(picture), (left + j * (width + gap), y))
+    write_png(np.asarray(sheet), path)
+
+
+def write_turntable(
+    frames: NDArray[np.uint8], path: PathLike, fps: int = 24
+) -> tuple[pathlib.Path, str]:
+    """Video of the frames, uint8 `[n, h, w, 3]`; returns where it is and a notice ("" = none).
+
+    An MP4 (H.264, plays everywhere) by imageio-ffmpeg; without ffmpeg an animated GIF of the
+    same name, and the notice says so. Odd sizes grow by one repeated row or column.
+    """
+    assert frames.ndim == 4 and len(frames) > 0, f"frames: got {frames.shape}, want [n, h, w, 3]"
+    path = pathlib.Path(path)
+    try:
+        import imageio_ffmpeg
+
+        imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError) as error:
+        path = path.with_suffix(".gif")
+        _replace_all({path: _gif_bytes(frames, fps)})
+        return path, f"ffmpeg is not available ({error}); wrote {path.name} instead"
+    odd_rows, odd_columns = frames.shape[1] % 2, frames.shape[2] % 2
+    even = np.pad(frames, ((0, 0), (0, odd_rows), (0, odd_columns), (0, 0)), mode="edge")
+    with _temporary([path]) as (temporary,):
+        writer = imageio_ffmpeg.write_frames(
+            str(temporary),
+            (even.shape[2], even.shape[1]),
+            fps=fps,
+            codec="libx264",
+            quality=None,  # type: ignore[arg-type]
+            macro_block_size=2,
+            # One thread and no version strings: the same frames give the same file.
+            output_params=(
+                "-crf 18 -threads 1 -movflags +faststart "
+                "-fflags +bitexact -flags:v +bitexact -f mp4"
+            ).split(),
+        )
+        with contextlib.closing(writer):
+            writer.send(None)
+            for frame in even:
+                writer.send(np.ascontiguousarray(frame))
+    return path, ""
+
+
+def _gif_bytes(frames: NDArray[np.uint8], fps: int) -> bytes:
+    import io
+
+    from PIL import Image
+
+    first, *rest = [Image.fromarray(frame) for frame in frames]
+    buffer = io.BytesIO()
+    first.save(
+        buffer, "gif", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0
+    )
+    return buffer.getvalue()
+
+
+def _replace_all(files: Mapping[pathlib.Path, bytes]) -> None:
+    """Write the files under temporary names, then move all of them to their places."""
+    with _temporary(list(files)) as temporaries:
+        for temporary, data in zip(temporaries, files.values(), strict=True):
+            with open(temporary, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())  # a full disk must show before the old file is gone
+
+
+@contextlib.contextmanager
+def _temporary(paths: list[pathlib.Path]) -> Iterator[list[pathlib.Path]]:
+    """Temporary names beside `paths`; moved there on success, removed on any failure.
+
+    An OSError inside becomes an ExportError; what was at `paths` before is then still there.
+    """
+    temporaries = [path.with_name(f".{path.name}.{os.getpid()}.part") for path in paths]
+    try:
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporaries
+        for temporary, path in zip(temporaries, paths, strict=True):
+            os.replace(temporary, path)
+    except OSError as error:
+        raise ExportError(
+            f"{paths[-1]}: got {error.strerror or error}, want a place that can be written; "
+            "free some space or choose another folder (an earlier file there is unchanged)"
+        ) from error
+    finally:
+        for temporary in temporaries:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""A run: its settings, the algorithm step by step, and what it leaves behind."""

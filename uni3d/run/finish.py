@@ -1,0 +1,123 @@
+"""What a run leaves behind: mesh files, turntable, sheet and report, from its checkpoint."""
+
+import dataclasses
+import json
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from uni3d.cameras import Cameras
+from uni3d.errors import ConfigError
+from uni3d.mesh import files as export
+from uni3d.mesh.rasterize import normals, shade
+from uni3d.mesh.surface import extract_mesh
+from uni3d.run.run import REPORT, Progress, restore_scene
+from uni3d.run.settings import RunConfig
+
+__all__ = [
+    "FORMATS", "check_formats", "export_run", "sheet_cameras", "write_report",
+]  # fmt: skip
+
+WRITERS = {"glb": export.write_glb, "obj": export.write_obj, "ply": export.write_ply}
+FORMATS = tuple(WRITERS)
+TURNTABLE_FRAMES, TURNTABLE_SIZE = 72, 256
+SHEET_SIZE = 192
+
+
+def sheet_cameras() -> Cameras:
+    """Eight views around the object, a little from above; every other one higher."""
+    return Cameras.orbit(torch.arange(8) * 45.0, torch.tensor([12.0, 25.0]).repeat(4))
+
+
+def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    unknown = [f for f in formats if f not in WRITERS]
+    if unknown or not formats:
+        raise ConfigError(f"formats: got {','.join(formats)!r}; want some of {', '.join(FORMATS)}")
+    return tuple(formats)
+
+
+def export_run(
+    config: RunConfig, run: Path, formats: Sequence[str] = FORMATS
+) -> Iterator[Progress]:
+    """Write the mesh files, turntable.mp4, sheet.png and report.json of a run's checkpoint.
+
+    Files are replaced whole or not at all. Raises ExportError for an empty scene or a full disk.
+    """
+    check_formats(formats)
+    started = time.monotonic()
+
+    def tell(stage: str, note: str = "") -> Progress:
+        return Progress(stage, step, config.steps, time.monotonic() - started, {}, note)
+
+    scene, step = restore_scene(config, run)
+    yield tell("meshing")
+    outline_cameras = Cameras.orbit(torch.arange(12) * 30.0, torch.tensor([0.0, 20.0, 40.0] * 4))
+    opacity = scene.picture(outline_cameras, 128).opacity[:, 0]
+    mesh, mesh_report = extract_mesh(
+        scene.field.density, scene.field, outline_cameras, opacity, config.pixel, config.mesh
+    )  # fmt: skip
+    yield tell("writing")
+    checks = {}
+    for name in formats:
+        path = run / f"mesh.{name}"
+        WRITERS[name](mesh, path)
+        checks[path.name] = export.reopen_and_check(path)
+    yield tell("picturing")
+    cameras = sheet_cameras()
+    rows = {
+        "colour": export.as_uint8(shade(mesh, cameras, SHEET_SIZE, SHEET_SIZE)),
+        "normal": export.as_uint8(normals(mesh, cameras, SHEET_SIZE, SHEET_SIZE)),
+        "opacity": export.as_uint8(scene.picture(cameras, SHEET_SIZE).opacity.repeat(1, 3, 1, 1)),
+    }
+    export.write_sheet(rows, run / "sheet.png", [f"{int(a)} deg" for a in cameras.azimuth_deg])
+    turn = Cameras.orbit(torch.arange(TURNTABLE_FRAMES) * (360 / TURNTABLE_FRAMES), 15.0)
+    frames = export.as_uint8(shade(mesh, turn, TURNTABLE_SIZE, TURNTABLE_SIZE))
+    _, notice = export.write_turntable(frames, run / "turntable.mp4")
+    report = {
+        "prompt": config.prompt,
+        "steps_done": step,
+        "seconds_export": time.monotonic() - started,
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "mesh": dataclasses.asdict(mesh_report),
+        "files": checks,
+        "silhouette_iou": mesh_report.silhouette_iou,
+        **_verdict(config, shade(mesh, cameras, 64, 64)),
+    }
+    write_report(run, report)
+    yield tell("done", notice)
+
+
+def _verdict(config: RunConfig, images: torch.Tensor) -> dict[str, Any]:
+    """What the recogniser sees in the eight views, where the teacher is toybox."""
+    if config.teacher != "toybox":
+        return {}
+    from uni3d.toybox.grammar import parse
+    from uni3d.toybox.recogniser import WEIGHTS, load_recogniser
+
+    if not WEIGHTS.is_file():  # a checkout whose recogniser was not trained yet
+        return {}
+    wanted, seen = parse(config.prompt), load_recogniser().judge(images)
+    right = sum(kind == wanted.kind for kind in seen.kinds) if wanted else 0
+    return {
+        "recogniser": {
+            "wanted": wanted.kind if wanted else None,
+            "right_views": right,
+            "views": len(seen.kinds),
+            "kinds": seen.kinds,
+            "worn": seen.worn,
+            "colors": seen.colors,
+        }
+    }
+
+
+def write_report(run: Path, entries: dict[str, Any]) -> None:
+    """Merge entries into report.json, so that stages of several commands add up."""
+    path = run / REPORT
+    old = json.loads(path.read_text()) if path.exists() else {}
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(old | entries, indent=2) + "\n")
+    temporary.replace(path)

@@ -1,0 +1,132 @@
+"""The whole configuration of a run, composed once from its components, and the presets."""
+
+import dataclasses
+import math
+from typing import Any, Literal
+
+from uni3d.cameras import CameraConfig
+from uni3d.errors import ConfigError
+from uni3d.instruct import DIVERGENCES, METHODS, Method, resolve_method
+from uni3d.mesh.surface import MeshConfig
+from uni3d.scene.regularizers import RegularizerConfig
+from uni3d.scene.scene import SceneConfig
+from uni3d.teacher.fake_score import FakeScoreConfig
+from uni3d.teacher.model import TeacherConfig
+from uni3d.teacher.prompts import PromptConfig
+
+__all__ = ["PRESETS", "GuidanceConfig", "RunConfig"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GuidanceConfig:
+    """How the teacher is asked. Times are fractions of the teacher's schedule."""
+
+    scale: float = 5.0
+    rescale: float = 0.0  # 0..1: bring the spread back to the conditional's (2305.08891)
+    t_min: float = 0.02
+    t_max: float = 0.98
+    t_max_end: float = 0.5  # t_max falls to this, linearly,
+    anneal_end: float = 0.66  # by this fraction of the run
+    real_samples_per_view: int = 4  # teacher samples per 45-degree bin, where the ratio is needed
+    ratio_warm_up: float = 0.1  # fraction of the run in which reverse-kl stands in
+    # No gradient through the U-Nets, for memory. Biased: of a sim term h u.v only -h u.x0 is left,
+    # the gradient of the integral form (VSD's for h = 1) in place of Uni-Instruct's.
+    detach_networks: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.t_min < self.t_max_end <= self.t_max <= 1:
+            raise ConfigError(
+                f"guidance: got t_min={self.t_min}, t_max_end={self.t_max_end}, "
+                f"t_max={self.t_max}; want 0 <= t_min < t_max_end <= t_max <= 1"
+            )
+        if not 0 <= self.rescale <= 1:
+            raise ConfigError(f"guidance: got rescale={self.rescale}; want 0 to 1")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """A run, from sentence to mesh. `resolutions`: (fraction of the run, picture size) pairs."""
+
+    prompt: str = ""
+    teacher: str = "toybox"
+    loading: TeacherConfig = TeacherConfig()
+    memory: Literal["auto", "full", "24GB", "12GB", "6GB"] = "auto"  # uni3d.teacher.memory.PROFILES
+    method: str = "uni-instruct"
+    divergence: str = ""  # empty: what the method fixes, else forward-kl
+    form: str = ""  # empty: what the method fixes, else paper
+    # sid's a; None: 1.2 as published, or 1 where the teacher is guided. There |D_q - D_p| never
+    # closes, and a > 1 rewards it: the scene fills up. a = 1 is sim.
+    sid_alpha: float | None = None
+    steps: int = 700
+    views: int = 4
+    seed: int = 0
+    resolutions: tuple[tuple[float, int], ...] = ((0.0, 32), (0.35, 64))
+    checkpoint_every: int = 100
+    picture_every: int = 100
+    camera: CameraConfig = CameraConfig()
+    prompts: PromptConfig = PromptConfig()
+    guidance: GuidanceConfig = GuidanceConfig()
+    scene: SceneConfig = SceneConfig()
+    fake_score: FakeScoreConfig = FakeScoreConfig()
+    regularizers: RegularizerConfig = RegularizerConfig()
+    mesh: MeshConfig = MeshConfig()
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.views < 1:
+            raise ConfigError(f"got steps={self.steps}, views={self.views}; want both at least 1")
+        starts = [start for start, _ in self.resolutions]
+        if not starts or starts[0] != 0 or starts != sorted(starts):
+            raise ConfigError(
+                f"resolutions: got {self.resolutions}; want (fraction, size) pairs that start at "
+                "fraction 0 and rise"
+            )
+        self.resolved_method()
+
+    def resolved_method(self) -> Method:
+        """The loss as a row; ConfigError for an impossible combination."""
+        divergence = self.divergence or None
+        known = METHODS.get(self.method)
+        if divergence is None and known is not None and known.divergence is None:
+            divergence = "forward-kl"
+        sid_alpha, guided = self.sid_alpha, self.guidance.scale != 1
+        if sid_alpha is None and known is not None and known.sid_alpha is not None and guided:
+            sid_alpha = 1.0
+        try:
+            return resolve_method(self.method, divergence, self.form or None, sid_alpha=sid_alpha)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+
+    @property
+    def needs_ratio(self) -> bool:
+        return DIVERGENCES[str(self.resolved_method().divergence)].needs_ratio
+
+    def size_at(self, fraction: float) -> int:
+        """Picture size after `fraction` of the run."""
+        return [size for start, size in self.resolutions if start <= fraction][-1]
+
+    @property
+    def pixel(self) -> float:
+        """Scene units from pixel to pixel of the largest pictures, in the middle of the scene."""
+        distance, size = sum(self.camera.distance) / 2, max(size for _, size in self.resolutions)
+        return 2 * distance * math.tan(math.radians(self.camera.fovy_deg) / 2) / size
+
+    def t_max_at(self, fraction: float) -> float:
+        guidance = self.guidance
+        done = min(1.0, fraction / max(guidance.anneal_end, 1e-9))
+        return guidance.t_max + (guidance.t_max_end - guidance.t_max) * done
+
+
+# Differences from RunConfig's defaults; the times they aim at are in the README.
+PRESETS: dict[str, dict[str, Any]] = {
+    "draft": {
+        "steps": 220,
+        "resolutions": [[0.0, 32], [0.6, 64]],
+        "mesh": {"resolution": 72, "target_faces": 8000, "texture_size": 512},
+    },
+    "default": {},
+    "high": {
+        "steps": 1200,
+        "views": 6,
+        "mesh": {"resolution": 128, "target_faces": 40000, "texture_size": 2048},
+    },
+}

@@ -1,0 +1,1 @@
+"""What outlives a process: checkpoints of tensors and the cache on disk."""

@@ -1,0 +1,47 @@
+"""What is dear to compute and the same in every run, kept on disk: text features, teacher samples.
+
+A file is named by a hash of everything it depends on. A file that is missing, damaged or cannot be
+written only costs the time to compute it again. Values read back are the values written, bit for
+bit, so a run does not depend on whether the cache was warm.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from uni3d.errors import CheckpointError
+from uni3d.storage import checkpoint
+from uni3d.teacher.hub import cache_folder
+
+__all__ = ["remembered"]
+
+
+def remembered(kind: str, key: dict[str, Any], compute: Callable[[], Tensor]) -> Tensor:
+    """`compute()`, or what it gave before under the same `kind` and JSON-able `key`.
+
+    An empty value in key["teacher"] means that the teacher cannot be told from others: then
+    nothing is kept. The result lies on the CPU.
+    """
+    if not key.get("teacher"):
+        return compute()
+    key = {**key, "torch": torch.__version__}
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    path = cache_folder() / kind / f"{digest[:32]}.safetensors"
+    try:
+        tensors, described = checkpoint.load(path)
+        if described == json.loads(json.dumps(key)):
+            # Tensors read from a file may lie at any address, and sums can depend on that.
+            return tensors["value"].clone()
+    except (CheckpointError, KeyError):
+        pass
+    value = compute().cpu()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.save(path, {"value": value}, key)
+    except (OSError, CheckpointError):
+        pass
+    return value

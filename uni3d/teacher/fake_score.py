@@ -1,0 +1,257 @@
+"""The fake score: a LoRA adapter on the teacher's own U-Net, and a discriminator on its encoder.
+
+Adapter off is the teacher, bit for bit; adapter on is the score of what the scene renders now.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint as compute_again
+
+from uni3d.errors import ConfigError, MissingExtraError
+from uni3d.instruct import (
+    RatioNormaliser,
+    VDenoiser,
+    add_noise,
+    denoising_score_matching,
+    discriminator_loss,
+    ratio_is_clipped,
+)
+from uni3d.storage import checkpoint
+from uni3d.teacher.model import Condition, Teacher
+
+__all__ = ["FakeScore", "FakeScoreConfig"]
+
+# Attention, feed-forward and convolutions of every block: with attention alone the adapter of a
+# small U-Net cannot follow the scene. A large one can, with a tenth of the numbers.
+TARGETS = {
+    "all": (
+        r".*\.(to_q|to_k|to_v|to_out\.0|proj_in|proj_out|ff\.net\.0\.proj|ff\.net\.2"
+        r"|conv1|conv2|conv_shortcut|time_emb_proj)"
+    ),
+    "attention": r".*\.(to_q|to_k|to_v|to_out\.0)",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FakeScoreConfig:
+    """LoRA and its training. Warm-up is a fraction of the run."""
+
+    rank: int = 16
+    alpha: float = 0.0  # the adapter is scaled by alpha / rank; 0 means alpha = rank
+    targets: Literal["all", "attention"] = "all"
+    # "v": what the adapted network says is read as v, whatever the teacher predicts
+    # (ProlificDreamer's choice). On an eps teacher it must unlearn first, and is steadier then.
+    prediction: Literal["teacher", "v"] = "teacher"
+    camera: bool = True  # tell it the cameras where the teacher does not know them
+    learning_rate: float = 1e-3
+    warm_up: float = 0.03
+    steps_per_step: int = 1
+    discriminator_learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.rank < 1 or self.steps_per_step < 1:
+            raise ConfigError(
+                f"fake_score: got rank={self.rank}, steps_per_step={self.steps_per_step}; "
+                "want both at least 1"
+            )
+
+
+class FakeScore:
+    """The learned score of the current renders; shares the teacher's network."""
+
+    def __init__(self, teacher: Teacher, config: FakeScoreConfig, seed: int, ratio: bool) -> None:
+        try:
+            from peft import LoraConfig
+            from peft.tuners.tuners_utils import BaseTunerLayer
+        except ImportError as error:
+            raise MissingExtraError("peft", "diffusers") from error
+        self.teacher, self.config = teacher, config
+        unet = teacher.unet
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            alpha, targets = config.alpha or config.rank, TARGETS[config.targets]
+            lora = LoraConfig(r=config.rank, lora_alpha=alpha, target_modules=targets)  # type: ignore[arg-type]
+            unet.add_adapter(lora, adapter_name="fake")
+            width = unet.config.block_out_channels[-1]
+            # Linear over channels at each place: 1x1 convolutions of this shape crash in the
+            # backward pass of torch 2.13's CPU build.
+            self.head = nn.Sequential(
+                nn.LayerNorm(width), nn.Linear(width, 32), nn.SiLU(), nn.Linear(32, 1)
+            ).to(teacher.device)
+            self.camera_net = None
+            if config.camera and not teacher.knows_cameras:
+                self.camera_net = _camera_net(unet).to(teacher.device)
+                unet.time_embedding.register_forward_hook(self._add_camera)
+        self.parameters = {n: p for n, p in unet.named_parameters() if ".fake." in n}
+        for parameter in self.parameters.values():
+            parameter.data = parameter.data.float()  # also where the teacher is of half precision
+        if self.camera_net is not None:
+            self.parameters |= {f"camera.{n}": p for n, p in self.camera_net.named_parameters()}
+        self._camera: Tensor | None = None
+        self._denoise = teacher.denoise
+        if config.prediction == "v":
+            self._denoise = VDenoiser(teacher.network, teacher.schedule)
+        self.optimizer = torch.optim.Adam(
+            list(self.parameters.values()), lr=config.learning_rate, betas=(0.9, 0.99)
+        )
+        self.ratio = RatioNormaliser().to(teacher.device) if ratio else None
+        self.head_optimizer = torch.optim.Adam(
+            self.head.parameters(), lr=config.discriminator_learning_rate, betas=(0.5, 0.99)
+        )
+        self._features: Tensor | None = None
+        if ratio:
+            unet.mid_block.register_forward_hook(self._keep)
+        self._layers = [m for m in unet.modules() if isinstance(m, BaseTunerLayer)]
+        self._mode = (False, False)  # adapter on, trainable
+        self._switch(False, False)
+
+    def _keep(self, _module, _inputs, output: Tensor) -> None:
+        output = output.detach().float()
+        self._features = output.permute(0, 2, 3, 1).contiguous()  # channels last
+
+    def _add_camera(self, _module, _inputs, output: Tensor) -> Tensor | None:
+        if self._camera is None or self.camera_net is None:
+            return None
+        return output + self.camera_net(self._camera.to(self.teacher.device)).to(output.dtype)
+
+    def _switch(self, on: bool, trainable: bool) -> None:
+        for layer in self._layers:
+            layer.enable_adapters(on)
+        for parameter in self.parameters.values():
+            parameter.requires_grad_(trainable)
+        self._mode = (on, trainable)
+
+    @contextmanager
+    def adapter(self, trainable: bool, on: bool = True) -> Iterator[None]:
+        """The network is the fake score inside, the teacher outside.
+
+        Unless `trainable`, no time is spent on the adapter's gradient.
+        """
+        before = self._mode
+        self._switch(on, trainable)
+        try:
+            yield
+        finally:
+            self._switch(*before)
+
+    def checkpoint_network(self) -> None:
+        """From now on blocks of the U-Net are computed again in a backward pass, to save memory.
+
+        The backward pass of a scene's loss comes when the adapter is off again: each block is
+        computed again with the adapter as it was, or the gradient would be the teacher's.
+        """
+
+        def run(block: Any, *inputs: Any) -> Any:
+            on, trainable = self._mode
+            return compute_again(
+                block, *inputs, use_reentrant=False, preserve_rng_state=False,
+                context_fn=lambda: (nullcontext(), self.adapter(trainable, on)),
+            )  # fmt: skip
+
+        self.teacher.unet.enable_gradient_checkpointing(run)
+
+    def _predict(self, x: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
+        """x0, with the adapter as it is switched."""
+        self._camera = cond.camera
+        try:
+            return self._denoise(x, sigma, cond)
+        finally:
+            self._camera = None
+
+    def __call__(self, x: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
+        """x0 as the fake score sees it; differentiable in `x`, not in the adapter."""
+        with self.adapter(trainable=False):
+            return self._predict(x, sigma, cond)
+
+    def log_ratio(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """(log r, where it was clipped) `[batch]` from the features of the last call; detached."""
+        assert self.ratio is not None and self._features is not None, "call the fake score first"
+        with torch.no_grad():
+            logits = self.head(self._features)
+        return self.ratio(logits, sigma), ratio_is_clipped(logits)
+
+    def fit(
+        self,
+        x0: Tensor,
+        sigma: Tensor,
+        eps: Tensor,
+        cond: Condition,
+        fraction: float,
+        real: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """One step of denoising score matching on rendered latents; the mean losses by name.
+
+        With `real` latents, a logistic step of the discriminator's head too, on the features of
+        the same pass: real and fake share noise level and noise. `fraction` of the run sets the
+        warm-up of the learning rate.
+        """
+        warm = min(1.0, (fraction + 1e-6) / max(self.config.warm_up, 1e-6))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * warm
+        self.optimizer.zero_grad(set_to_none=True)
+        # Backward inside: leaving takes the adapter's requires_grad away, and with it the gradient.
+        with self.adapter(trainable=True):
+            if real is not None:
+                with torch.no_grad():
+                    self._predict(add_noise(real, sigma, eps), sigma, cond)
+                real_features = self._features
+            predicted = self._predict(add_noise(x0, sigma, eps), sigma, cond)
+            loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
+            loss.backward()
+        nn.utils.clip_grad_norm_(list(self.parameters.values()), 1.0)
+        self.optimizer.step()
+        losses = {"fake": loss.detach()}
+        if real is not None:
+            losses["discriminator"] = self._fit_head(real_features, self._features)
+        return losses
+
+    def _fit_head(self, real: Tensor | None, fake: Tensor | None) -> Tensor:
+        """One logistic step of the head on features `[batch, h, w, channels]`; the mean loss."""
+        assert real is not None and fake is not None, "the fake score was made without a ratio"
+        loss = discriminator_loss(self.head(real), self.head(fake)).mean()
+        self.head_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.head_optimizer.step()
+        return loss.detach()
+
+    def state(self) -> dict[str, Tensor]:
+        """Adapter, head, both optimisers and the ratio's running means, as flat tensors."""
+        parts = {
+            "adapter": self.parameters,
+            "head": self.head.state_dict(),
+            "optimizer": checkpoint.optimizer_state(self.optimizer),
+            "head_optimizer": checkpoint.optimizer_state(self.head_optimizer),
+            "ratio": self.ratio.state_dict() if self.ratio is not None else {},
+        }
+        flat: dict[str, Tensor] = {}
+        for name, part in parts.items():
+            flat |= checkpoint.with_prefix(name, part)
+        return flat
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        adapter = checkpoint.without_prefix("adapter", tensors)
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(adapter[name])
+        self.head.load_state_dict(checkpoint.without_prefix("head", tensors))
+        checkpoint.restore_optimizer(
+            self.optimizer, checkpoint.without_prefix("optimizer", tensors)
+        )
+        checkpoint.restore_optimizer(
+            self.head_optimizer, checkpoint.without_prefix("head_optimizer", tensors)
+        )
+        if self.ratio is not None:
+            self.ratio.load_state_dict(checkpoint.without_prefix("ratio", tensors))
+
+
+def _camera_net(unet: Any) -> nn.Module:
+    """Cameras `[batch, 4]` to what is added to the time embedding; nothing at first."""
+    last = nn.Linear(64, unet.time_embedding.linear_2.out_features)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(nn.Linear(4, 64), nn.SiLU(), last)

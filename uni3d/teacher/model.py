@@ -1,0 +1,281 @@
+"""A frozen diffusers model as the denoiser D(x, sigma, cond) -> x0, with its codec and its text.
+
+Any folder in diffusers layout is read the same way; what differs between them (prediction type,
+schedule, text encoders, a pooled text vector, learned variance, the codec) is read from its files.
+Nothing above this module knows which it is.
+"""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from uni3d.cameras import Cameras
+from uni3d.errors import MissingExtraError, TeacherError
+from uni3d.instruct import (
+    EpsDenoiser,
+    VDenoiser,
+    VPSchedule,
+    classifier_free_guidance,
+    perp_neg,
+)
+from uni3d.instruct.noise import expand_like
+from uni3d.teacher.codecs import Codec, Pixels, VaeCodec, read_space_to_depth
+from uni3d.teacher.hub import TOYBOX, Found, find_folder, read_index
+from uni3d.teacher.prompts import ViewConditioning
+from uni3d.teacher.sampler import euler
+from uni3d.teacher.texts import TextReader, load_network, load_part, text_reader
+
+__all__ = ["TOYBOX", "Condition", "Teacher", "TeacherConfig", "load_teacher", "place"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TeacherConfig:
+    """How the teacher is loaded. `revision` and `variant` are the hub's (variant: "fp16")."""
+
+    revision: str = ""
+    variant: str = ""
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one, but for toybox
+    # auto: float32 on a CPU; on a GPU bfloat16 where it is native, else float16
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    """What the U-Net is told: text features `[batch, rows, width]` as the teacher's own reader
+    makes them, and the cameras' embeddings `[batch, 4]`, which only some teachers use."""
+
+    context: Tensor
+    camera: Tensor | None
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleDenoiser:
+    """A network `(x_vp, t_index, cond) -> x0` (diffusers' prediction type "sample")."""
+
+    network: Any
+    schedule: VPSchedule
+
+    def __call__(self, x: Tensor, sigma: Tensor, cond: Any = None) -> Tensor:
+        level = expand_like(sigma, x)
+        return self.network(x / (1 + level**2).sqrt(), self.schedule.t_of(sigma), cond)
+
+
+DENOISERS = {"epsilon": EpsDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}
+
+
+class Teacher:
+    """The frozen model: a denoiser, an image codec and a text encoder.
+
+    `unet` may carry an adapter; calling the teacher always leaves it out (`adapter` is switched
+    by FakeScore, which shares the network). What it is given may lie on any device and be of any
+    float type; what it returns has the type of `x` and lies on `device`.
+    """
+
+    # Evaluate the branches of guidance one after another: slower, a third of the memory or less.
+    one_by_one = False
+
+    def __init__(
+        self,
+        unet: Any,
+        encode_text: TextReader,
+        scheduler: Any,
+        codec: Codec,
+        name: str,
+        *,
+        fingerprint: str = "",
+        revision: str = "",
+        origin: str = "",
+    ) -> None:
+        """fingerprint: changes with the files. revision, origin: `hub.Found`'s."""
+        self.unet, self.codec, self.name = unet, codec, name
+        self.encode_text = encode_text
+        self.fingerprint, self.revision, self.origin = fingerprint, revision, origin
+        self.dtype: torch.dtype = unet.dtype
+        self.device = torch.device(unet.device)
+        self.schedule = VPSchedule.from_alphas_cumprod(scheduler.alphas_cumprod)
+        kind = scheduler.config.prediction_type
+        if kind not in DENOISERS:
+            raise TeacherError(
+                f"{name}: its prediction type is {kind!r}; wanted one of {', '.join(DENOISERS)}"
+            )
+        self.denoise = DENOISERS[kind](self.network, self.schedule)
+        self.knows_cameras = unet.config.class_embed_type == "projection"
+        self._pooled, self._time_ids = _pooled_text(unet.config, codec.image_size, name)
+
+    def network(self, x: Tensor, t: Tensor, cond: Condition) -> Tensor:
+        """What the U-Net itself predicts, of the shape of the variance-preserving `x`."""
+        context, extra = cond.context.to(self.device, self.dtype), {}
+        if self.knows_cameras:
+            assert cond.camera is not None, f"{self.name} wants cameras"
+            extra["class_labels"] = cond.camera.to(self.device, self.dtype)
+        if self._pooled:
+            pooled, context = context[:, -1, : self._pooled], context[:, :-1]
+            times = torch.tensor([self._time_ids], device=self.device).expand(len(x), -1)
+            extra["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": times}
+        out = self.unet(x.to(self.device, self.dtype), t.to(self.device), context, **extra).sample
+        return out[:, : x.shape[1]].to(x.dtype)  # channels beyond are a learned variance
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Teacher":
+        """Moved there, U-Net and autoencoder alike. Returns itself."""
+        self.unet.to(device, dtype)
+        vae = getattr(self.codec, "vae", None)
+        if vae is not None:
+            # Some autoencoders overflow float16, which their config says.
+            upcast = dtype == torch.float16 and vae.config.force_upcast
+            vae.to(device, torch.float32 if upcast else dtype)
+        self.device, self.dtype = device, dtype
+        return self
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        side = self.unet.config.sample_size
+        return (self.unet.config.in_channels, side, side)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Latents of images `[batch, 3, h, w]` in [0, 1], resized to the teacher's own size."""
+        images, size = images.to(self.device), self.codec.image_size
+        if images.shape[-1] != size:
+            images = interpolate(images, (size, size), mode="bilinear", align_corners=False)
+        return self.codec.encode(images)
+
+    def camera(self, cameras: Cameras) -> Tensor:
+        """What a Condition says of cameras, `[batch, 4]`."""
+        return cameras.embedding
+
+    def guided(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        views: ViewConditioning,
+        camera: Tensor | None,
+        scale: float,
+        rescale: float = 0.0,
+    ) -> Tensor:
+        """x0 under classifier-free guidance, with Perp-Neg when `views` has negatives.
+
+        All branches run as one batch, unless `one_by_one`. Unconditional means the negative prompt,
+        same camera. rescale: see `classifier_free_guidance`.
+        """
+        count = views.negatives.shape[1]
+        contexts = torch.cat(
+            [views.unconditional, views.positive, *views.negatives.unbind(dim=1)], dim=0
+        )
+        copies = 2 + count
+        cond = Condition(contexts, None if camera is None else camera.repeat(copies, 1))
+        if self.one_by_one:
+            pieces = [self.denoise(x, sigma, Condition(c, camera)) for c in contexts.chunk(copies)]
+        else:
+            x0 = self.denoise(x.repeat(copies, 1, 1, 1), sigma.repeat(copies), cond)
+            pieces = list(x0.chunk(copies))
+        uncond, positive, *negatives = pieces
+        if count == 0:
+            return classifier_free_guidance(uncond, positive, scale, rescale)
+        weights = list(views.weights.unbind(dim=1))
+        return perp_neg(uncond, positive, negatives, weights, scale, rescale)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        views: ViewConditioning,
+        camera: Tensor | None,
+        *,
+        scale: float,
+        steps: int,
+        generator: torch.Generator,
+        rescale: float = 0.0,
+    ) -> Tensor:
+        """Latents drawn from the guided teacher, one for each view."""
+        batch = views.positive.shape[0]
+        noise = torch.randn(batch, *self.latent_shape, generator=generator).to(self.device)
+        last = len(self.schedule.log_sigmas) - 1
+        sigmas = self.schedule.sigma_of(torch.linspace(last, last * 0.015, steps)).to(self.device)
+        return euler(lambda x, s: self.guided(x, s, views, camera, scale, rescale), noise, sigmas)
+
+
+def _pooled_text(config: Any, image_size: int, name: str) -> tuple[int, list[float]]:
+    """Width of the pooled text vector the U-Net takes (0: none) and the time ids beside it.
+
+    The ids (SDXL) are the size of the training picture, the corner of its crop and the size wanted:
+    a whole picture of the teacher's own size.
+    """
+    kind = config.addition_embed_type
+    # "text" (of toybox, of pixel-space DeepFloyd) is made from the tokens by the U-Net itself.
+    if kind in (None, "text"):
+        return 0, []
+    if kind != "text_time":
+        raise TeacherError(f"{name}: its U-Net wants {kind!r} beside the text; wanted text_time")
+    ids = [image_size, image_size, 0, 0, image_size, image_size]
+    width = config.projection_class_embeddings_input_dim
+    return width - len(ids) * config.addition_time_embed_dim, [float(i) for i in ids]
+
+
+def _fingerprint(found: Found) -> str:
+    """Changes when the files of the teacher do."""
+    digest = hashlib.sha256(found.revision.encode())
+    for path in sorted(p for p in found.folder.rglob("*") if p.is_file()):
+        status = path.stat()
+        mark = path.read_bytes() if path.suffix == ".json" else f"{status.st_mtime_ns}".encode()
+        digest.update(f"{path.relative_to(found.folder)} {status.st_size} ".encode() + mark)
+    return digest.hexdigest()
+
+
+def place(config: TeacherConfig, name: str) -> tuple[torch.device, torch.dtype]:
+    """Where the teacher `name` will run, and in what precision."""
+    kind = config.device
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() and name != "toybox" else "cpu"
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise TeacherError("device: got cuda, and torch sees no CUDA device; do: --device cpu")
+    precision = config.precision
+    if precision == "auto":
+        on_gpu = "bfloat16" if kind == "cuda" and torch.cuda.is_bf16_supported() else "float16"
+        precision = on_gpu if kind == "cuda" else "float32"
+    return torch.device(kind), getattr(torch, precision)
+
+
+def _read_codec(folder: Path, unet: Any, diffusers: Any, options: dict[str, Any]) -> Codec:
+    if (folder / "codec").is_dir():
+        return read_space_to_depth(folder / "codec" / "config.json")
+    if not (read_index(folder).get("vae") or [None])[0]:
+        return Pixels(unet.config.sample_size)
+    vae = load_network(folder, "vae", diffusers.AutoencoderKL, **options)
+    blocks = len(vae.config.block_out_channels) - 1
+    return VaeCodec(vae, unet.config.sample_size * 2**blocks)
+
+
+def load_teacher(name: str, config: TeacherConfig | None = None) -> Teacher:
+    """`toybox`, a local folder in diffusers layout, a hub id, or a short name (`hub.CHAINS`).
+
+    Raises TeacherError for an unknown name or a damaged folder, and MissingExtraError where
+    diffusers is not installed.
+    """
+    try:
+        import diffusers
+        from diffusers.utils import logging
+    except ImportError as error:
+        raise MissingExtraError("diffusers", "diffusers") from error
+    config = config or TeacherConfig()
+    device, dtype = place(config, name)
+    # Its notes on unknown keys are about other classes, and what it calls an error is raised too.
+    logging.set_verbosity(logging.CRITICAL)
+    found = find_folder(name, config.revision, config.variant)
+    folder = found.folder
+    options: dict[str, Any] = {"torch_dtype": dtype}
+    if config.variant and found.name != "toybox":
+        options["variant"] = config.variant
+    texts = text_reader(folder, options.get("variant", ""))
+    unet = load_network(folder, "unet", diffusers.UNet2DConditionModel, **options)
+    unet = unet.to(memory_format=torch.channels_last)
+    # Whatever sampler a folder names, its betas are what is read, and this class knows them all.
+    scheduler = load_part(folder, "scheduler", diffusers.DDPMScheduler)
+    codec = _read_codec(folder, unet, diffusers, options)
+    teacher = Teacher(
+        unet, texts, scheduler, codec, found.name,
+        fingerprint=_fingerprint(found), revision=found.revision, origin=found.how,
+    )  # fmt: skip
+    return teacher.to(device, dtype)

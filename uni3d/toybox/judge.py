@@ -1,0 +1,135 @@
+"""How good a mesh made with toybox is: recogniser verdict and overlap with ground truth."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uni3d.errors import CheckpointError, ConfigError
+from uni3d.mesh.rasterize import shade
+from uni3d.mesh.surface import Mesh
+from uni3d.run.finish import sheet_cameras, write_report
+from uni3d.run.settings import RunConfig
+from uni3d.toybox.grammar import parse
+from uni3d.toybox.recogniser import load_recogniser
+from uni3d.toybox.shapes import distance
+from uni3d.toybox.world import build_toy
+
+__all__ = ["best_iou", "evaluate_run", "inside"]
+
+CANDIDATES = 16  # ground-truth objects of the prompt; the best counts, as a prompt names many
+RESOLUTION = 64
+
+
+def inside(mesh: Mesh, resolution: int) -> np.ndarray:
+    """Occupancy of the mesh at cell centres of [-1, 1]^3, `[r, r, r]`: ray parity along z."""
+    import trimesh
+
+    shape = trimesh.Trimesh(mesh.vertices, mesh.faces, process=True)
+    centers = (np.arange(resolution) + 0.5) * (2 / resolution) - 1
+    triangles = np.asarray(shape.triangles, dtype=np.float64)  # [f, 3, 3]
+    crossings = np.zeros((resolution,) * 3, dtype=bool)
+    # A tiny shift keeps columns off the edges and corners that meshes put on round numbers.
+    columns = centers + 1.3e-6
+    for corners in triangles:
+        low, high = corners[:, :2].min(0), corners[:, :2].max(0)
+        i = slice(*np.searchsorted(columns, [low[0], high[0]]))
+        j = slice(*np.searchsorted(columns, [low[1], high[1]]))
+        x, y = columns[i][:, None], columns[j][None, :]
+        if x.size == 0 or y.size == 0:
+            continue
+        (ax, ay, az), (bx, by, bz), (cx, cy, cz) = corners
+        area = (bx - ax) * (cy - ay) - (cx - ax) * (by - ay)
+        if abs(area) < 1e-15:
+            continue
+        u = ((bx - x) * (cy - y) - (cx - x) * (by - y)) / area
+        v = ((cx - x) * (ay - y) - (ax - x) * (cy - y)) / area
+        w = 1 - u - v
+        hit = (u >= 0) & (v >= 0) & (w >= 0)
+        depth = u * az + v * bz + w * cz
+        crossings[i, j] ^= hit[..., None] & (centers > depth[..., None])
+    return crossings
+
+
+def _overlap(a: np.ndarray, b: np.ndarray) -> float:
+    either = np.logical_or(a, b).sum()
+    return float(np.logical_and(a, b).sum() / either) if either else 0.0
+
+
+def _aligned(solid: np.ndarray) -> np.ndarray:
+    """The occupied cells centred in their box and scaled to the grid: size and place do not count.
+
+    The prompt names a shape, and ground truth is normalised likewise.
+    """
+    cells = np.argwhere(solid)
+    if len(cells) == 0:
+        return solid
+    low, high = cells.min(0), cells.max(0) + 1
+    side = (high - low).max()
+    start = (low + high) / 2 - side / 2
+    n = solid.shape[0]
+    at = [np.floor(start[k] + (np.arange(n) + 0.5) * side / n).astype(int) for k in range(3)]
+    valid = [(index >= 0) & (index < n) for index in at]
+    grid = solid[np.ix_(*(index.clip(0, n - 1) for index in at))]
+    return grid & valid[0][:, None, None] & valid[1][None, :, None] & valid[2][None, None, :]
+
+
+def best_iou(mesh: Mesh, prompt: str, candidates: int = CANDIDATES) -> tuple[float, float]:
+    """Volumetric IoU with the best of `candidates` objects of the prompt: (as placed, aligned)."""
+    what = parse(prompt)
+    if what is None:
+        raise ConfigError(f"{prompt!r} names no kind of toybox; there is no ground truth for it")
+    solid = inside(mesh, RESOLUTION)
+    centers = (np.arange(RESOLUTION) + 0.5) * (2 / RESOLUTION) - 1
+    points = np.stack(np.meshgrid(centers, centers, centers, indexing="ij"), -1).reshape(-1, 3)
+    placed, aligned = 0.0, 0.0
+    for seed in range(candidates):
+        toy = build_toy(what, np.random.default_rng((1000, seed)))
+        truth = (distance(toy, points) < 0).reshape(solid.shape)
+        placed = max(placed, _overlap(solid, truth))
+        aligned = max(aligned, _overlap(_aligned(solid), _aligned(truth)))
+    return placed, aligned
+
+
+def read_mesh(run: Path) -> Mesh:
+    """The run's GLB with its texture, back in world axes."""
+    import trimesh
+
+    path = run / "mesh.glb"
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no mesh there; do: uni3d export {run}")
+    shape: Any = trimesh.load_mesh(path, process=False)
+    vertices = np.asarray(shape.vertices)[:, [2, 0, 1]]  # glTF's y up to z up
+    uv = getattr(shape.visual, "uv", None)
+    if uv is not None:
+        picture = np.asarray(shape.visual.material.baseColorTexture.convert("RGB"))
+        return Mesh(vertices.astype(np.float32), np.asarray(shape.faces, np.int32),
+                    uv=np.asarray(uv, np.float32), texture=picture)  # fmt: skip
+    colors = np.asarray(shape.visual.vertex_colors)[:, :3].astype(np.uint8)
+    return Mesh(
+        vertices.astype(np.float32), np.asarray(shape.faces, np.int32), vertex_colors=colors
+    )
+
+
+def evaluate_run(config: RunConfig, run: Path) -> dict[str, Any]:
+    """Recogniser verdict from eight views and best-of-16 IoU; also merged into report.json."""
+    if config.teacher != "toybox":
+        raise ConfigError(
+            f"evaluate: got teacher {config.teacher!r}; ground truth exists for toybox"
+        )
+    mesh = read_mesh(run)
+    wanted = parse(config.prompt)
+    seen = load_recogniser().judge(shade(mesh, sheet_cameras(), 64, 64))
+    placed, aligned = best_iou(mesh, config.prompt)
+    result = {
+        "prompt": config.prompt,
+        "wanted": wanted.kind if wanted else None,
+        "kinds": seen.kinds,
+        "right_views": sum(kind == wanted.kind for kind in seen.kinds) if wanted else 0,
+        "worn": seen.worn,
+        "colors": seen.colors,
+        "best_iou": placed,
+        "best_iou_aligned": aligned,
+    }
+    write_report(run, {"evaluation": result})
+    return result

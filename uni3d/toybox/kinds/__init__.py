@@ -1,0 +1,1 @@
+"""The kinds of toys, one file a family."""
