@@ -54,7 +54,8 @@ def read_flags(
         if wanted in (str, str | None) and text not in ("null", "none"):
             mapping[name] = text
             continue
-        mapping = config_io.apply_overrides(mapping, [f"{name}={'null' if text == 'none' else text}"])
+        value = "null" if text == "none" else text
+        mapping = config_io.apply_overrides(mapping, [f"{name}={value}"])
     try:
         return config_io.load(kind, config_io.apply_overrides(mapping, arguments.set))
     except ValueError as error:

@@ -1,6 +1,7 @@
 """What one distillation is made of; the keys have the names of the reference's flags.
 
-`Recipe` is read from YAML and flags by `uni3d.config_io`; `missing_files` says what a run would lack.
+`Recipe` is read from YAML and flags by `uni3d.config_io`; `missing_files` says what a run would
+lack.
 """
 
 from dataclasses import dataclass

@@ -6,10 +6,11 @@ import re
 
 import numpy as np
 
+from uni3d.toybox.roles import ROLES
 from uni3d.toybox.shapes import COLORS
 from uni3d.toybox.world import KINDS, STANDS, WEARABLES, Description
 
-__all__ = ["VIEWS", "caption", "corpus", "doubts", "parse", "unknown_words", "view_words"]
+__all__ = ["VIEWS", "canonical", "caption", "corpus", "doubts", "parse", "unknown_words", "view_words"]
 
 VIEWS = ("front view", "side view", "back view", "overhead view")
 PREFIXES = (
@@ -42,6 +43,29 @@ def view_words(azimuth_deg: float, elevation_deg: float) -> str:
         return VIEWS[3]
     turn = abs((azimuth_deg + 180) % 360 - 180)
     return VIEWS[0] if turn < 45 else VIEWS[2] if turn > 135 else VIEWS[1]
+
+
+def canonical(what: Description) -> str:
+    """The one sentence that stands for a description: what the teacher is told in a run.
+
+    "a red striped wooden chair", "a corgi astronaut", "a cat wearing a scarf holding a balloon
+    next to a ball on a table": colour, pattern, material, noun, role or accessory, action,
+    relation, stand, each where it is given.
+    """
+    pattern = what.pattern if what.pattern != "plain" else None
+    noun = KINDS[what.kind].words[0]
+    text = " ".join(w for w in (what.color, pattern, what.material, noun) if w)
+    if what.wears in ROLES:
+        text += f" {WEARABLES[what.wears].words[0]}"
+    elif what.wears:
+        text += f" wearing {_a(WEARABLES[what.wears].words[0])}"
+    for phrase in (what.action, what.relation):
+        if phrase:  # "sitting"; "holding sword": its last word is a thing
+            *before, thing = phrase.split(" ")
+            text += f" {' '.join(before)} {_a(thing)}" if before else f" {thing}"
+    if what.stand:
+        text += f" on {_a(what.stand)}"
+    return _a(text)
 
 
 def caption(what: Description, rng: np.random.Generator) -> str:

@@ -30,12 +30,19 @@ STANDS = ("table", "rock", "pedestal")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Description:
-    """What a prompt of the grammar asks for. Names are keys of KINDS, COLORS, WEARABLES, STANDS."""
+    """What a prompt of the grammar asks for. Names are keys of KINDS, COLORS, WEARABLES, STANDS.
+
+    material: "wood", "gold", ...; action: "sitting", "holding sword", "riding bicycle", ...;
+    relation: "next to ball", "on plate", "in basket", ...: a preposition and a thing.
+    """
 
     kind: str
     color: str | None = None
     pattern: str = "plain"
+    material: str | None = None
     wears: str | None = None
+    action: str | None = None
+    relation: str | None = None
     stand: str | None = None
 
 
