@@ -10,7 +10,16 @@ from uni3d.toybox.roles import ROLES
 from uni3d.toybox.shapes import COLORS
 from uni3d.toybox.world import KINDS, STANDS, WEARABLES, Description
 
-__all__ = ["VIEWS", "canonical", "caption", "corpus", "doubts", "parse", "unknown_words", "view_words"]
+__all__ = [
+    "VIEWS",
+    "canonical",
+    "caption",
+    "corpus",
+    "doubts",
+    "parse",
+    "unknown_words",
+    "view_words",
+]
 
 VIEWS = ("front view", "side view", "back view", "overhead view")
 PREFIXES = (
