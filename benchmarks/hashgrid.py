@@ -100,9 +100,15 @@ def split_a_step(runs: int) -> None:
 
     def sample() -> None:
         state["samples"] = CPU.sample(
-            field, occupancy.occupied, origins, directions, jitter, step=config.step_size,
-            alpha_min=config.alpha_min, transmittance_min=config.transmittance_min,
-        )  # fmt: skip
+            field,
+            occupancy.occupied,
+            origins,
+            directions,
+            jitter,
+            step=config.step_size,
+            alpha_min=config.alpha_min,
+            transmittance_min=config.transmittance_min,
+        )
 
     parts = {
         "render forward": forward,

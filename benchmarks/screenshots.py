@@ -13,9 +13,13 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader", "--disable-background-networking",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+)
 LOOKS = {
     "page": ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")),
     "gallery": ((1280, "light"), (390, "dark")),

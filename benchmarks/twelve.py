@@ -19,10 +19,19 @@ from uni3d.cli import main as uni3d
 
 # The last two of the composed and coloured ones are held out: see uni3d/toybox/held_out.txt.
 PROMPTS = (
-    "a penguin", "a chair", "a mushroom", "a car",
-    "a blue car", "a red chair", "a green teapot", "a yellow corgi",
-    "a corgi astronaut", "a cat wizard", "a rabbit wearing a scarf", "a bear knight",
-)  # fmt: skip
+    "a penguin",
+    "a chair",
+    "a mushroom",
+    "a car",
+    "a blue car",
+    "a red chair",
+    "a green teapot",
+    "a yellow corgi",
+    "a corgi astronaut",
+    "a cat wizard",
+    "a rabbit wearing a scarf",
+    "a bear knight",
+)
 
 
 def run(prompt: str, folder: Path, extra: list[str]) -> dict:

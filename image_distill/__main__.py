@@ -109,8 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--source", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
     sub.add_argument("--minutes", type=float, help="stop after this long; the same command goes on")
     sub.add_argument("--smoke", action="store_true", help="a few steps of a tiny network")
-    sub.add_argument("--networks", type=Path, metavar="FOLDER",
-                     help="measure the networks of this earlier run; train nothing")  # fmt: skip
+    sub.add_argument(
+        "--networks",
+        type=Path,
+        metavar="FOLDER",
+        help="measure the networks of this earlier run; train nothing",
+    )
     return parser
 
 

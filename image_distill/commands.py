@@ -259,7 +259,10 @@ def fashion(arguments: argparse.Namespace) -> None:
         raise ConfigError(f"minutes: got {arguments.minutes}; wanted more than 0")
     budget = Budget.smoke() if arguments.smoke else Budget.full()
     for line in run(
-        arguments.out, arguments.source, budget,
-        minutes=arguments.minutes, networks=arguments.networks,
-    ):  # fmt: skip
+        arguments.out,
+        arguments.source,
+        budget,
+        minutes=arguments.minutes,
+        networks=arguments.networks,
+    ):
         say(line)

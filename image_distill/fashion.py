@@ -55,17 +55,43 @@ class Budget:
     def full(cls) -> "Budget":
         """For two CPU cores; docs/image_distill.md has the measured cost of a step."""
         teacher = TeacherRecipe(
-            data="", cond=True, model_channels=16, channel_mult=(1, 2, 3), num_blocks=2,
-            attn_resolutions=(8,), batch=64, lr=1e-3, warmup=10.0, duration=TEACHER_MIMG,
-            ema=0.05, tick=5.0, dump=2,
-        )  # fmt: skip
+            data="",
+            cond=True,
+            model_channels=16,
+            channel_mult=(1, 2, 3),
+            num_blocks=2,
+            attn_resolutions=(8,),
+            batch=64,
+            lr=1e-3,
+            warmup=10.0,
+            duration=TEACHER_MIMG,
+            ema=0.05,
+            tick=5.0,
+            dump=2,
+        )
         # Critics alone, then SIM, then the divergence; one discriminator in all four.
         student = Recipe(
-            cond=True, method="sim", batch=32, lr=2e-4, glr=2e-4, ema=0.01, warmup_fake=1.6,
-            warmup_sim=6.4, duration=STUDENT_MIMG, tick=1.0, snap=10, dump=4, karras_share=0.3,
-        )  # fmt: skip
-        samplers = (Heun(steps=18), Heun(steps=3), Heun(steps=2),
-                    Heun(steps=5, corrected=False), Heun(steps=3, corrected=False))  # fmt: skip
+            cond=True,
+            method="sim",
+            batch=32,
+            lr=2e-4,
+            glr=2e-4,
+            ema=0.01,
+            warmup_fake=1.6,
+            warmup_sim=6.4,
+            duration=STUDENT_MIMG,
+            tick=1.0,
+            snap=10,
+            dump=4,
+            karras_share=0.3,
+        )
+        samplers = (
+            Heun(steps=18),
+            Heun(steps=3),
+            Heun(steps=2),
+            Heun(steps=5, corrected=False),
+            Heun(steps=3, corrected=False),
+        )
         return cls(teacher=teacher, student=student, images=5_000, samplers=samplers)
 
     @classmethod
@@ -73,13 +99,26 @@ class Budget:
         """Seconds of a tiny network: whether everything runs."""
         full = cls.full()
         teacher = replace(
-            full.teacher, model_channels=16, channel_mult=(1,), num_blocks=1, attn_resolutions=(),
-            batch=8, duration=80e-6, tick=0.04, dump=1, warmup=0.04,
-        )  # fmt: skip
+            full.teacher,
+            model_channels=16,
+            channel_mult=(1,),
+            num_blocks=1,
+            attn_resolutions=(),
+            batch=8,
+            duration=80e-6,
+            tick=0.04,
+            dump=1,
+            warmup=0.04,
+        )
         student = replace(
-            full.student, batch=4, duration=40e-6, tick=0.02, dump=1, warmup_fake=0.008,
+            full.student,
+            batch=4,
+            duration=40e-6,
+            tick=0.02,
+            dump=1,
+            warmup_fake=0.008,
             warmup_sim=0.016,
-        )  # fmt: skip
+        )
         return cls(teacher=teacher, student=student, images=32, samplers=full.samplers[1:])
 
 
@@ -181,8 +220,11 @@ class Benchmark:
         reference = self._reference(detector)
         teacher = self._network("teacher")
         todo: list[tuple[str, Denoiser, OneStep | Heun]] = [
-            (f"teacher, {one.evaluations} evaluations{'' if one.corrected else ' (Euler)'}",
-             teacher, one)
+            (
+                f"teacher, {one.evaluations} evaluations{'' if one.corrected else ' (Euler)'}",
+                teacher,
+                one,
+            )
             for one in self.budget.samplers
         ]
         one_step = OneStep(init_sigma=self.budget.student.init_sigma)

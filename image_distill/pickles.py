@@ -172,13 +172,27 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): _DType,
     ("numpy.core.multiarray", "scalar"): _Callable(_scalar),
     ("numpy._core.multiarray", "scalar"): _Callable(_scalar),
-    **{("torch", str(dtype)[6:]): dtype for dtype in (
-        torch.float16, torch.bfloat16, torch.float32, torch.float64,
-        torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool,
-    )},
-    **{(module, kind.__name__): kind for module in ("builtins", "__builtin__")
-       for kind in (set, frozenset, list, dict, tuple)},
-}  # fmt: skip
+    **{
+        ("torch", str(dtype)[6:]): dtype
+        for dtype in (
+            torch.float16,
+            torch.bfloat16,
+            torch.float32,
+            torch.float64,
+            torch.uint8,
+            torch.int8,
+            torch.int16,
+            torch.int32,
+            torch.int64,
+            torch.bool,
+        )
+    },
+    **{
+        (module, kind.__name__): kind
+        for module in ("builtins", "__builtin__")
+        for kind in (set, frozenset, list, dict, tuple)
+    },
+}
 
 
 class _Unpickler(pickle.Unpickler):

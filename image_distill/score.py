@@ -23,9 +23,16 @@ from image_distill.recipe import Recipe
 from image_distill.sample import Heun, OneStep, generate
 from uni3d.errors import MissingExtraError
 
-__all__ = ["STAND_IN", "Scorer", "distance_name", "image_batches", "load_probabilities",
-           "network_batches",
-           "open_detector", "open_statistics"]  # fmt: skip
+__all__ = [
+    "STAND_IN",
+    "Scorer",
+    "distance_name",
+    "image_batches",
+    "load_probabilities",
+    "network_batches",
+    "open_detector",
+    "open_statistics",
+]
 
 STAND_IN = "efficientnet"  # in the place of a detector's path
 STAND_IN_SIZE = 64  # pixels to which the stand-in scales images

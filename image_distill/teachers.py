@@ -133,8 +133,9 @@ def _write(out_dir: Path, description: Mapping[str, Any], weights: Mapping[str, 
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
         partial = out_dir / (WEIGHTS + ".part")
-        save_file({name: value.detach().contiguous().float() for name, value in weights.items()},
-                  partial)  # fmt: skip
+        save_file(
+            {name: value.detach().contiguous().float() for name, value in weights.items()}, partial
+        )
         partial.replace(out_dir / WEIGHTS)
         text = json.dumps(description, indent=2, sort_keys=True, allow_nan=False) + "\n"
         (out_dir / DESCRIPTION).write_text(text, encoding="utf-8")

@@ -149,8 +149,13 @@ class Trainer:
                 if stage.adversarial:
                     loss = loss + recipe.lsg_gan * self.pixels * fooled
             self._backward(loss)
-            log = (draws.sigma, logits.float().flatten(1).mean(1), terms.terms["h"],
-                   terms.terms["u_norm"], fooled)  # fmt: skip
+            log = (
+                draws.sigma,
+                logits.float().flatten(1).mean(1),
+                terms.terms["h"],
+                terms.terms["u_norm"],
+                fooled,
+            )
             rows.append(torch.stack([column.detach().float() for column in log], 1))
         self._optimise(players.generator_optimiser, list(generator.parameters()))
         sigma, logit, h, u_norm, fooled = self.gang.gather(torch.cat(rows)).unbind(1)
@@ -295,8 +300,14 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
         folder = RunFolder(outdir, text, resumed_at=at, board=recipe.tensorboard)
     reals = real_batches(dataset, recipe, gang, first) if dataset else iter(())
     trainer = Trainer(players, recipe, gang, reals)
-    latents = draw((recipe.seed, "grid"), range(GRID), trainer.shape, trainer.label_dim,
-                   trainer._generator_sigma, gang.device)  # fmt: skip
+    latents = draw(
+        (recipe.seed, "grid"),
+        range(GRID),
+        trainer.shape,
+        trainer.label_dim,
+        trainer._generator_sigma,
+        gang.device,
+    )
     if folder and resumed is None:
         folder.picture("fakes000000", _show(trainer, latents))
 

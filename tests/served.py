@@ -46,10 +46,20 @@ class Served:
         began = time.monotonic()
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *self.command, "--port", str(self.port),
-                 "--outputs", str(self.store.root), *self.options],
-                cwd=ROOT, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT)},
-            )  # fmt: skip
+                [
+                    sys.executable,
+                    *self.command,
+                    "--port",
+                    str(self.port),
+                    "--outputs",
+                    str(self.store.root),
+                    *self.options,
+                ],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+            )
         while "the page is at" not in self.log.read_text():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() - began < 120, "the page did not come up in 120 s"

@@ -24,9 +24,18 @@ doctor pipeline finish evaluate web __main__
 OUTSIDE = {"instruct": {"torch"}, "errors": set(), "config": {"yaml"}, "settings": set()}
 
 HEAVY = {
-    "accelerate", "diffusers", "fast_simplification", "gradio", "imageio", "imageio_ffmpeg",
-    "peft", "skimage", "transformers", "trimesh", "xatlas",
-}  # fmt: skip
+    "accelerate",
+    "diffusers",
+    "fast_simplification",
+    "gradio",
+    "imageio",
+    "imageio_ffmpeg",
+    "peft",
+    "skimage",
+    "transformers",
+    "trimesh",
+    "xatlas",
+}
 
 
 def _top_imports(tree: ast.Module):
@@ -44,8 +53,11 @@ def _top_imports(tree: ast.Module):
         elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             waiting += node.orelse
         elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            waiting += [c for c in ast.iter_child_nodes(node) if isinstance(c, (ast.stmt,
-                        ast.excepthandler))]  # fmt: skip
+            waiting += [
+                c
+                for c in ast.iter_child_nodes(node)
+                if isinstance(c, (ast.stmt, ast.excepthandler))
+            ]
 
 
 def violations(package: Path) -> list[str]:
@@ -90,15 +102,18 @@ def test_no_name_of_the_order_is_stale():
         ("cameras.py", "from uni3d.scene.render import x", "cameras.py:1: imports render, which"),
         ("cameras.py", "from uni3d import render", "cameras.py:1: imports render, which"),
         ("cameras.py", "import uni3d.scene.render as r", "cameras.py:1: imports render, which"),
-        ("toybox/a.py", "try:\n    import uni3d.teacher.model\nexcept ImportError: pass",
-         "toybox/a.py:2: imports teacher"),
+        (
+            "toybox/a.py",
+            "try:\n    import uni3d.teacher.model\nexcept ImportError: pass",
+            "toybox/a.py:2: imports teacher",
+        ),
         ("instruct/a.py", "import numpy", "instruct/a.py:1: instruct may not import numpy"),
         ("instruct/a.py", "from uni3d.config_io import load", "imports config, which is above"),
         ("config.py", "import torch", "config.py:1: config may not import torch"),
         ("export.py", "class A:\n    import trimesh.exchange", "export.py:2: heavy trimesh"),
         ("stray.py", "", "stray.py: has no place"),
     ],
-)  # fmt: skip
+)
 def test_a_planted_violation_is_reported(tmp_path, place, source, expected):
     path = tmp_path / "uni3d" / place
     path.parent.mkdir(parents=True)
@@ -150,8 +165,10 @@ def test_what_is_allowed_is_not_reported(tmp_path, source):
         ("uni3d.config_io", HEAVY | {"torch", "numba", "numpy"}),
         ("uni3d.run.run, uni3d.run.finish, uni3d.cli", HEAVY),
         # The page is up before torch is: these may not bring it.
-        ("uni3d.web.server, uni3d.web.page, uni3d.web.guard, uni3d.web.style",
-         HEAVY | {"torch", "numba", "numpy"}),
+        (
+            "uni3d.web.server, uni3d.web.page, uni3d.web.guard, uni3d.web.style",
+            HEAVY | {"torch", "numba", "numpy"},
+        ),
     ],
 )
 def test_import_stays_light(name, light):

@@ -20,27 +20,46 @@ def tiny_teacher(folder: Path, prediction_type: str = "sample") -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
         unet = UNet2DConditionModel(
-            sample_size=8, in_channels=12, out_channels=12, block_out_channels=(16, 32),
-            layers_per_block=1, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), attention_head_dim=2,
-            cross_attention_dim=16, norm_num_groups=8, class_embed_type="projection",
+            sample_size=8,
+            in_channels=12,
+            out_channels=12,
+            block_out_channels=(16, 32),
+            layers_per_block=1,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            attention_head_dim=2,
+            cross_attention_dim=16,
+            norm_num_groups=8,
+            class_embed_type="projection",
             projection_class_embeddings_input_dim=4,
-        )  # fmt: skip
+        )
         text = CLIPTextModel(
             CLIPTextConfig(
-                vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32,
-                num_hidden_layers=1, num_attention_heads=2,
+                vocab_size=len(tokenizer),
+                hidden_size=16,
+                intermediate_size=32,
+                num_hidden_layers=1,
+                num_attention_heads=2,
                 max_position_embeddings=tokenizer.model_max_length,
-                bos_token_id=0, eos_token_id=1, pad_token_id=1,
+                bos_token_id=0,
+                eos_token_id=1,
+                pad_token_id=1,
             )
-        )  # fmt: skip
+        )
     scheduler = DDPMScheduler(
-        num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, clip_sample=False,
-        beta_schedule="scaled_linear", prediction_type=prediction_type,
-    )  # fmt: skip
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        clip_sample=False,
+        beta_schedule="scaled_linear",
+        prediction_type=prediction_type,
+    )
     for name, part in (
-        ("unet", unet), ("text_encoder", text), ("tokenizer", tokenizer), ("scheduler", scheduler),
-    ):  # fmt: skip
+        ("unet", unet),
+        ("text_encoder", text),
+        ("tokenizer", tokenizer),
+        ("scheduler", scheduler),
+    ):
         part.save_pretrained(folder / name)
     (folder / "codec").mkdir(exist_ok=True)
     described = {"type": "space_to_depth", "factor": 2, "image_size": 16}

@@ -270,4 +270,3 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("uni3d: interrupted")
         return 130
-

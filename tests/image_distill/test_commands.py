@@ -64,12 +64,34 @@ def test_from_archive_and_pickle_to_a_distance(tmp_path, detector, capsys):
     command("import", EDM / "song_cond.pkl", tmp_path / "teacher")
     command("statistics", tmp_path / "c16.zip", tmp_path / "ref.npz", "--detector", detector)
     out = command(
-        "train", "--config", CONFIGS / "smoke.yaml", "--edm-model", tmp_path / "teacher",
-        "--data", tmp_path / "c16.zip", "--outdir", tmp_path / "run", "--duration", "16e-6",
-        "--batch", 4, "--tick", 0.008, "--warmup_fake", 0.004, "--warmup_sim", 0.008,
-        "--metrics", "fid", "--metric_images", 8, "--detector-url", detector,
-        "--data_stat", tmp_path / "ref.npz",
-    )  # fmt: skip
+        "train",
+        "--config",
+        CONFIGS / "smoke.yaml",
+        "--edm-model",
+        tmp_path / "teacher",
+        "--data",
+        tmp_path / "c16.zip",
+        "--outdir",
+        tmp_path / "run",
+        "--duration",
+        "16e-6",
+        "--batch",
+        4,
+        "--tick",
+        0.008,
+        "--warmup_fake",
+        0.004,
+        "--warmup_sim",
+        0.008,
+        "--metrics",
+        "fid",
+        "--metric_images",
+        8,
+        "--detector-url",
+        detector,
+        "--data_stat",
+        tmp_path / "ref.npz",
+    )
     assert out.count(" kimg ") == 2
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     last = load_denoiser(tmp_path / "run" / "last").state_dict()
@@ -166,9 +188,15 @@ def test_dry_run_names_what_is_missing_and_how_to_get_it(name, tmp_path, monkeyp
     assert recipe == config_io.load(Recipe, config_io.read_yaml(CONFIGS / f"{name}.yaml"))
     missing = [line for line in out.splitlines() if " is missing; do: " in line]
     assert [line.split()[1] for line in missing] == [
-        "edm_model:", "data:", "data_stat:", "detector_url:"
-    ]  # fmt: skip
-    assert f"image-distill import https://nvlabs-fi-cdn.nvidia.com/edm/pretrained/edm-{name.split('-')[0][:5]}" in missing[0]  # noqa: E501  # fmt: skip
+        "edm_model:",
+        "data:",
+        "data_stat:",
+        "detector_url:",
+    ]
+    assert (
+        f"image-distill import https://nvlabs-fi-cdn.nvidia.com/edm/pretrained/edm-{name.split('-')[0][:5]}"
+        in missing[0]
+    )
     assert "image-distill prepare " in missing[1]
     assert list(tmp_path.iterdir()) == []  # nothing was made, nothing fetched
 
@@ -219,8 +247,16 @@ def test_ctrl_c_ends_after_the_step_and_the_run_goes_on_exactly(
     flags = ["--data", data, "--cond", 1, "--batch", 4, "--duration", 40e-6, "--tick", 1]
     resume = ["--resume", 1]
     if command == "train":
-        flags += ["--edm_model", write_teacher(tmp_path / "teacher"), "--divergence", "forward-kl",
-                  "--warmup_fake", 0, "--warmup_sim", 0.008]  # fmt: skip
+        flags += [
+            "--edm_model",
+            write_teacher(tmp_path / "teacher"),
+            "--divergence",
+            "forward-kl",
+            "--warmup_fake",
+            0,
+            "--warmup_sim",
+            0.008,
+        ]
         resume = ["--resume", tmp_path / "cut"]
     else:
         flags += ["--model_channels", 16, "--channel_mult", "[1]", "--attn_resolutions", "[]"]
@@ -264,10 +300,22 @@ def test_a_teacher_learns_and_its_resume_is_exact(tmp_path, capsys):
 
     def teach(name, **changes):
         keys = dict(
-            data=str(data), outdir=str(tmp_path / name), cond=True, model_channels=16,
-            channel_mult=(1,), num_blocks=1, attn_resolutions=(), dropout=0.1, batch=16, lr=3e-3,
-            duration=640e-6, tick=0.16, dump=1, warmup=0.016, decay=False,
-        )  # fmt: skip
+            data=str(data),
+            outdir=str(tmp_path / name),
+            cond=True,
+            model_channels=16,
+            channel_mult=(1,),
+            num_blocks=1,
+            attn_resolutions=(),
+            dropout=0.1,
+            batch=16,
+            lr=3e-3,
+            duration=640e-6,
+            tick=0.16,
+            dump=1,
+            warmup=0.016,
+            decay=False,
+        )
         records = list(train(TeacherRecipe(**(keys | changes))))
         return records, read_state(tmp_path / name / "checkpoint.safetensors")[0]
 

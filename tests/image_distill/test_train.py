@@ -88,18 +88,33 @@ def _gradient(tensors) -> float:
     return sum(float(v.square().sum()) for v in found[::2]) ** 0.5
 
 
-@pytest.mark.parametrize(("divergence", "form"), [
-    ("forward-kl", "paper"), ("jensen-shannon", "exact"), ("chi-square", "integral"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("divergence", "form"),
+    [
+        ("forward-kl", "paper"),
+        ("jensen-shannon", "exact"),
+        ("chi-square", "integral"),
+    ],
+)
 def test_a_fake_score_that_is_the_teacher_gives_no_gradient(world, tmp_path, divergence, form):
     # u = 0 everywhere, the fixed point of the game: only rounding is left of the gradient.
     still, moving = (
-        run(recipe(
-            world, tmp_path / str(rate), divergence=divergence, form=form, lr=rate, lsg_gan=0.0,
-            warmup_fake=0.0, warmup_sim=0.0, duration=8e-6, glr=1e-30,
-        ))[1]
+        run(
+            recipe(
+                world,
+                tmp_path / str(rate),
+                divergence=divergence,
+                form=form,
+                lr=rate,
+                lsg_gan=0.0,
+                warmup_fake=0.0,
+                warmup_sim=0.0,
+                duration=8e-6,
+                glr=1e-30,
+            )
+        )[1]
         for rate in (1e-30, 1e-3)
-    )  # fmt: skip
+    )
     assert _gradient(moving) > 0
     assert _gradient(still) < 1e-3 * _gradient(moving)
 
@@ -132,9 +147,7 @@ def test_reverse_then_forward(world, tmp_path):
         world, tmp_path / "run", divergence="Reverse-KL", then="Forward-KL", then_at=60e-6
     )
     records, _ = run(chosen)
-    assert [r.stage for r in records] == [
-        "warm-up", "reverse-kl", "reverse-kl", "then forward-kl"
-    ]  # fmt: skip
+    assert [r.stage for r in records] == ["warm-up", "reverse-kl", "reverse-kl", "then forward-kl"]
     assert records[2].values["h"] == 1  # reverse-kl: the weight is constant
     assert records[3].values["h"] != 1
 
@@ -146,10 +159,14 @@ def test_in_the_first_phase_only_the_critics_learn(world, tmp_path):
     for name, value in load_denoiser(world / "teacher").state_dict().items():
         assert torch.equal(tensors[f"generator/{name}"], value)
         assert torch.equal(tensors[f"average/{name}"], value)
-    assert largest_gap(
-        {k.removeprefix("fake/"): v for k, v in tensors.items() if k.startswith("fake/")},
-        load_denoiser(world / "teacher").state_dict(), "model.",
-    ) > 1e-3  # fmt: skip
+    assert (
+        largest_gap(
+            {k.removeprefix("fake/"): v for k, v in tensors.items() if k.startswith("fake/")},
+            load_denoiser(world / "teacher").state_dict(),
+            "model.",
+        )
+        > 1e-3
+    )
 
 
 def test_the_average_has_the_half_life_of_the_recipe(world, tmp_path):
@@ -220,8 +237,15 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 def test_two_processes_equal_one(world, tmp_path, whole):
     chosen = recipe(world, tmp_path / "run", **SPLIT)
     command = _train_command(chosen, tmp_path / "recipe.yaml")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2",
-                "--master_addr=127.0.0.1", "--master_port=0", "--standalone"]  # fmt: skip
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node=2",
+        "--master_addr=127.0.0.1",
+        "--master_port=0",
+        "--standalone",
+    ]
     subprocess.run(launcher + command[1:], cwd=ROOT, env=ENVIRONMENT, check=True, timeout=300)
     from image_distill.state import read_state
 
@@ -257,9 +281,11 @@ def test_killed_and_resumed_equals_never_killed(world, tmp_path):
         torch.set_num_threads(threads)
     chosen = recipe(world, tmp_path / "cut", **long)
     process = subprocess.Popen(
-        _train_command(chosen, tmp_path / "r.yaml"), cwd=ROOT, env=ENVIRONMENT,
+        _train_command(chosen, tmp_path / "r.yaml"),
+        cwd=ROOT,
+        env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     log = tmp_path / "cut" / "log.jsonl"
     for _ in range(1200):
         if log.exists() and log.read_text().count("\n") >= 2:
@@ -269,9 +295,12 @@ def test_killed_and_resumed_equals_never_killed(world, tmp_path):
     assert process.wait() == -signal.SIGKILL
     assert len(_log(tmp_path / "cut")) < len(_log(tmp_path / "whole"))
     subprocess.run(
-        _command("train", "--resume", str(tmp_path / "cut")), cwd=ROOT, env=ENVIRONMENT,
-        check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        _command("train", "--resume", str(tmp_path / "cut")),
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     from image_distill.state import read_state
 
     tensors, _ = read_state(tmp_path / "cut" / "checkpoint.safetensors")
@@ -327,8 +356,9 @@ def test_a_reference_training_state_goes_on(world, tmp_path):
     names = ("fake_score_state", "G_state", "G_ema_state")
     file = tmp_path / "training-state-000000.pt"
     torch.save({name: weights for name in names}, file)
-    chosen = recipe(world, tmp_path / "run", resume=str(file), duration=4e-6, warmup_fake=9.0,
-                    warmup_sim=9.0)  # fmt: skip
+    chosen = recipe(
+        world, tmp_path / "run", resume=str(file), duration=4e-6, warmup_fake=9.0, warmup_sim=9.0
+    )
     _, tensors = run(chosen)
     assert all(torch.equal(tensors[f"average/{n}"], value) for n, value in weights.items())
 

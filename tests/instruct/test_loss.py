@@ -223,8 +223,12 @@ def force_on(point, told, name, form):
     rows = torch.tensor([[0.5, -2, 0.2], [0.5, 2, 0.2]], dtype=torch.float64)
     teacher = Mixture(*rows.T)
     # The student: its own two modes a little wide, and stragglers between and beside them.
-    rows = [[1, -2, 0.25], [1, 2, 0.25], *([0.05, m, 0.4] for m in (-1, 0, 1)),
-            *([0.03, m, 0.4] for m in (-3, 3))]  # fmt: skip
+    rows = [
+        [1, -2, 0.25],
+        [1, 2, 0.25],
+        *([0.05, m, 0.4] for m in (-1, 0, 1)),
+        *([0.03, m, 0.4] for m in (-3, 3)),
+    ]
     rows = torch.tensor(rows, dtype=torch.float64)
     student = Mixture(rows[:, 0] / rows[:, 0].sum(), rows[:, 1], rows[:, 2])
     eps = torch.linspace(-6, 6, 241, dtype=torch.float64)
@@ -235,9 +239,16 @@ def force_on(point, told, name, form):
     exact = teacher.log_density(x, level) - student.log_density(x, level)
     log_ratio = exact.clamp(math.log(0.1), math.log(20))
     loss = uni_instruct_loss(
-        x0, teacher.denoise(x, level), student.denoise(x, level), level, log_ratio,
-        divergence=name, form=form, weight="score", clipped=log_ratio != exact if told else None,
-    ).per_sample  # fmt: skip
+        x0,
+        teacher.denoise(x, level),
+        student.denoise(x, level),
+        level,
+        log_ratio,
+        divergence=name,
+        form=form,
+        weight="score",
+        clipped=log_ratio != exact if told else None,
+    ).per_sample
     (slope,) = torch.autograd.grad((loss * level**2 * torch.exp(-(noise**2) / 2)).sum(), x0)
     return -float(slope.sum())
 

@@ -115,8 +115,10 @@ def test_a_failed_start_leaves_the_run_that_was_there(tmp_path):
         (run / name).write_text("old")
     assert main(["a corgi", "--teacher", "toybix", "--out", "r"]) == 2
     assert {p.name: p.read_text() for p in run.iterdir()} == {
-        "checkpoint.safetensors": "old", "config.yaml": "old", "report.json": "old",
-    }  # fmt: skip
+        "checkpoint.safetensors": "old",
+        "config.yaml": "old",
+        "report.json": "old",
+    }
 
 
 def test_unknown_words_are_only_a_warning_without_strict(monkeypatch, capsys):

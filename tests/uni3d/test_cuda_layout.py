@@ -226,8 +226,9 @@ def test_the_probe_gives_one_line_and_does_not_wait_for_ever(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(backends, "_PROBE", "import time; time.sleep(60)")
     assert backends.probe_cuda_backend(timeout_s=0.5) == (
-        False, "the trial render did not end within 0.5 s",
-    )  # fmt: skip
+        False,
+        "the trial render did not end within 0.5 s",
+    )
     monkeypatch.setattr(backends, "_PROBE", "import os; os.abort()")
     works, why = backends.probe_cuda_backend()
     assert not works and "-6" in why

@@ -35,8 +35,11 @@ NEVER = -1
 def _run(kill_at: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", RUN, str(kill_at), *arguments],
-        cwd=Path(finish.__file__).parents[1], capture_output=True, text=True, timeout=180,
-    )  # fmt: skip
+        cwd=Path(finish.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
 
 
 def _arguments(teacher: Path, folder: Path, run: str) -> list[str]:

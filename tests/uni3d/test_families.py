@@ -46,8 +46,10 @@ def _pipeline_words(name, folder, prompt):
     if name == "sdxl":
         tokens, empty, pooled, empty_pooled = out
         ids = torch.tensor([[16.0, 16.0, 0.0, 0.0, 16.0, 16.0]])
-        extra = [{"added_cond_kwargs": {"text_embeds": p, "time_ids": ids}}
-                 for p in (pooled, empty_pooled)]  # fmt: skip
+        extra = [
+            {"added_cond_kwargs": {"text_embeds": p, "time_ids": ids}}
+            for p in (pooled, empty_pooled)
+        ]
         return pipe, [tokens, empty], extra
     return pipe, list(out[:2]), [{}, {}]
 
@@ -193,8 +195,10 @@ def test_the_adapter_leaves_the_teacher_as_it_was_and_fits_fixed_pictures(family
     with torch.no_grad():
         assert torch.equal(teacher.denoise(x, sigma, cond), before)
     after = dict(teacher.unet.named_parameters())
-    assert all(torch.equal(after[n.replace(".fake.", ".")], p) if n in after else True
-               for n, p in weights.items())  # fmt: skip
+    assert all(
+        torch.equal(after[n.replace(".fake.", ".")], p) if n in after else True
+        for n, p in weights.items()
+    )
     frozen = {n.replace(".base_layer", ""): p for n, p in after.items() if ".fake." not in n}
     assert [n for n, p in weights.items() if not torch.equal(frozen[n], p)] == []
     assert len(camera) == 4

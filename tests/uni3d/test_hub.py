@@ -13,9 +13,13 @@ from uni3d.teacher import hub
 from uni3d.teacher.hub import CHAINS, TOYBOX, find_folder, wanted_files
 
 FILES = (
-    "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "scheduler/x_config.json",
-    "text_encoder/config.json", "text_encoder/model.safetensors", "tokenizer/vocab.json",
-)  # fmt: skip
+    "unet/config.json",
+    "unet/diffusion_pytorch_model.safetensors",
+    "scheduler/x_config.json",
+    "text_encoder/config.json",
+    "text_encoder/model.safetensors",
+    "tokenizer/vocab.json",
+)
 INDEX = {name: ["library", "Class"] for name in ("unet", "scheduler", "text_encoder", "tokenizer")}
 
 
@@ -162,34 +166,51 @@ def test_toybox_is_always_there():
 
 # Listings in the forms that published repositories have.
 SD = [
-    "model_index.json", "README.md", "v1-5-pruned.ckpt", "scheduler/scheduler_config.json",
-    "safety_checker/model.safetensors", "text_encoder/config.json", "tokenizer/merges.txt",
-    "text_encoder/model.fp16.safetensors", "text_encoder/model.safetensors",
-    "text_encoder/pytorch_model.bin", "unet/config.json", "unet/diffusion_pytorch_model.bin",
-    "unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.safetensors",
-    "unet/diffusion_pytorch_model.non_ema.safetensors", "vae/config.json",
-    "vae/diffusion_pytorch_model.bin", "vae/diffusion_pytorch_model.fp16.safetensors",
-]  # fmt: skip
+    "model_index.json",
+    "README.md",
+    "v1-5-pruned.ckpt",
+    "scheduler/scheduler_config.json",
+    "safety_checker/model.safetensors",
+    "text_encoder/config.json",
+    "tokenizer/merges.txt",
+    "text_encoder/model.fp16.safetensors",
+    "text_encoder/model.safetensors",
+    "text_encoder/pytorch_model.bin",
+    "unet/config.json",
+    "unet/diffusion_pytorch_model.bin",
+    "unet/diffusion_pytorch_model.fp16.safetensors",
+    "unet/diffusion_pytorch_model.safetensors",
+    "unet/diffusion_pytorch_model.non_ema.safetensors",
+    "vae/config.json",
+    "vae/diffusion_pytorch_model.bin",
+    "vae/diffusion_pytorch_model.fp16.safetensors",
+]
 SHARDS = [
-    "text_encoder/config.json", "text_encoder/model-00001-of-00002.safetensors",
-    "text_encoder/model-00002-of-00002.safetensors", "text_encoder/model.safetensors.index.json",
-    "text_encoder/model.fp16-00001-of-00002.safetensors", "tokenizer/spiece.model",
-    "text_encoder/model.safetensors.index.fp16.json", "unet/diffusion_pytorch_model.safetensors",
-]  # fmt: skip
+    "text_encoder/config.json",
+    "text_encoder/model-00001-of-00002.safetensors",
+    "text_encoder/model-00002-of-00002.safetensors",
+    "text_encoder/model.safetensors.index.json",
+    "text_encoder/model.fp16-00001-of-00002.safetensors",
+    "tokenizer/spiece.model",
+    "text_encoder/model.safetensors.index.fp16.json",
+    "unet/diffusion_pytorch_model.safetensors",
+]
 
 
 def test_only_what_is_read_is_wanted():
     plain = wanted_files(SD)
     assert [f for f in plain if f.endswith((".safetensors", ".bin"))] == [
-        "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.bin",
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.bin",
         "text_encoder/model.safetensors",
-    ]  # fmt: skip
+    ]
     assert "tokenizer/merges.txt" in plain and "scheduler/scheduler_config.json" in plain
     half = wanted_files(SD, "fp16")
     assert [f for f in half if f.endswith((".safetensors", ".bin"))] == [
         "unet/diffusion_pytorch_model.fp16.safetensors",
-        "vae/diffusion_pytorch_model.fp16.safetensors", "text_encoder/model.fp16.safetensors",
-    ]  # fmt: skip
+        "vae/diffusion_pytorch_model.fp16.safetensors",
+        "text_encoder/model.fp16.safetensors",
+    ]
     assert set(wanted_files(SHARDS)) == {"model_index.json", *SHARDS[:4], SHARDS[5], SHARDS[7]}
     with pytest.raises(TeacherError, match="unet: there are no weights of variant 'fp16'"):
         wanted_files(SHARDS, "fp16")

@@ -88,8 +88,12 @@ def test_pruning_changes_opacity_by_less_than_promised():
     densities = torch.rand(len(samples.t_starts), generator=generator) ** 8 * 60
     kept = prune(samples, densities, alpha_min=1e-3, transmittance_min=1e-2)
     # Find the kept densities again by their place.
-    place = {(r, t): i for i, (r, t) in enumerate(
-        zip(samples.ray_indices.tolist(), samples.t_starts.tolist(), strict=True))}  # fmt: skip
+    place = {
+        (r, t): i
+        for i, (r, t) in enumerate(
+            zip(samples.ray_indices.tolist(), samples.t_starts.tolist(), strict=True)
+        )
+    }
     pairs = zip(kept.ray_indices.tolist(), kept.t_starts.tolist(), strict=True)
     index = torch.tensor([place[pair] for pair in pairs])
     grey = torch.ones(len(densities), 3)

@@ -80,8 +80,11 @@ def _measured_peak(work):
 
 # One of each family by default; all of them, slowly.
 QUICK = {
-    ("sd1", "full", "sim"), ("sd2", "6GB", "sim"), ("sdxl", "full", "sds"), ("if", "6GB", "sim"),
-}  # fmt: skip
+    ("sd1", "full", "sim"),
+    ("sd2", "6GB", "sim"),
+    ("sdxl", "full", "sds"),
+    ("if", "6GB", "sim"),
+}
 CASES = [
     pytest.param(*case, marks=[] if case in QUICK else [pytest.mark.slow])
     for case in itertools.product(FAMILIES, ("full", "6GB"), ("sds", "sim"))
@@ -163,9 +166,7 @@ def test_picture_sizes_are_cut_to_memory_before_the_first_step(folders, monkeypa
     assert pipeline._prepare(config).config.resolutions == ((0.0, 16), (0.5, 64))
 
 
-def test_pictures_stay_small_where_memory_ran_short_since_the_start(
-    folders, monkeypatch, tmp_path
-):
+def test_pictures_stay_small_where_memory_ran_short_since_the_start(folders, monkeypatch, tmp_path):
     from tiny import tiny_run
 
     from uni3d import config_io

@@ -27,10 +27,14 @@ def picture(opacities, weights=(), points=(), directions=()):
     o = torch.tensor(opacities, requires_grad=True).reshape(1, 1, 1, -1)
     n = len(weights)
     return Rendered(
-        rgb=torch.zeros(1, 3, *o.shape[2:]), opacity=o, depth=o * 0,
-        weights=torch.tensor(weights), points=torch.tensor(points).reshape(n, 3),
-        densities=torch.ones(n), directions=torch.tensor(directions).reshape(n, 3),
-    )  # fmt: skip
+        rgb=torch.zeros(1, 3, *o.shape[2:]),
+        opacity=o,
+        depth=o * 0,
+        weights=torch.tensor(weights),
+        points=torch.tensor(points).reshape(n, 3),
+        densities=torch.ones(n),
+        directions=torch.tensor(directions).reshape(n, 3),
+    )
 
 
 def outward(points):
@@ -78,8 +82,9 @@ def test_orientation_by_hand():
     """Samples at +x: seen from the front cost nothing, from behind w * 1, from 60 degrees w/4."""
     behind, front, slanted = [1.0, 0, 0], [-1.0, 0, 0], [0.5, math.sqrt(0.75), 0]
     points = [[0.5, 0, 0]] * 4
-    image = picture([0.5, 0.5, 0.0], [0.4, 0.3, 0.2, 0.005], points,
-                    [behind, front, slanted, behind])  # fmt: skip
+    image = picture(
+        [0.5, 0.5, 0.0], [0.4, 0.3, 0.2, 0.005], points, [behind, front, slanted, behind]
+    )
     # The fourth sample is too faint to count; two pixels are not empty.
     got = orientation(image, outward, None)
     assert got.item() == pytest.approx((0.4 + 0.2 * 0.25) / 2, rel=1e-3)
@@ -130,9 +135,11 @@ def test_ramp():
 
 def test_total_weighs_the_active_terms_only():
     config = RegularizerConfig(
-        opacity=Ramp(after=2.0), sparsity=Ramp(), entropy=Ramp(after=4.0, start=0.5),
+        opacity=Ramp(after=2.0),
+        sparsity=Ramp(),
+        entropy=Ramp(after=4.0, start=0.5),
         orientation=Ramp(),
-    )  # fmt: skip
+    )
     image = picture([0.5, 0.5])
     loss, values = total(image, outward, config, 0.75)
     assert values == {"opacity": 0.5, "entropy": pytest.approx(math.log(2))}

@@ -220,8 +220,15 @@ def test_optimisation_recovers_a_colour_and_a_silhouette():
     for step in range(60):
         if step % 10 == 0:
             occupancy.update(field.density, generator)
-        out = render(field, occupancy, cameras, 24, 24, background=torch.ones(4, 3),
-                     jitter_generator=generator)  # fmt: skip
+        out = render(
+            field,
+            occupancy,
+            cameras,
+            24,
+            24,
+            background=torch.ones(4, 3),
+            jitter_generator=generator,
+        )
         loss = (out.rgb - target).square().mean()
         optimiser.zero_grad()
         loss.backward()

@@ -38,9 +38,19 @@ def _arguments(folder, out, method="sds", steps=6):
     settings = out.parent / "settings.yaml"
     settings.write_text(yaml.safe_dump(TINY))
     return [
-        "a red chair", "--teacher", str(folder), "--method", method, *METHODS[method],
-        "--steps", str(steps), "--config", str(settings), "--out", str(out),
-    ]  # fmt: skip
+        "a red chair",
+        "--teacher",
+        str(folder),
+        "--method",
+        method,
+        *METHODS[method],
+        "--steps",
+        str(steps),
+        "--config",
+        str(settings),
+        "--out",
+        str(out),
+    ]
 
 
 # One method of each family by default; all of them, slowly.
@@ -227,20 +237,23 @@ def _lose_a_weight(folder):
 DAMAGE = {
     "truncated": (_truncate, [], "unet: cannot be loaded"),
     "no weights": (
-        lambda f: (f / "unet" / "diffusion_pytorch_model.safetensors").unlink(), [],
+        lambda f: (f / "unet" / "diffusion_pytorch_model.safetensors").unlink(),
+        [],
         "unet: cannot be loaded",
     ),
     "a weight missing": (_lose_a_weight, [], "vae: 1 weights are missing from its file"),
     "no scheduler": (lambda f: shutil.rmtree(f / "scheduler"), [], "scheduler: there is no such"),
     "no text encoder": (
-        lambda f: shutil.rmtree(f / "text_encoder"), [], "text_encoder: is missing",
+        lambda f: shutil.rmtree(f / "text_encoder"),
+        [],
+        "text_encoder: is missing",
     ),
     "bad index": (lambda f: (f / "model_index.json").write_text("{"), [], "model_index.json"),
     "evil pickle": (lambda f: _only_pickle(f, {"a": _Evil()}), [], "unet: cannot be loaded"),
     "revision of a folder": (lambda f: None, ["--revision", "v9"], "has no revisions"),
     "no such variant": (lambda f: None, ["--variant", "fp16"], "cannot be loaded"),
     "long text": (lambda f: None, ["--negative-prompt", "q " * 80], "wanted at most 77"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

@@ -17,8 +17,9 @@ def sentences(count: int) -> list[tuple[Description, str]]:
 
 
 def test_captions_are_understood():
-    wrong = [(text, grammar.parse(text)) for what, text in sentences(3000)
-             if grammar.parse(text) != what]  # fmt: skip
+    wrong = [
+        (text, grammar.parse(text)) for what, text in sentences(3000) if grammar.parse(text) != what
+    ]
     assert not wrong, f"{len(wrong)} of 3000, such as {wrong[:3]}"
 
 
@@ -51,15 +52,17 @@ def test_captions_vary_and_name_what_they_describe():
         ("a desk on a table", {"kind": "table", "stand": "table"}),
         ("a teapot standing on a table", {"kind": "teapot", "stand": "table"}),
         ("a grey chair on top of a rock", {"kind": "chair", "color": "gray", "stand": "rock"}),
-        ("a violet bunny with stripes", {"kind": "rabbit", "color": "purple",
-                                         "pattern": "striped"}),
+        (
+            "a violet bunny with stripes",
+            {"kind": "rabbit", "color": "purple", "pattern": "striped"},
+        ),
         ("a mug with polka dots", {"kind": "mug", "pattern": "spotted"}),
         ("a pirate duck", {"kind": "duck", "wears": "pirate"}),
         ("a teddy bear with a top hat", {"kind": "teddy_bear", "wears": "top_hat"}),
         ("a birthday cake", {"kind": "cake"}),
         ("a flower vase", {"kind": "vase"}),
     ],
-)  # fmt: skip
+)
 def test_prompts_of_people(prompt, expected):
     assert grammar.parse(prompt) == Description(**expected)
 
@@ -78,9 +81,15 @@ def test_the_vocabulary_holds_every_word_of_captions_and_views():
 
 @pytest.mark.parametrize(
     ("typo", "word"),
-    [("corgy", "corgi"), ("elefant", "elephant"), ("pengin", "penguin"), ("mushrom", "mushroom"),
-     ("astronout", "astronaut"), ("teappot", "teapot")],
-)  # fmt: skip
+    [
+        ("corgy", "corgi"),
+        ("elefant", "elephant"),
+        ("pengin", "penguin"),
+        ("mushrom", "mushroom"),
+        ("astronout", "astronaut"),
+        ("teappot", "teapot"),
+    ],
+)
 def test_unknown_words_come_with_the_nearest_known(typo, word):
     found = grammar.unknown_words(f"a {typo} and a red {typo} on a table")
     assert list(found) == [typo]
@@ -91,14 +100,26 @@ def test_unknown_words_come_with_the_nearest_known(typo, word):
 @pytest.mark.parametrize(
     ("azimuth", "elevation", "words"),
     [
-        (0, 0, "front view"), (44, 0, "front view"), (316, 59, "front view"),
-        (-44, 0, "front view"), (720, 0, "front view"), (45, 0, "side view"),
-        (90, 15, "side view"), (270, 15, "side view"), (-90, 15, "side view"),
-        (135, 0, "side view"), (136, 0, "back view"), (180, 0, "back view"),
-        (-180, -10, "back view"), (224, 0, "back view"), (226, 0, "side view"),
-        (0, 61, "overhead view"), (180, 85, "overhead view"), (0, 60, "front view"),
+        (0, 0, "front view"),
+        (44, 0, "front view"),
+        (316, 59, "front view"),
+        (-44, 0, "front view"),
+        (720, 0, "front view"),
+        (45, 0, "side view"),
+        (90, 15, "side view"),
+        (270, 15, "side view"),
+        (-90, 15, "side view"),
+        (135, 0, "side view"),
+        (136, 0, "back view"),
+        (180, 0, "back view"),
+        (-180, -10, "back view"),
+        (224, 0, "back view"),
+        (226, 0, "side view"),
+        (0, 61, "overhead view"),
+        (180, 85, "overhead view"),
+        (0, 60, "front view"),
     ],
-)  # fmt: skip
+)
 def test_view_words(azimuth, elevation, words):
     assert grammar.view_words(azimuth, elevation) == words
 

@@ -19,10 +19,17 @@ def one(shape: int, size: tuple[float, ...]) -> Toy:
     """A toy of one unturned part at the origin, not scaled."""
     part = shapes.Part(shape, np.zeros(3), np.eye(3), (*size, *[0.0] * (4 - len(size))), (1, 0, 0))
     single = [
-        np.array([shape]), np.zeros((1, 3)), np.eye(3)[None], np.array([part.size]),
-        np.ones((1, 3)), np.ones((1, 3)), np.array([0]), np.array([9.0]),
-        np.array([shapes._bound(part)]), shapes._half_extent(part)[None],
-    ]  # fmt: skip
+        np.array([shape]),
+        np.zeros((1, 3)),
+        np.eye(3)[None],
+        np.array([part.size]),
+        np.ones((1, 3)),
+        np.ones((1, 3)),
+        np.array([0]),
+        np.array([9.0]),
+        np.array([shapes._bound(part)]),
+        shapes._half_extent(part)[None],
+    ]
     return Toy(*single)
 
 
@@ -84,18 +91,33 @@ def inside_torus(p):
 RING = np.stack([0.5 + 0.15 * np.cos(TURN), 0.15 * np.sin(TURN)], 1)
 HALF = np.linspace(0, math.pi, 321)
 EXACT = {
-    "ball": (shapes.ELLIPSOID, (0.5, 0.5, 0.5),
-             of_revolution(0.5 * np.stack([np.sin(HALF), np.cos(HALF)], 1)), inside_ball),
+    "ball": (
+        shapes.ELLIPSOID,
+        (0.5, 0.5, 0.5),
+        of_revolution(0.5 * np.stack([np.sin(HALF), np.cos(HALF)], 1)),
+        inside_ball,
+    ),
     "box": (shapes.BOX, (0.5, 0.3, 0.4, 0.0), box_surface(0.5, 0.3, 0.4), inside_box),
-    "capsule": (shapes.CAPSULE, (0.25, 0.4), of_revolution(capsule_profile(0.25, 0.4)),
-                inside_capsule),
-    "cylinder": (shapes.CYLINDER, (0.4, 0.3, 0.0),
-                 of_revolution(polyline((0, -0.3), (0.4, -0.3), (0.4, 0.3), (0, 0.3))),
-                 inside_cylinder),
-    "cone": (shapes.CONE, (0.5, 0.15, 0.4),
-             of_revolution(polyline((0, -0.4), (0.5, -0.4), (0.15, 0.4), (0, 0.4))), inside_cone),
+    "capsule": (
+        shapes.CAPSULE,
+        (0.25, 0.4),
+        of_revolution(capsule_profile(0.25, 0.4)),
+        inside_capsule,
+    ),
+    "cylinder": (
+        shapes.CYLINDER,
+        (0.4, 0.3, 0.0),
+        of_revolution(polyline((0, -0.3), (0.4, -0.3), (0.4, 0.3), (0, 0.3))),
+        inside_cylinder,
+    ),
+    "cone": (
+        shapes.CONE,
+        (0.5, 0.15, 0.4),
+        of_revolution(polyline((0, -0.4), (0.5, -0.4), (0.15, 0.4), (0, 0.4))),
+        inside_cone,
+    ),
     "torus": (shapes.TORUS, (0.5, 0.15), of_revolution(RING), inside_torus),
-}  # fmt: skip
+}
 
 
 def cloud(count: int, seed: int = 0) -> np.ndarray:
@@ -122,8 +144,9 @@ def test_exact_distances_have_unit_gradients_near_the_surface(name):
     toy = one(shape, size)
     points = surface[:: len(surface) // 500] + np.random.default_rng(1).normal(0, 0.02, (1, 3))
     e = 1e-6
-    steps = [(distance(toy, points + e * d) - distance(toy, points - e * d)) / (2 * e)
-             for d in np.eye(3)]  # fmt: skip
+    steps = [
+        (distance(toy, points + e * d) - distance(toy, points - e * d)) / (2 * e) for d in np.eye(3)
+    ]
     norm = np.linalg.norm(steps, axis=0)
     assert np.mean(np.abs(norm - 1) < 1e-4) > 0.98  # the rest lies on a crease
 
@@ -134,8 +157,9 @@ def test_rounding_stays_within_the_sizes_and_rounds_the_edges():
         (shapes.CYLINDER, (0.4, 0.3, 0.0), (0.4, 0.3, 0.1), (0.4, 0.0, 0.3)),
     ):
         points = cloud(5000)
-        assert (distance(one(shape, sharp), points) <= distance(one(shape, rounded), points)
-                + 1e-12).all()  # fmt: skip
+        assert (
+            distance(one(shape, sharp), points) <= distance(one(shape, rounded), points) + 1e-12
+        ).all()
         # A corner of the cross-section is (sqrt(2) - 1) r off the quarter circle.
         found = distance(one(shape, rounded), np.array([edge]))[0]
         assert found == pytest.approx((math.sqrt(2) - 1) * 0.1, abs=1e-12)
@@ -194,9 +218,7 @@ def test_marching_the_bound_never_passes_the_surface(name):
     dense, points = cloud(60000, seed=1), cloud(500, seed=2)
     solid, empty = dense[inside(dense)], dense[~inside(dense)]
     value = distance(toy, points)
-    way = np.where(
-        inside(points), cKDTree(empty).query(points)[0], cKDTree(solid).query(points)[0]
-    )
+    way = np.where(inside(points), cKDTree(empty).query(points)[0], cKDTree(solid).query(points)[0])
     assert (np.abs(value) <= way + 1e-9).all()
 
 
@@ -254,8 +276,9 @@ def test_a_mirror_image_is_a_reflection(shape):
     np.testing.assert_allclose(distance(toy, points), distance(toy, points_mirrored), atol=1e-12)
     assert np.abs(toy.center[:, 1]).min() > 0.05
     # The image alone is where the part is not.
-    first = dataclasses.replace(toy, **{f.name: getattr(toy, f.name)[:1]
-                                        for f in dataclasses.fields(toy)})  # fmt: skip
+    first = dataclasses.replace(
+        toy, **{f.name: getattr(toy, f.name)[:1] for f in dataclasses.fields(toy)}
+    )
     assert np.abs(distance(first, points) - distance(first, points_mirrored)).max() > 0.05
 
 
@@ -266,8 +289,9 @@ def test_parts_stay_in_their_boxes_in_every_kind():
         for k in range(0, len(toy.shape), 3):
             local = points * toy.half[k] * 1.15  # about the part's own box
             world = toy.center[k] + local @ toy.axes[k].T
-            part = dataclasses.replace(toy, **{f.name: getattr(toy, f.name)[k : k + 1]
-                                               for f in dataclasses.fields(toy)})  # fmt: skip
+            part = dataclasses.replace(
+                toy, **{f.name: getattr(toy, f.name)[k : k + 1] for f in dataclasses.fields(toy)}
+            )
             held = local[distance(part, world) < 0]
             assert (np.abs(held) <= toy.half[k] + 1e-12).all(), (name, k)
             assert np.linalg.norm(held, axis=1).max(initial=0) <= toy.bound[k] + 1e-12

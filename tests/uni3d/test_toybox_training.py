@@ -113,9 +113,16 @@ def test_the_steps_change_the_weights_by_about_the_learning_rate(tmp_path, tiny)
 def test_the_learning_rate_warms_stays_and_falls():
     config = TrainConfig(out=Path(), steps=12000, learning_rate=1e-3)
     expected = {
-        0: 1e-3 / 200, 99: 0.5e-3, 199: 1e-3, 5000: 1e-3, 8000: 1e-3, 10000: 0.5e-3,
-        11000: 0.25e-3, 11960: 2e-5, 11999: 2e-5,
-    }  # fmt: skip
+        0: 1e-3 / 200,
+        99: 0.5e-3,
+        199: 1e-3,
+        5000: 1e-3,
+        8000: 1e-3,
+        10000: 0.5e-3,
+        11000: 0.25e-3,
+        11960: 2e-5,
+        11999: 2e-5,
+    }
     for step, rate in expected.items():
         assert training._learning_rate(config, step) == pytest.approx(rate, rel=1e-12), step
 
@@ -192,9 +199,7 @@ def test_a_network_that_knows_the_answer_samples_it_and_has_no_loss(tmp_path, ti
     eps = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
     for t in (0, 500, 999):
         time = torch.tensor([t])
-        loss = training._loss(
-            networks, picture * 2 - 1, ["a corgi"], torch.zeros(1, 4), time, eps
-        )
+        loss = training._loss(networks, picture * 2 - 1, ["a corgi"], torch.zeros(1, 4), time, eps)
         assert float(loss) < 1e-10
         off = (_Oracle(clean + 0.1), *networks[1:])
         wrong = training._loss(off, picture * 2 - 1, [""], torch.zeros(1, 4), time, eps)

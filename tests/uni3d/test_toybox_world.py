@@ -104,8 +104,7 @@ def test_patterns_paint_a_second_colour():
 def test_the_held_out_list_is_the_proposed_tenth():
     assert held_out() == set(propose_held_out())
     pairs = sum(
-        (len(COLORS) - 1) * kind.colorable + len(WEARABLES) * kind.wears
-        for kind in KINDS.values()
+        (len(COLORS) - 1) * kind.colorable + len(WEARABLES) * kind.wears for kind in KINDS.values()
     )
     assert 0.095 * pairs <= len(held_out()) <= 0.1 * pairs
     assert ("corgi", "astronaut") not in held_out()

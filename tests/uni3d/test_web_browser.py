@@ -25,10 +25,17 @@ pytest.importorskip("gradio", reason="the extra `app` is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright (pip install it)")
 
 FLAGS = (
-    "--headless", "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 MINUTES = 60_000.0  # milliseconds
 HTML = "<img src onerror=q()> corgi"  # run, it would raise in the page: q is nobody's
 
@@ -96,8 +103,9 @@ class Tab:
         """Until the head of the run says so."""
         self.page.wait_for_function(
             "text => document.querySelector('#status')?.innerText.includes(text)",
-            arg=text, timeout=minutes * MINUTES,
-        )  # fmt: skip
+            arg=text,
+            timeout=minutes * MINUTES,
+        )
 
 
 @pytest.fixture

@@ -36,19 +36,33 @@ def ask(place, path, *, method="GET", host="127.0.0.1:7860", tokens=None, hosts=
     guard = Guard(behind, store=store, cache=cache, hosts=hosts)
     pairs = {"host": host, **{k.replace("_", "-"): v for k, v in headers.items()}}
     scope = {
-        "type": "http", "method": method, "path": path, "app": SimpleNamespace(tokens=tokens or {}),
+        "type": "http",
+        "method": method,
+        "path": path,
+        "app": SimpleNamespace(tokens=tokens or {}),
         "headers": [(k.encode(), v.encode()) for k, v in pairs.items()],
-    }  # fmt: skip
+    }
     asyncio.run(guard(scope, None, send))
     return sent[0]["status"], dict(sent[0]["headers"])
 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/config", "/theme.css", "/assets/index.js", "/static/img/x.svg", "/gradio_api/info",
-     "/gradio_api/queue/join", "/gradio_api/queue/data", "/gradio_api/heartbeat/x",
-     "/gradio_api/call/generate", "/gradio_api/call/generate/abc", "/gradio_api/run/predict"],
-)  # fmt: skip
+    [
+        "/",
+        "/config",
+        "/theme.css",
+        "/assets/index.js",
+        "/static/img/x.svg",
+        "/gradio_api/info",
+        "/gradio_api/queue/join",
+        "/gradio_api/queue/data",
+        "/gradio_api/heartbeat/x",
+        "/gradio_api/call/generate",
+        "/gradio_api/call/generate/abc",
+        "/gradio_api/run/predict",
+    ],
+)
 def test_what_the_page_needs_passes_with_a_policy(place, path):
     status, headers = ask(place, path)
     assert status == 200
@@ -58,11 +72,24 @@ def test_what_the_page_needs_passes_with_a_policy(place, path):
 
 @pytest.mark.parametrize(
     "path",
-    ["/gradio_api/upload", "/gradio_api/proxy=http://x/", "/gradio_api/stream/x", "/monitoring",
-     "/gradio_api/dev/reload", "/gradio_api/vibe-edit/", "/gradio_api/process_recording",
-     "/gradio_api/deep_link", "/gradio_api/file/etc/passwd", "/docs", "/openapi.json", "/etc",
-     "/gradio_api/component_server", "/gradio_api/upload_progress", "/../etc/passwd"],
-)  # fmt: skip
+    [
+        "/gradio_api/upload",
+        "/gradio_api/proxy=http://x/",
+        "/gradio_api/stream/x",
+        "/monitoring",
+        "/gradio_api/dev/reload",
+        "/gradio_api/vibe-edit/",
+        "/gradio_api/process_recording",
+        "/gradio_api/deep_link",
+        "/gradio_api/file/etc/passwd",
+        "/docs",
+        "/openapi.json",
+        "/etc",
+        "/gradio_api/component_server",
+        "/gradio_api/upload_progress",
+        "/../etc/passwd",
+    ],
+)
 def test_other_routes_are_shut(place, path):
     assert ask(place, path)[0] == 404
 
@@ -80,9 +107,14 @@ def test_own_names(place, host):
 
 @pytest.mark.parametrize(
     ("length", "status"),
-    [({"content_length": str(BODY)}, 200), ({"content_length": str(BODY + 1)}, 413),
-     ({}, 411), ({"content_length": "-1"}, 411), ({"content_length": "1e3"}, 411)],
-)  # fmt: skip
+    [
+        ({"content_length": str(BODY)}, 200),
+        ({"content_length": str(BODY + 1)}, 413),
+        ({}, 411),
+        ({"content_length": "-1"}, 411),
+        ({"content_length": "1e3"}, 411),
+    ],
+)
 def test_bodies(place, length, status):
     assert ask(place, "/gradio_api/queue/join", method="POST", **length)[0] == status
 
@@ -111,12 +143,21 @@ def test_traversal_by_the_file_route(place, tmp_path):
     (folder / "deep" / "mesh.glb").write_text("deeper")
     (folder / "sheet.png").symlink_to("/etc/passwd")
     for name in (
-        "/etc/passwd", f"{folder}/../../mesh.glb", f"{folder}/../mesh.glb",
+        "/etc/passwd",
+        f"{folder}/../../mesh.glb",
+        f"{folder}/../mesh.glb",
         f"{folder}/deep/mesh.glb",
-        f"{folder}/mesh.glb/../config.yaml", f"{folder}/sheet.png", f"{folder}/mesh.glb\0.png",
-        "http://169.254.169.254/latest", "file:///etc/passwd", "../../../../etc/passwd", "",
-        "~/.bashrc", f"{place[0].root}/.lock", f"{place[1]}/../mesh.glb",
-    ):  # fmt: skip
+        f"{folder}/mesh.glb/../config.yaml",
+        f"{folder}/sheet.png",
+        f"{folder}/mesh.glb\0.png",
+        "http://169.254.169.254/latest",
+        "file:///etc/passwd",
+        "../../../../etc/passwd",
+        "",
+        "~/.bashrc",
+        f"{place[0].root}/.lock",
+        f"{place[1]}/../mesh.glb",
+    ):
         assert ask(place, f"/gradio_api/file={name}")[0] == 403, name
 
 

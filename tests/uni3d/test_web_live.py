@@ -60,16 +60,37 @@ def test_the_page_names_no_other_server(live):
 
 @pytest.mark.parametrize(
     "name",
-    ["/etc/passwd", "//etc/passwd", "../../../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd",
-     "/proc/self/environ", "file:///etc/passwd", "http://127.0.0.1:1/x", "~/.bashrc", "",
-     "{run}/config.yaml", "{run}/state.json", "{run}/%2e%2e/.lock", "{run}/mesh.glb%00.png",
-     "{run}/mesh.glb/%2e%2e/config.yaml", "{run}/..%2f{id}/config.yaml", "{root}"],
-)  # fmt: skip
+    [
+        "/etc/passwd",
+        "//etc/passwd",
+        "../../../../etc/passwd",
+        "%2e%2e/%2e%2e/etc/passwd",
+        "/proc/self/environ",
+        "file:///etc/passwd",
+        "http://127.0.0.1:1/x",
+        "~/.bashrc",
+        "",
+        "{run}/config.yaml",
+        "{run}/state.json",
+        "{run}/%2e%2e/.lock",
+        "{run}/mesh.glb%00.png",
+        "{run}/mesh.glb/%2e%2e/config.yaml",
+        "{run}/..%2f{id}/config.yaml",
+        "{root}",
+    ],
+)
 def test_traversal_by_the_file_route(live, name):
     run_id, folder = _run(live)
     path = name.format(run=folder, id=run_id, root=live.store.root)
-    for route in ("/gradio_api/file=", "/gradio_api/file/", "/file=", "/file/", "/static/",
-                  "/assets/", "/svelte/"):  # fmt: skip
+    for route in (
+        "/gradio_api/file=",
+        "/gradio_api/file/",
+        "/file=",
+        "/file/",
+        "/static/",
+        "/assets/",
+        "/svelte/",
+    ):
         status, _, text = live.ask("GET", route + path)
         assert status in (301, 302, 307, 400, 403, 404, 405, 500), (route, status)
         assert "root:" not in text
@@ -124,8 +145,9 @@ def test_hostile_ids_by_the_api(live, endpoint, run_id):
     more = {"proceed": (1,), "download": ("mesh.glb",)}.get(endpoint, ())
     kind, said = live.call(endpoint, run_id, *more)
     assert (kind, said) == (
-        "error", "run: there is no such run here; do: choose one from the gallery"
-    )  # fmt: skip
+        "error",
+        "run: there is no such run here; do: choose one from the gallery",
+    )
 
 
 @pytest.mark.parametrize("name", ["../mesh.glb", "config.yaml", "/etc/passwd", "", 3, None])
@@ -154,11 +176,20 @@ def test_every_handler_of_the_page_survives_hostile_values(live):
     kinds = {part["id"]: part["type"] for part in json.loads(text)["components"]}
     assert "html" in kinds.values()
     assert len(events) > 15
-    for hostile in ("../../../etc/passwd", HTML, {"path": "/etc/passwd",
-                    "meta": {"_type": "gradio.FileData"}}, 1e308, None, ["x"] * 50):  # fmt: skip
+    for hostile in (
+        "../../../etc/passwd",
+        HTML,
+        {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}},
+        1e308,
+        None,
+        ["x"] * 50,
+    ):
         for event in events:
-            body = {"data": [hostile] * len(event["inputs"]), "fn_index": event["id"],
-                    "session_hash": "test"}  # fmt: skip
+            body = {
+                "data": [hostile] * len(event["inputs"]),
+                "fn_index": event["id"],
+                "session_hash": "test",
+            }
             status, _, text = live.ask(
                 "POST", "/gradio_api/run/predict", json.dumps(body), content_type="application/json"
             )

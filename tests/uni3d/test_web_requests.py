@@ -40,10 +40,17 @@ def test_defaults_are_those_of_the_run():
 
 def test_a_request_becomes_a_configuration():
     values = {
-        "prompt": "  a   corgi ", "teacher": "tiny", "preset": "draft", "method": "uni-instruct",
-        "divergence": "hellinger", "seed": 7.0, "negative_prompt": "blurry",
-        "guidance_scale": 7, "steps": 12, "views": 2,
-    }  # fmt: skip
+        "prompt": "  a   corgi ",
+        "teacher": "tiny",
+        "preset": "draft",
+        "method": "uni-instruct",
+        "divergence": "hellinger",
+        "seed": 7.0,
+        "negative_prompt": "blurry",
+        "guidance_scale": 7,
+        "steps": 12,
+        "views": 2,
+    }
     base = {"scene": {"field": {"levels": 3}}, "steps": 99}
     config = requests.to_config(requests.parse_request(values, TEACHERS), base, TEACHERS)
     assert config.prompt == "a corgi"

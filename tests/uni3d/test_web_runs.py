@@ -32,9 +32,29 @@ def test_the_id_owes_nothing_to_the_prompt(store):
 
 
 HOSTILE = [
-    "", ".", "..", "../x", "/etc", "a/b", "a\\b", "a\0b", "A", "-x", "x" * 81, "x\n", None, 3,
-    ["x"], {"x": 1}, "%2e%2e", "run.", "~", "$HOME", "x;y", "état",
-]  # fmt: skip
+    "",
+    ".",
+    "..",
+    "../x",
+    "/etc",
+    "a/b",
+    "a\\b",
+    "a\0b",
+    "A",
+    "-x",
+    "x" * 81,
+    "x\n",
+    None,
+    3,
+    ["x"],
+    {"x": 1},
+    "%2e%2e",
+    "run.",
+    "~",
+    "$HOME",
+    "x;y",
+    "état",
+]
 
 
 @pytest.mark.parametrize("run_id", HOSTILE)
@@ -104,8 +124,13 @@ def test_newest_first(store):
 
 def test_curves_survive_a_torn_line_and_a_step_done_twice(store):
     run_id = store.create(CONFIG, "")
-    lines = ['{"step": 1, "opacity": 0.1}', '{"step": 3, "opacity": 0.9}',
-             '{"step": 3, "opacity": 0.3, "gap": 2}', "[1]", '{"step": 4, "opac']  # fmt: skip
+    lines = [
+        '{"step": 1, "opacity": 0.1}',
+        '{"step": 3, "opacity": 0.9}',
+        '{"step": 3, "opacity": 0.3, "gap": 2}',
+        "[1]",
+        '{"step": 4, "opac',
+    ]
     (store.root / run_id / "metrics.jsonl").write_text("\n".join(lines))
     assert store.metrics(run_id) == {"opacity": [(1, 0.1), (3, 0.3)], "gap": [(3, 2.0)]}
 

@@ -40,9 +40,14 @@ def test_a_hostile_prompt_is_plain_text(state):
     for html in (
         words.status(one, 2),
         words.comparison(one, one, [{}, {}]),
-        words.report(one, {"mesh": {"faces": 1, "textured": False, "texture_note": HOSTILE},
-                           "recogniser": {"wanted": HOSTILE}}),
-    ):  # fmt: skip
+        words.report(
+            one,
+            {
+                "mesh": {"faces": 1, "textured": False, "texture_note": HOSTILE},
+                "recogniser": {"wanted": HOSTILE},
+            },
+        ),
+    ):
         read = _read(html)
         assert not {"img", "script"} & {tag for tag, _ in read.tags}
         assert not any(name.startswith("on") for _, attrs in read.tags for name in attrs)
@@ -51,9 +56,16 @@ def test_a_hostile_prompt_is_plain_text(state):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-1, ""), (0, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s"),
-     (3600, "1 h 00 min"), (7322, "2 h 02 min")],
-)  # fmt: skip
+    [
+        (-1, ""),
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (3600, "1 h 00 min"),
+        (7322, "2 h 02 min"),
+    ],
+)
 def test_durations(seconds, text):
     assert words.duration(seconds) == text
 
@@ -63,14 +75,18 @@ def test_durations(seconds, text):
     [
         (_one("queued"), 0, False, "Next in the queue"),
         (_one("queued"), 2, False, "Position 3 in the queue: 2 before this one"),
-        (_one("running", stage="optimising", step=7, steps=20, eta=65.0), 0, False,
-         "Optimising the scene: step 7 of 20, about 1 min 05 s to go"),
+        (
+            _one("running", stage="optimising", step=7, steps=20, eta=65.0),
+            0,
+            False,
+            "Optimising the scene: step 7 of 20, about 1 min 05 s to go",
+        ),
         (_one("running", stage="meshing", step=20, steps=20), 0, False, "Taking the surface out"),
         (_one("running", step=7, steps=20), 0, True, "Stopping after this step"),
         (_one("interrupted", step=7, steps=20), 0, False, "Stopped at step 7 of 20 when the serv"),
         (_one("done", step=20, steps=20, seconds=61), 0, False, "Step 20 of 20, 1 min 01 s"),
     ],
-)  # fmt: skip
+)
 def test_the_line_of_a_state(one, ahead, cancelling, part):
     assert part in _read(words.status(one, ahead, cancelling)).text
 
@@ -78,9 +94,11 @@ def test_the_line_of_a_state(one, ahead, cancelling, part):
 def test_the_report_in_words():
     told = {
         "mesh": {"faces": 12345, "watertight": True, "textured": True},
-        "steps_done": 700, "seconds_export": 12.2, "silhouette_iou": 0.934,
+        "steps_done": 700,
+        "seconds_export": 12.2,
+        "silhouette_iou": 0.934,
         "recogniser": {"wanted": "corgi", "right_views": 5, "views": 8},
-    }  # fmt: skip
+    }
     text = _read(words.report(_one(seconds=200.0), told)).text
     assert "12,345 faces and is watertight" in text
     assert "700 steps took 3 min 20 s, the mesh and its pictures 12 s" in text
@@ -109,8 +127,9 @@ def test_what_is_equal_is_greyed_in_a_comparison():
     left, right = _one(), _one(seconds=5)
     right.config["method"] = "uni-instruct"
     html = words.comparison(left, right, [{"mesh": {"faces": 9, "watertight": True}}, {}])
-    rows = {re.search(r"row'>(\w[\w ]*)<", row)[1]: "u3-same" in row
-            for row in html.split("<tr")[2:]}  # fmt: skip
+    rows = {
+        re.search(r"row'>(\w[\w ]*)<", row)[1]: "u3-same" in row for row in html.split("<tr")[2:]
+    }
     assert rows["Prompt"] is True
     assert rows["Method"] is False
     assert "no mesh" in html

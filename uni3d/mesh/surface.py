@@ -133,9 +133,13 @@ def extract_mesh(
     lap("decimate")
     unwrapped = unwrap(vertices, faces, config.texture_size, config.uv_time_limit_s)
     lap("unwrap")
-    mesh = _coloured(vertices, faces, unwrapped, lambda points, inward: _look(
-        field, points, inward, pixel, config.chunk
-    ), config.texture_size)  # fmt: skip
+    mesh = _coloured(
+        vertices,
+        faces,
+        unwrapped,
+        lambda points, inward: _look(field, points, inward, pixel, config.chunk),
+        config.texture_size,
+    )
     lap("bake")
     report = MeshReport(
         faces=len(faces),
@@ -248,9 +252,7 @@ def _fill_cavities(grid: NDArray[np.float32], level: float) -> NDArray[np.float3
     return np.where(enclosed, np.float32(level * np.exp(LOG_CLAMP)), grid)
 
 
-def _choose_level(
-    grid: NDArray[np.float32], cameras: Cameras, views: Tensor, count: int
-) -> float:
+def _choose_level(grid: NDArray[np.float32], cameras: Cameras, views: Tensor, count: int) -> float:
     """The density whose surface has the outlines `views`, by three geometric sweeps."""
     scores: dict[float, float] = {}
 

@@ -19,8 +19,12 @@ from uni3d.run.run import REPORT, Progress, restore_scene
 from uni3d.run.settings import RunConfig
 
 __all__ = [
-    "FORMATS", "check_formats", "export_run", "sheet_cameras", "write_report",
-]  # fmt: skip
+    "FORMATS",
+    "check_formats",
+    "export_run",
+    "sheet_cameras",
+    "write_report",
+]
 
 WRITERS = {"glb": export.write_glb, "obj": export.write_obj, "ply": export.write_ply}
 FORMATS = tuple(WRITERS)
@@ -59,7 +63,7 @@ def export_run(
     opacity = scene.picture(outline_cameras, 128).opacity[:, 0]
     mesh, mesh_report = extract_mesh(
         scene.field.density, scene.field, outline_cameras, opacity, config.pixel, config.mesh
-    )  # fmt: skip
+    )
     yield tell("writing")
     checks = {}
     for name in formats:

@@ -37,9 +37,16 @@ from uni3d.teacher.model import Condition, Teacher, load_teacher
 from uni3d.teacher.prompts import PromptSet, check_prompt
 
 __all__ = [
-    "CHECKPOINT", "CONFIG", "METRICS", "REPORT", "Progress", "Run", "preview", "restore_scene",
+    "CHECKPOINT",
+    "CONFIG",
+    "METRICS",
+    "REPORT",
+    "Progress",
+    "Run",
+    "preview",
+    "restore_scene",
     "write_config",
-]  # fmt: skip
+]
 
 # The files of a run folder; what export adds is in uni3d.run.finish.
 CHECKPOINT, CONFIG = "checkpoint.safetensors", "config.yaml"
@@ -168,13 +175,19 @@ def _prepare(config: RunConfig) -> _Parts:
     prompt = check_prompt(config.prompt)
     teacher = load_teacher(config.teacher, config.loading)
     config = dataclasses.replace(
-        config, teacher=teacher.name,
+        config,
+        teacher=teacher.name,
         loading=dataclasses.replace(config.loading, revision=teacher.revision),
-    )  # fmt: skip
-    prompts = PromptSet(prompt, config.prompts, lambda texts: remembered(
-        "texts", {"teacher": teacher.fingerprint, "texts": texts},
-        lambda: teacher.encode_text(texts),
-    ))  # fmt: skip
+    )
+    prompts = PromptSet(
+        prompt,
+        config.prompts,
+        lambda texts: remembered(
+            "texts",
+            {"teacher": teacher.fingerprint, "texts": texts},
+            lambda: teacher.encode_text(texts),
+        ),
+    )
     teacher.encode_text.free()
     backend, notice = choose_backend(config.scene.backend, teacher.device)
     config, profile = _fit_memory(config, teacher, backend)
@@ -199,9 +212,7 @@ def _fit_memory(
     teacher.one_by_one = profile.one_by_one
     if isinstance(teacher.codec, VaeCodec):
         teacher.codec = dataclasses.replace(teacher.codec, sliced=profile.slice_vae)
-    largest = min(
-        profile.max_picture, largest_picture(config.views, free_bytes(backend.device))
-    )
+    largest = min(profile.max_picture, largest_picture(config.views, free_bytes(backend.device)))
     sizes = tuple((start, min(size, largest)) for start, size in config.resolutions)
     return dataclasses.replace(config, memory=name, resolutions=sizes), profile
 
@@ -241,10 +252,18 @@ def _step(parts: _Parts, step: int) -> dict[str, float]:
             log_ratio, clipped = torch.zeros_like(log_ratio), torch.ones_like(clipped)
     # 6. The Uni-Instruct loss, per latent number so that its scale does not depend on the teacher.
     terms = uni_instruct_loss(
-        x0, x0_teacher, x0_fake, sigma, log_ratio,
-        divergence=str(method.divergence), form=str(method.form), weight="omega",
-        sid_alpha=method.sid_alpha, normalise_h=log_ratio is not None, clipped=clipped,
-    )  # fmt: skip
+        x0,
+        x0_teacher,
+        x0_fake,
+        sigma,
+        log_ratio,
+        divergence=str(method.divergence),
+        form=str(method.form),
+        weight="omega",
+        sid_alpha=method.sid_alpha,
+        normalise_h=log_ratio is not None,
+        clipped=clipped,
+    )
     loss = terms.per_sample.mean() / x0[0].numel()
     # 7. Priors on the scene.
     prior, values = regularizers.total(
@@ -297,19 +316,29 @@ def _real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -> Te
             cameras = Cameras.orbit(azimuth, elevation)
             bins.append(
                 teacher.sample(
-                    prompts.at(cameras), teacher.camera(cameras), generator=generator,
-                    scale=guidance.scale, rescale=guidance.rescale, steps=steps,
+                    prompts.at(cameras),
+                    teacher.camera(cameras),
+                    generator=generator,
+                    scale=guidance.scale,
+                    rescale=guidance.rescale,
+                    steps=steps,
                 )
-            )  # fmt: skip
+            )
         return torch.stack(bins)
 
     key = {
-        "teacher": teacher.fingerprint, "precision": str(teacher.dtype),
-        "device": teacher.device.type, "prompt": config.prompt,
-        "prompts": dataclasses.asdict(config.prompts), "elevation": [low, high],
-        "scale": guidance.scale, "rescale": guidance.rescale, "steps": steps,
-        "shape": [BINS, count], "one_by_one": teacher.one_by_one,
-    }  # fmt: skip
+        "teacher": teacher.fingerprint,
+        "precision": str(teacher.dtype),
+        "device": teacher.device.type,
+        "prompt": config.prompt,
+        "prompts": dataclasses.asdict(config.prompts),
+        "elevation": [low, high],
+        "scale": guidance.scale,
+        "rescale": guidance.rescale,
+        "steps": steps,
+        "shape": [BINS, count],
+        "one_by_one": teacher.one_by_one,
+    }
     return remembered("samples", key, draw)
 
 

@@ -23,8 +23,13 @@ from uni3d.scene.kernels import as_array, launch
 from uni3d.scene.march import Samples
 
 __all__ = [
-    "CPU", "CpuBackend", "SceneBackend", "choose_backend", "cuda_backend", "probe_cuda_backend",
-]  # fmt: skip
+    "CPU",
+    "CpuBackend",
+    "SceneBackend",
+    "choose_backend",
+    "cuda_backend",
+    "probe_cuda_backend",
+]
 
 
 class SceneBackend(Protocol):
@@ -38,9 +43,17 @@ class SceneBackend(Protocol):
         ...
 
     def sample(
-        self, field, occupied: Tensor, origins: Tensor, directions: Tensor, jitter: Tensor, *,
-        step: float, alpha_min: float, transmittance_min: float,
-    ) -> Samples:  # fmt: skip
+        self,
+        field,
+        occupied: Tensor,
+        origins: Tensor,
+        directions: Tensor,
+        jitter: Tensor,
+        *,
+        step: float,
+        alpha_min: float,
+        transmittance_min: float,
+    ) -> Samples:
         """Visible samples; not differentiable. jitter `[rays]` in [0, 1), see `marching.march`."""
         ...
 
@@ -59,9 +72,17 @@ class CpuBackend:
 
     @torch.no_grad()
     def sample(
-        self, field, occupied: Tensor, origins: Tensor, directions: Tensor, jitter: Tensor, *,
-        step: float, alpha_min: float, transmittance_min: float,
-    ) -> Samples:  # fmt: skip
+        self,
+        field,
+        occupied: Tensor,
+        origins: Tensor,
+        directions: Tensor,
+        jitter: Tensor,
+        *,
+        step: float,
+        alpha_min: float,
+        transmittance_min: float,
+    ) -> Samples:
         if not isinstance(field, HashField):
             found = marching.march(origins, directions, occupied, jitter, step)
             density = field.density(found.points(origins, directions))
@@ -71,11 +92,18 @@ class CpuBackend:
         counts = torch.empty(origins.shape[0], dtype=torch.int64)
         launch(
             hashgrid_kernels.walk_visible,
-            as_array(origins), as_array(directions), as_array(first), as_array(last),
-            np.float32(step), as_array(occupied).view(np.uint8),
-            np.float32(alpha_min), np.float32(transmittance_min),
-            *field.fused_parameters(), as_array(midpoints), as_array(counts),
-        )  # fmt: skip
+            as_array(origins),
+            as_array(directions),
+            as_array(first),
+            as_array(last),
+            np.float32(step),
+            as_array(occupied).view(np.uint8),
+            np.float32(alpha_min),
+            np.float32(transmittance_min),
+            *field.fused_parameters(),
+            as_array(midpoints),
+            as_array(counts),
+        )
         return marching.pack(midpoints, counts, step)
 
 
@@ -116,9 +144,17 @@ class _CudaBackend:
 
     @torch.no_grad()
     def sample(
-        self, field, occupied: Tensor, origins: Tensor, directions: Tensor, jitter: Tensor, *,
-        step: float, alpha_min: float, transmittance_min: float,
-    ) -> Samples:  # fmt: skip
+        self,
+        field,
+        occupied: Tensor,
+        origins: Tensor,
+        directions: Tensor,
+        jitter: Tensor,
+        *,
+        step: float,
+        alpha_min: float,
+        transmittance_min: float,
+    ) -> Samples:
         estimator = self._nerfacc.OccGridEstimator(
             roi_aabb=[-1.0, -1.0, -1.0, 1.0, 1.0, 1.0], resolution=occupied.shape[0], levels=1
         ).to(self.device)
@@ -131,9 +167,15 @@ class _CudaBackend:
         # The phase of each ray's samples comes from our jitter, not from nerfacc's own dice.
         near, far = marching.ball_interval(origins, directions)
         ray_indices, t_starts, t_ends = estimator.sampling(
-            origins, directions, sigma_fn=density, t_min=near + (jitter - 0.5) * step, t_max=far,
-            render_step_size=step, alpha_thre=alpha_min, early_stop_eps=transmittance_min,
-        )  # fmt: skip
+            origins,
+            directions,
+            sigma_fn=density,
+            t_min=near + (jitter - 0.5) * step,
+            t_max=far,
+            render_step_size=step,
+            alpha_thre=alpha_min,
+            early_stop_eps=transmittance_min,
+        )
         counts = torch.bincount(ray_indices, minlength=origins.shape[0])
         offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         return Samples(offsets, ray_indices, t_starts, t_ends)

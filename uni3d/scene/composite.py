@@ -68,10 +68,13 @@ def _backward(
                 through = np.float32(math.exp(-densities[i] * (ends[i] - starts[i])))
                 weight = transmittance * (ONE - through)
                 slope = (
-                    red * colors[i, 0] + green * colors[i, 1] + blue * colors[i, 2]
-                    + grad_rays[r, 3] + grad_rays[r, 4] * (starts[i] + ends[i]) * HALF
+                    red * colors[i, 0]
+                    + green * colors[i, 1]
+                    + blue * colors[i, 2]
+                    + grad_rays[r, 3]
+                    + grad_rays[r, 4] * (starts[i] + ends[i]) * HALF
                     + grad_weights[i]
-                )  # fmt: skip
+                )
                 transmittance *= through
                 grad_colors[i, 0] = weight * slope
                 grad_densities[i] = transmittance * slope
@@ -94,10 +97,15 @@ class _Composite(torch.autograd.Function):
         ctx.samples = samples
         ctx.save_for_backward(densities, colors)
         launch(
-            _forward, as_array(densities), as_array(colors), as_array(samples.t_starts),
-            as_array(samples.t_ends), as_array(samples.offsets), as_array(rays_out),
+            _forward,
+            as_array(densities),
+            as_array(colors),
+            as_array(samples.t_starts),
+            as_array(samples.t_ends),
+            as_array(samples.offsets),
+            as_array(rays_out),
             as_array(weights),
-        )  # fmt: skip
+        )
         return rays_out, weights
 
     @staticmethod
@@ -108,10 +116,17 @@ class _Composite(torch.autograd.Function):
         grad_densities = torch.empty_like(densities, memory_format=torch.contiguous_format)
         grad_colors = torch.empty_like(colors, memory_format=torch.contiguous_format)
         launch(
-            _backward, as_array(densities), as_array(colors), as_array(samples.t_starts),
-            as_array(samples.t_ends), as_array(samples.offsets), as_array(grad_rays),
-            as_array(grad_weights), as_array(grad_densities), as_array(grad_colors),
-        )  # fmt: skip
+            _backward,
+            as_array(densities),
+            as_array(colors),
+            as_array(samples.t_starts),
+            as_array(samples.t_ends),
+            as_array(samples.offsets),
+            as_array(grad_rays),
+            as_array(grad_weights),
+            as_array(grad_densities),
+            as_array(grad_colors),
+        )
         return grad_densities, grad_colors, None
 
 

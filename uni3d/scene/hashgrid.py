@@ -89,9 +89,13 @@ class _Encode(torch.autograd.Function):
         ctx.grid = grid
         ctx.save_for_backward(points, table)
         launch(
-            kernels.encode_forward, as_array(points), as_array(table),
-            grid.layout, grid.scales, as_array(out),
-        )  # fmt: skip
+            kernels.encode_forward,
+            as_array(points),
+            as_array(table),
+            grid.layout,
+            grid.scales,
+            as_array(out),
+        )
         return out
 
     @staticmethod
@@ -102,15 +106,24 @@ class _Encode(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             grad_points = torch.empty_like(points, memory_format=torch.contiguous_format)
             launch(
-                kernels.backward_points, as_array(points), as_array(table), grad,
-                grid.layout, grid.scales, as_array(grad_points),
-            )  # fmt: skip
+                kernels.backward_points,
+                as_array(points),
+                as_array(table),
+                grad,
+                grid.layout,
+                grid.scales,
+                as_array(grad_points),
+            )
         if ctx.needs_input_grad[1]:
             grad_table = torch.zeros_like(table, memory_format=torch.contiguous_format)
             launch(
-                kernels.backward_table, as_array(points), grad,
-                grid.layout, grid.scales, as_array(grad_table),
-            )  # fmt: skip
+                kernels.backward_table,
+                as_array(points),
+                grad,
+                grid.layout,
+                grid.scales,
+                as_array(grad_table),
+            )
         return grad_points, grad_table, None
 
 

@@ -84,15 +84,25 @@ def _encode_level(x, y, z, table, scale, start, size, resolution, hashed):
     s, fx, fy, fz = _corners(x, y, z, scale, start, size, resolution, hashed)
     w = _weights(fx, fy, fz)
     first = (
-        w[0] * table[s[0]] + w[1] * table[s[1]] + w[2] * table[s[2]]
-        + w[3] * table[s[3]] + w[4] * table[s[4]] + w[5] * table[s[5]]
-        + w[6] * table[s[6]] + w[7] * table[s[7]]
-    )  # fmt: skip
+        w[0] * table[s[0]]
+        + w[1] * table[s[1]]
+        + w[2] * table[s[2]]
+        + w[3] * table[s[3]]
+        + w[4] * table[s[4]]
+        + w[5] * table[s[5]]
+        + w[6] * table[s[6]]
+        + w[7] * table[s[7]]
+    )
     second = (
-        w[0] * table[s[0] + TWIN] + w[1] * table[s[1] + TWIN] + w[2] * table[s[2] + TWIN]
-        + w[3] * table[s[3] + TWIN] + w[4] * table[s[4] + TWIN] + w[5] * table[s[5] + TWIN]
-        + w[6] * table[s[6] + TWIN] + w[7] * table[s[7] + TWIN]
-    )  # fmt: skip
+        w[0] * table[s[0] + TWIN]
+        + w[1] * table[s[1] + TWIN]
+        + w[2] * table[s[2] + TWIN]
+        + w[3] * table[s[3] + TWIN]
+        + w[4] * table[s[4] + TWIN]
+        + w[5] * table[s[5] + TWIN]
+        + w[6] * table[s[6] + TWIN]
+        + w[7] * table[s[7] + TWIN]
+    )
     return first, second
 
 
@@ -108,9 +118,16 @@ def encode_forward(points, table, levels, scales, out):
             hashed, scale = levels[k, 3] != 0, scales[k]
             for i in range(low, high):
                 first, second = _encode_level(
-                    points[i, 0], points[i, 1], points[i, 2],
-                    table, scale, start, size, resolution, hashed,
-                )  # fmt: skip
+                    points[i, 0],
+                    points[i, 1],
+                    points[i, 2],
+                    table,
+                    scale,
+                    start,
+                    size,
+                    resolution,
+                    hashed,
+                )
                 out[i, 2 * k] = first
                 out[i, 2 * k + 1] = second
                 # Never taken. A loop that may end early is not vectorised, and this one runs
@@ -151,9 +168,15 @@ def backward_points(points, table, grad_out, levels, scales, grad_points):
             dx, dy, dz = ZERO, ZERO, ZERO
             for k in range(levels.shape[0]):
                 s, fx, fy, fz = _corners(
-                    points[i, 0], points[i, 1], points[i, 2],
-                    scales[k], levels[k, 0], levels[k, 1], levels[k, 2], levels[k, 3] != 0,
-                )  # fmt: skip
+                    points[i, 0],
+                    points[i, 1],
+                    points[i, 2],
+                    scales[k],
+                    levels[k, 0],
+                    levels[k, 1],
+                    levels[k, 2],
+                    levels[k, 3] != 0,
+                )
                 gx, gy, gz = ONE - fx, ONE - fy, ONE - fz
                 u, v = grad_out[i, 2 * k], grad_out[i, 2 * k + 1]
                 c0 = table[s[0]] * u + table[s[0] + TWIN] * v
@@ -193,9 +216,16 @@ def _density(x, y, z, table, levels, scales, hidden, out, blob_density, blob_rad
     ux, uy, uz = x * HALF + HALF, y * HALF + HALF, z * HALF + HALF
     for k in range(levels.shape[0]):
         first, second = _encode_level(
-            ux, uy, uz, table, scales[k],
-            levels[k, 0], levels[k, 1], levels[k, 2], levels[k, 3] != 0,
-        )  # fmt: skip
+            ux,
+            uy,
+            uz,
+            table,
+            scales[k],
+            levels[k, 0],
+            levels[k, 1],
+            levels[k, 2],
+            levels[k, 3] != 0,
+        )
         for j in range(width):
             buffer[j] += first * hidden[2 * k, j] + second * hidden[2 * k + 1, j]
     raw = ZERO
@@ -215,16 +245,40 @@ def density_forward(
         buffer = np.empty(hidden.shape[1], np.float32)
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, count)):
             densities[i] = _density(
-                points[i, 0], points[i, 1], points[i, 2],
-                table, levels, scales, hidden, out, blob_density, blob_radius, buffer,
-            )  # fmt: skip
+                points[i, 0],
+                points[i, 1],
+                points[i, 2],
+                table,
+                levels,
+                scales,
+                hidden,
+                out,
+                blob_density,
+                blob_radius,
+                buffer,
+            )
 
 
 @kernel(parallel=True, fastmath=FAST)
 def walk_visible(
-    origins, directions, first, last, step, occupied, alpha_min, transmittance_min,
-    table, levels, scales, hidden, out, blob_density, blob_radius, midpoints, counts,
-):  # fmt: skip
+    origins,
+    directions,
+    first,
+    last,
+    step,
+    occupied,
+    alpha_min,
+    transmittance_min,
+    table,
+    levels,
+    scales,
+    hidden,
+    out,
+    blob_density,
+    blob_radius,
+    midpoints,
+    counts,
+):
     """Walk every ray from first[r] to last[r] and keep the samples that can be seen.
 
     A sample is kept if its cell of `occupied` (uint8 [R, R, R] over [-1, 1]^3) is set and its

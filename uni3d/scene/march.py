@@ -104,9 +104,14 @@ def pack(midpoints: Tensor, counts: Tensor, step: float) -> Samples:
         offsets, torch.empty(total, dtype=torch.int64), torch.empty(total), torch.empty(total)
     )
     launch(
-        _pack, as_array(midpoints), as_array(offsets), np.float32(step / 2),
-        as_array(samples.ray_indices), as_array(samples.t_starts), as_array(samples.t_ends),
-    )  # fmt: skip
+        _pack,
+        as_array(midpoints),
+        as_array(offsets),
+        np.float32(step / 2),
+        as_array(samples.ray_indices),
+        as_array(samples.t_starts),
+        as_array(samples.t_ends),
+    )
     return samples
 
 
@@ -123,9 +128,16 @@ def march(
     midpoints = torch.empty(origins.shape[0], most)
     counts = torch.empty(origins.shape[0], dtype=torch.int64)
     launch(
-        _march, as_array(origins), as_array(directions), as_array(first), as_array(last),
-        np.float32(step), as_array(occupied).view(np.uint8), as_array(midpoints), as_array(counts),
-    )  # fmt: skip
+        _march,
+        as_array(origins),
+        as_array(directions),
+        as_array(first),
+        as_array(last),
+        np.float32(step),
+        as_array(occupied).view(np.uint8),
+        as_array(midpoints),
+        as_array(counts),
+    )
     return pack(midpoints, counts, step)
 
 

@@ -119,9 +119,15 @@ class _Mlp(torch.autograd.Function):
         partial_w1 = np.zeros((chunks, *w1.shape), np.float32)
         partial_w2 = np.zeros((chunks, *w2.shape), np.float32)
         launch(
-            _backward, as_array(inputs), as_array(w1), as_array(w2), as_array(grad_outputs),
-            as_array(grad_inputs), partial_w1, partial_w2,
-        )  # fmt: skip
+            _backward,
+            as_array(inputs),
+            as_array(w1),
+            as_array(w2),
+            as_array(grad_outputs),
+            as_array(grad_inputs),
+            partial_w1,
+            partial_w2,
+        )
         # numpy adds along the first axis in order, whatever the number of threads.
         grad_w1, grad_w2 = partial_w1.sum(0), partial_w2.sum(0)
         return grad_inputs, torch.from_numpy(grad_w1), torch.from_numpy(grad_w2)

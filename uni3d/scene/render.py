@@ -212,10 +212,15 @@ def _shoot(
 ) -> tuple[Composited, Samples, Tensor, Tensor]:
     """One batch of rays: find the visible samples, ask the field (or `ask`) there, composite."""
     samples = backend.sample(
-        field, occupied, origins, directions, jitter,
-        step=config.step_size, alpha_min=config.alpha_min,
+        field,
+        occupied,
+        origins,
+        directions,
+        jitter,
+        step=config.step_size,
+        alpha_min=config.alpha_min,
         transmittance_min=config.transmittance_min,
-    )  # fmt: skip
+    )
     points = samples.points(origins, directions)
     densities, colors = (ask or field)(points)
     return backend.composite(densities, colors, samples), samples, points, densities

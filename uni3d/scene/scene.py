@@ -51,12 +51,14 @@ class Scene:
         self.optimizer = torch.optim.Adam(
             [
                 {"params": table, "lr": config.grid_learning_rate},
-                {"params": [*networks, *self.background.parameters()],
-                 "lr": config.network_learning_rate},
+                {
+                    "params": [*networks, *self.background.parameters()],
+                    "lr": config.network_learning_rate,
+                },
             ],
             betas=(0.9, 0.99),
             eps=1e-15,
-        )  # fmt: skip
+        )
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
 
     def shoot(self, cameras: Cameras, size: int, generator: torch.Generator) -> Rendered:
@@ -65,19 +67,31 @@ class Scene:
         solid = random_background(batch, generator)
         learned = torch.rand((), generator=generator) >= self.config.random_background
         return render(
-            self.field, self.occupancy, cameras, size, size,
+            self.field,
+            self.occupancy,
+            cameras,
+            size,
+            size,
             background=self.background if learned else solid,
-            jitter_generator=generator, config=self.config.render, backend=self.backend,
-        )  # fmt: skip
+            jitter_generator=generator,
+            config=self.config.render,
+            backend=self.backend,
+        )
 
     @torch.no_grad()
     def picture(self, cameras: Cameras, size: int, shade: float = 1.0) -> Rendered:
         """An evaluation picture over a solid grey of the given value."""
         background = torch.full((len(cameras), 3), shade)
         return render(
-            self.field, self.occupancy, cameras, size, size,
-            background=background, config=self.config.render, backend=self.backend,
-        )  # fmt: skip
+            self.field,
+            self.occupancy,
+            cameras,
+            size,
+            size,
+            background=background,
+            config=self.config.render,
+            backend=self.backend,
+        )
 
     def update(self, step: int, fraction: float, generator: torch.Generator) -> None:
         """One optimiser step on the gathered gradients, then the occupancy grid when due.
@@ -98,8 +112,11 @@ class Scene:
             "occupancy": self.occupancy.state_dict(),
             "optimizer": checkpoint.optimizer_state(self.optimizer),
         }
-        return {k: v for name, part in parts.items()
-                for k, v in checkpoint.with_prefix(name, part).items()}  # fmt: skip
+        return {
+            k: v
+            for name, part in parts.items()
+            for k, v in checkpoint.with_prefix(name, part).items()
+        }
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         for name in ("field", "background", "occupancy"):

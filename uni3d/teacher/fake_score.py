@@ -149,9 +149,12 @@ class FakeScore:
         def run(block: Any, *inputs: Any) -> Any:
             on, trainable = self._mode
             return compute_again(
-                block, *inputs, use_reentrant=False, preserve_rng_state=False,
+                block,
+                *inputs,
+                use_reentrant=False,
+                preserve_rng_state=False,
                 context_fn=lambda: (nullcontext(), self.adapter(trainable, on)),
-            )  # fmt: skip
+            )
 
         self.teacher.unet.enable_gradient_checkpointing(run)
 

@@ -14,8 +14,14 @@ from typing import Any
 from uni3d.errors import MissingExtraError, TeacherError
 
 __all__ = [
-    "CHAINS", "TOYBOX", "Found", "cache_folder", "find_folder", "read_index", "wanted_files",
-]  # fmt: skip
+    "CHAINS",
+    "TOYBOX",
+    "Found",
+    "cache_folder",
+    "find_folder",
+    "read_index",
+    "wanted_files",
+]
 
 TOYBOX = Path(__file__).parent / "toybox" / "weights" / "teacher"
 

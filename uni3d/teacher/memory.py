@@ -11,9 +11,13 @@ import torch
 from uni3d.errors import OutOfMemoryError
 
 __all__ = [
-    "PROFILES", "Profile", "choose_profile", "free_bytes", "largest_picture",
+    "PROFILES",
+    "Profile",
+    "choose_profile",
+    "free_bytes",
+    "largest_picture",
     "out_of_memory_explained",
-]  # fmt: skip
+]
 
 GB = 1e9
 

@@ -275,7 +275,13 @@ def load_teacher(name: str, config: TeacherConfig | None = None) -> Teacher:
     scheduler = load_part(folder, "scheduler", diffusers.DDPMScheduler)
     codec = _read_codec(folder, unet, diffusers, options)
     teacher = Teacher(
-        unet, texts, scheduler, codec, found.name,
-        fingerprint=_fingerprint(found), revision=found.revision, origin=found.how,
-    )  # fmt: skip
+        unet,
+        texts,
+        scheduler,
+        codec,
+        found.name,
+        fingerprint=_fingerprint(found),
+        revision=found.revision,
+        origin=found.how,
+    )
     return teacher.to(device, dtype)

@@ -50,11 +50,14 @@ ENCODERS: Mapping[str, _Encoder] = {
         _Encoder("CLIPTextModelWithProjection", ("CLIPTokenizer", "CLIPTokenizerFast"), _clip),
         # T5 has no length of its own; 77 is what pixel-space DeepFloyd was trained with.
         _Encoder(
-            "T5EncoderModel", ("T5Tokenizer", "T5TokenizerFast"), _masked, 77,
+            "T5EncoderModel",
+            ("T5Tokenizer", "T5TokenizerFast"),
+            _masked,
+            77,
             lambda text: text.lower().strip(),
         ),
     )
-}  # fmt: skip
+}
 
 
 def load_part(folder: Path, name: str, loader: Any, **options: Any) -> Any:

@@ -31,8 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--shards", type=int, default=25)
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--small-share", type=float, default=0.3)
-    train.add_argument("--worn-share", type=float, default=0.0,
-                       help="of each batch, from the toys that wear something")  # fmt: skip
+    train.add_argument(
+        "--worn-share",
+        type=float,
+        default=0.0,
+        help="of each batch, from the toys that wear something",
+    )
     train.add_argument("--resume", action="store_true")
     train.add_argument("--from-shipped", action="store_true", help="start from the shipped weights")
     train.add_argument("--ship", action="store_true", help="write the weights into the package")
@@ -97,10 +101,16 @@ def _train(args: argparse.Namespace) -> None:
     from uni3d.toybox import training
 
     config = training.TrainConfig(
-        out=args.out, steps=args.steps, minutes=args.minutes, shards=args.shards, seed=args.seed,
-        small_share=args.small_share, worn_share=args.worn_share, resume=args.resume,
+        out=args.out,
+        steps=args.steps,
+        minutes=args.minutes,
+        shards=args.shards,
+        seed=args.seed,
+        small_share=args.small_share,
+        worn_share=args.worn_share,
+        resume=args.resume,
         from_shipped=args.from_shipped,
-    )  # fmt: skip
+    )
     smooth = None
     with (
         tqdm(total=args.steps, unit="step") as bar,

@@ -23,8 +23,16 @@ __all__ = [
 
 VIEWS = ("front view", "side view", "back view", "overhead view")
 PREFIXES = (
-    "", "", "", "", "a photo of", "a picture of", "a 3d model of", "a render of", "an image of",
-)  # fmt: skip
+    "",
+    "",
+    "",
+    "",
+    "a photo of",
+    "a picture of",
+    "a 3d model of",
+    "a render of",
+    "an image of",
+)
 ADJECTIVES = ("", "", "", "", "cute", "small", "nice", "toy", "beautiful", "little")
 SYNONYMS = {"gray": ("gray", "grey"), "purple": ("purple", "violet")}
 OUTFITS = {  # other ways to say a role
@@ -94,10 +102,13 @@ def caption(what: Description, rng: np.random.Generator) -> str:
         name = _pick(rng, WEARABLES[what.wears].words)
         if what.wears in OUTFITS:
             forms = [
-                f"{core} {name}", f"{core} {name}", f"{name} {core}",
-                f"{core} dressed as {_a(name)}", f"{core} as {_a(name)}",
+                f"{core} {name}",
+                f"{core} {name}",
+                f"{name} {core}",
+                f"{core} dressed as {_a(name)}",
+                f"{core} as {_a(name)}",
                 *(f"{core} {o}" for o in OUTFITS[what.wears]),
-            ]  # fmt: skip
+            ]
         else:
             forms = [
                 f"{core} wearing {_a(name)}",

@@ -103,8 +103,12 @@ def read_mesh(run: Path) -> Mesh:
     uv = getattr(shape.visual, "uv", None)
     if uv is not None:
         picture = np.asarray(shape.visual.material.baseColorTexture.convert("RGB"))
-        return Mesh(vertices.astype(np.float32), np.asarray(shape.faces, np.int32),
-                    uv=np.asarray(uv, np.float32), texture=picture)  # fmt: skip
+        return Mesh(
+            vertices.astype(np.float32),
+            np.asarray(shape.faces, np.int32),
+            uv=np.asarray(uv, np.float32),
+            texture=picture,
+        )
     colors = np.asarray(shape.visual.vertex_colors)[:, :3].astype(np.uint8)
     return Mesh(
         vertices.astype(np.float32), np.asarray(shape.faces, np.int32), vertex_colors=colors

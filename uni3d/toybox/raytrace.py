@@ -123,9 +123,19 @@ def _trace(
                 if t > end:
                     break
                 value, which = _nearest(
-                    ox + t * dx, oy + t * dy, oz + t * dz, t, near, enter, leave, count,
-                    shape, center, axes, size,
-                )  # fmt: skip
+                    ox + t * dx,
+                    oy + t * dy,
+                    oz + t * dz,
+                    t,
+                    near,
+                    enter,
+                    leave,
+                    count,
+                    shape,
+                    center,
+                    axes,
+                    size,
+                )
                 if value < 1.5e-3 and which >= 0:
                     hit = which
                     break

@@ -58,9 +58,12 @@ class Recogniser(nn.Module):
         super().__init__()
         # Stem at half resolution: cheap, and supersampled pictures lose little.
         self.body = nn.Sequential(
-            nn.Conv2d(3, 24, 5, stride=2, padding=2), nn.ReLU(),
-            _block(24, 48), _block(48, 80), _block(80, 128),
-        )  # fmt: skip  # 4x4x128
+            nn.Conv2d(3, 24, 5, stride=2, padding=2),
+            nn.ReLU(),
+            _block(24, 48),
+            _block(48, 80),
+            _block(80, 128),
+        )  # 4x4x128
         self.hidden = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(2048, 160), nn.ReLU())
         self.heads = nn.ModuleDict(
             {
@@ -158,8 +161,13 @@ def train_recogniser(
         schedule.step()
         yield step + 1, float(loss.detach())
     tensors = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
-    card = {"steps": str(steps), "batch": str(batch), "pictures": str(sum(map(len, world))),
-            "seed": str(seed), "minutes": f"{(time.monotonic() - started) / 60:.1f}"}  # fmt: skip
+    card = {
+        "steps": str(steps),
+        "batch": str(batch),
+        "pictures": str(sum(map(len, world))),
+        "seed": str(seed),
+        "minutes": f"{(time.monotonic() - started) / 60:.1f}",
+    }
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in tensors.items()}, out, metadata=card)
 

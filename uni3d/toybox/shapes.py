@@ -402,9 +402,12 @@ def nearest_color(toy: Toy, points: np.ndarray) -> np.ndarray:
     color = np.zeros((len(points), 3))
     for k in range(len(toy.shape)):
         one = dataclasses.replace(
-            toy, shape=toy.shape[k : k + 1], center=toy.center[k : k + 1],
-            axes=toy.axes[k : k + 1], size=toy.size[k : k + 1],
-        )  # fmt: skip
+            toy,
+            shape=toy.shape[k : k + 1],
+            center=toy.center[k : k + 1],
+            axes=toy.axes[k : k + 1],
+            size=toy.size[k : k + 1],
+        )
         value = distance(one, points)
         closer = value < best
         best[closer], color[closer] = value[closer], toy.color[k]

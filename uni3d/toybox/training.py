@@ -26,10 +26,23 @@ SHIPPED = Path(__file__).parent / "weights" / "teacher"
 WEIGHT_CLIP = 8.0  # of 1 / sigma^2: keeps the cleanest noise levels from ruling the gradient
 EVALUATION_PICTURES = 128
 PROMPTS = (
-    "a corgi", "a corgi astronaut", "a penguin", "a red chair", "a blue car", "a mushroom",
-    "a cat wizard", "a castle", "a green teapot", "a rabbit wearing a scarf", "an elephant",
-    "a yellow bus", "a rocket", "a spotted pink pig", "a bear knight", "a burger",
-)  # fmt: skip
+    "a corgi",
+    "a corgi astronaut",
+    "a penguin",
+    "a red chair",
+    "a blue car",
+    "a mushroom",
+    "a cat wizard",
+    "a castle",
+    "a green teapot",
+    "a rabbit wearing a scarf",
+    "an elephant",
+    "a yellow bus",
+    "a rocket",
+    "a spotted pink pig",
+    "a bear knight",
+    "a burger",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -85,9 +98,12 @@ def _batch(pictures: dataset.Pictures, indices: np.ndarray, rng: np.random.Gener
 def encode_text(tokenizer: Any, text_encoder: Any, captions: list[str]) -> Tensor:
     """Token features of captions, `[batch, context, width]`."""
     ids = tokenizer(
-        captions, padding="max_length", truncation=True, max_length=model.CONTEXT,
+        captions,
+        padding="max_length",
+        truncation=True,
+        max_length=model.CONTEXT,
         return_tensors="pt",
-    ).input_ids  # fmt: skip
+    ).input_ids
     return text_encoder(ids).last_hidden_state
 
 

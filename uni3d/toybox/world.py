@@ -21,8 +21,15 @@ from uni3d.toybox.shapes import COLORS, PATTERNS, Builder, Toy, lowest_point
 __all__ = ["KINDS", "STANDS", "WEARABLES", "Description", "build_toy", "held_out", "sample"]
 
 _ROWS = (
-    *ANIMALS, *CHARACTERS, *VEHICLES, *FURNITURE, *FOOD, *PLANTS, *HOUSEHOLD, *BUILDINGS,
-)  # fmt: skip
+    *ANIMALS,
+    *CHARACTERS,
+    *VEHICLES,
+    *FURNITURE,
+    *FOOD,
+    *PLANTS,
+    *HOUSEHOLD,
+    *BUILDINGS,
+)
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ROWS}
 WEARABLES: dict[str, Role] = {**ROLES, **ACCESSORIES}
 STANDS = ("table", "rock", "pedestal")
@@ -111,9 +118,11 @@ def _add_stand(b: Builder, stand: str) -> None:
             b.capsule((x, y, bottom - 0.1), (x, y, bottom - 0.75 * reach), 0.09, "brown", "stand")
     elif stand == "rock":
         b.ellipsoid(
-            (0, 0, bottom - 0.4 * reach), (1.3 * reach, 1.2 * reach, 0.5 * reach), "gray",
+            (0, 0, bottom - 0.4 * reach),
+            (1.3 * reach, 1.2 * reach, 0.5 * reach),
+            "gray",
             region="stand",
-        )  # fmt: skip
+        )
     else:
         b.cylinder((0, 0, bottom - 0.06), reach * 1.2, 0.08, "white", region="stand")
         b.cylinder((0, 0, bottom - 0.1 - 0.3 * reach), reach, 0.32 * reach, "white", region="stand")

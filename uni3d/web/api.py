@@ -42,10 +42,17 @@ def add_api(site: Site) -> None:
     ) -> dict[str, Any]:
         """Queue a run. 0 steps or views: the preset's; no divergence: the method's own."""
         values = {
-            "prompt": prompt, "teacher": teacher, "preset": preset, "method": method,
-            "divergence": divergence, "seed": seed, "negative_prompt": negative_prompt,
-            "guidance_scale": guidance_scale, "steps": steps, "views": views,
-        }  # fmt: skip
+            "prompt": prompt,
+            "teacher": teacher,
+            "preset": preset,
+            "method": method,
+            "divergence": divergence,
+            "seed": seed,
+            "negative_prompt": negative_prompt,
+            "guidance_scale": guidance_scale,
+            "steps": steps,
+            "views": views,
+        }
         user = site.user(request)
         return answered(lambda: site.told(site.start(values, user), user))
 
@@ -59,8 +66,10 @@ def add_api(site: Site) -> None:
         return answered(site.told, run, site.user(request))
 
     def proceed(
-        run: str, more_steps: int = 0, request: gr.Request = None  # pyright: ignore
-    ) -> dict[str, Any]:  # fmt: skip
+        run: str,
+        more_steps: int = 0,
+        request: gr.Request = None,  # pyright: ignore
+    ) -> dict[str, Any]:
         """Continue a run that was stopped, with more steps if asked."""
         answered(site.proceed, run, more_steps, site.user(request))
         return answered(site.told, run, site.user(request))

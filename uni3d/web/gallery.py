@@ -24,9 +24,16 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             pictures = gr.Gallery(
-                label="Earlier runs", show_label=False, columns=3, allow_preview=False,
-                interactive=False, object_fit="cover", height="auto", elem_id="runs", buttons=[],
-            )  # fmt: skip
+                label="Earlier runs",
+                show_label=False,
+                columns=3,
+                allow_preview=False,
+                interactive=False,
+                object_fit="cover",
+                height="auto",
+                elem_id="runs",
+                buttons=[],
+            )
             refresh = gr.Button("Look again", size="sm", elem_id="refresh")
         with gr.Column(scale=7, min_width=320):
             status = gr.HTML(elem_id="chosen")
@@ -49,12 +56,21 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
     def open_run(run_id: Any, request: gr.Request):
         found = site.find(run_id, site.user(request)) if run_id else None
         if found is None:
-            return ["", "", gr.update(visible=False), gr.update(visible=False),
-                    *panel.updates(site, None)]  # fmt: skip
+            return [
+                "",
+                "",
+                gr.update(visible=False),
+                gr.update(visible=False),
+                *panel.updates(site, None),
+            ]
         idle = found[0].state.state not in ACTIVE
-        return [run_id, words.status(found[0], site.worker.position(run_id)),
-                gr.update(visible=idle), gr.update(visible=False),
-                *panel.updates(site, found, mesh=False)]  # fmt: skip
+        return [
+            run_id,
+            words.status(found[0], site.worker.position(run_id)),
+            gr.update(visible=idle),
+            gr.update(visible=False),
+            *panel.updates(site, found, mesh=False),
+        ]
 
     def mesh(run_id: Any, request: gr.Request):
         return panel.mesh(site.find(run_id, site.user(request)) if run_id else None)
@@ -86,8 +102,10 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
         return open_run("", request)
 
     quiet: dict[str, Any] = {
-        "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None
-    }  # fmt: skip
+        "show_progress": "hidden",
+        "api_visibility": "private",
+        "concurrency_limit": None,
+    }
     listing = {"fn": entries, "inputs": None, "outputs": [pictures, listed, line], **quiet}
     tab.select(**listing)
     refresh.click(**listing)
@@ -120,15 +138,23 @@ def _actions():
     with gr.Column(visible=False, elem_classes="u3-actions") as actions:
         with gr.Row(equal_height=True):
             parts["more"] = gr.Number(
-                value=100, precision=0, minimum=0, maximum=3000, label="More steps",
-                min_width=110, elem_id="more",
-            )  # fmt: skip
+                value=100,
+                precision=0,
+                minimum=0,
+                maximum=3000,
+                label="More steps",
+                min_width=110,
+                elem_id="more",
+            )
             parts["proceed"] = gr.Button("Continue", min_width=110, elem_id="proceed")
         with gr.Row(equal_height=True):
             parts["formats"] = gr.CheckboxGroup(
-                list(FORMATS), value=list(FORMATS), label="Formats", min_width=180,
+                list(FORMATS),
+                value=list(FORMATS),
+                label="Formats",
+                min_width=180,
                 elem_id="formats",
-            )  # fmt: skip
+            )
             parts["again"] = gr.Button("Export again", min_width=110, elem_id="again")
         parts["delete"] = gr.Button("Delete ...", variant="stop", size="sm", elem_id="delete")
         parts["sent"] = gr.Textbox(visible=False)
@@ -171,8 +197,10 @@ def compare_tab(site: Site, tab: Any) -> None:
 
     def meshes(a: Any, b: Any, request: gr.Request):
         user = site.user(request)
-        return [panel.mesh(site.find(run_id, user) if run_id else None)
-                for panel, run_id in zip(panels, (a, b), strict=True)]  # fmt: skip
+        return [
+            panel.mesh(site.find(run_id, user) if run_id else None)
+            for panel, run_id in zip(panels, (a, b), strict=True)
+        ]
 
     def on_left(a: Any, b: Any, request: gr.Request):
         return shown(0, a, b, request)
@@ -181,8 +209,10 @@ def compare_tab(site: Site, tab: Any) -> None:
         return shown(1, a, b, request)
 
     quiet: dict[str, Any] = {
-        "show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None
-    }  # fmt: skip
+        "show_progress": "hidden",
+        "api_visibility": "private",
+        "concurrency_limit": None,
+    }
     tab.select(choices, None, [left, right], **quiet)
     for box, shows, panel in ((left, on_left, panels[0]), (right, on_right, panels[1])):
         chosen = box.input(shows, [left, right], [table, *panel.outputs], **quiet)

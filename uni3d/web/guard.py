@@ -13,12 +13,36 @@ BODY = 256 * 1024  # bytes of a request: nothing here takes a file
 API = "/gradio_api/"
 # Below /gradio_api/: what the page and gradio_client call. No upload, no proxy, no monitoring.
 ROUTES = (
-    "app_id", "call/", "cancel", "config", "heartbeat/", "info", "login_check", "queue/data",
-    "queue/join", "reset", "run/", "api/", "startup-events", "theme.css", "token", "user",
-)  # fmt: skip
+    "app_id",
+    "call/",
+    "cancel",
+    "config",
+    "heartbeat/",
+    "info",
+    "login_check",
+    "queue/data",
+    "queue/join",
+    "reset",
+    "run/",
+    "api/",
+    "startup-events",
+    "theme.css",
+    "token",
+    "user",
+)
 # Plain routes; anything else of gradio's (monitoring, login pages aside) stays shut.
-PAGES = ("/", "/config", "/config/", "/favicon.ico", "/login", "/login/", "/logout",
-         "/manifest.json", "/robots.txt", "/theme.css")  # fmt: skip
+PAGES = (
+    "/",
+    "/config",
+    "/config/",
+    "/favicon.ico",
+    "/login",
+    "/login/",
+    "/logout",
+    "/manifest.json",
+    "/robots.txt",
+    "/theme.css",
+)
 FOLDERS = ("/assets/", "/static/", "/svelte/")
 # The page works without a network, and this makes the browser hold it to that.
 POLICY = (

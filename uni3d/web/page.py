@@ -36,8 +36,18 @@ REMEMBER = """(run) => {
   run ? url.searchParams.set("run", run) : url.searchParams.delete("run");
   window.history.replaceState({}, "", url);
 }"""
-FORM = ("prompt", "teacher", "preset", "method", "divergence", "seed", "negative_prompt",
-        "guidance_scale", "steps", "views")  # fmt: skip
+FORM = (
+    "prompt",
+    "teacher",
+    "preset",
+    "method",
+    "divergence",
+    "seed",
+    "negative_prompt",
+    "guidance_scale",
+    "steps",
+    "views",
+)
 
 
 def build_page(site: Site):
@@ -70,43 +80,66 @@ def _form(site: Site) -> dict[str, Any]:
     first = site.preset("default")
     form: dict[str, Any] = {}
     form["prompt"] = gr.Textbox(
-        label="What do you want to have?", placeholder="a corgi astronaut", lines=2,
-        max_length=LONGEST, autofocus=True, elem_id="prompt",
-    )  # fmt: skip
-    gr.Examples([[e] for e in EXAMPLES], inputs=[form["prompt"]], label="Examples",
-                api_visibility="private")  # fmt: skip
+        label="What do you want to have?",
+        placeholder="a corgi astronaut",
+        lines=2,
+        max_length=LONGEST,
+        autofocus=True,
+        elem_id="prompt",
+    )
+    gr.Examples(
+        [[e] for e in EXAMPLES], inputs=[form["prompt"]], label="Examples", api_visibility="private"
+    )
     with gr.Row():
         form["preset"] = gr.Radio(
-            list(PRESETS), value="default", label="Preset", info="how long, how fine",
+            list(PRESETS),
+            value="default",
+            label="Preset",
+            info="how long, how fine",
             elem_id="preset",
-        )  # fmt: skip
+        )
     with gr.Row():
         form["method"] = gr.Dropdown(
             list(METHODS), value="uni-instruct", label="Method", elem_id="method", min_width=140
         )
         form["divergence"] = gr.Dropdown(
-            [DEFAULT_DIVERGENCE, *((d, d) for d in DIVERGENCES)], value="", label="Divergence",
-            elem_id="divergence", min_width=140,
-        )  # fmt: skip
+            [DEFAULT_DIVERGENCE, *((d, d) for d in DIVERGENCES)],
+            value="",
+            label="Divergence",
+            elem_id="divergence",
+            min_width=140,
+        )
     with gr.Row(equal_height=True, elem_classes="u3-seed"):
         form["seed"] = gr.Number(
-            value=0, precision=0, minimum=LIMITS["seed"][0], maximum=LIMITS["seed"][1],
-            label="Seed", elem_id="seed", min_width=120,
-        )  # fmt: skip
+            value=0,
+            precision=0,
+            minimum=LIMITS["seed"][0],
+            maximum=LIMITS["seed"][1],
+            label="Seed",
+            elem_id="seed",
+            min_width=120,
+        )
         dice = gr.Button("⚄ Roll", size="md", scale=0, min_width=96, elem_id="dice")
     with gr.Accordion("Advanced", open=False, elem_id="advanced"):
         # Without a value it is sent as null for as long as the fold is closed.
         form["negative_prompt"] = gr.Textbox(
-            value="", label="Negative prompt", placeholder="what it should not be",
-            max_length=LONGEST, elem_id="negative",
-        )  # fmt: skip
+            value="",
+            label="Negative prompt",
+            placeholder="what it should not be",
+            max_length=LONGEST,
+            elem_id="negative",
+        )
         form["teacher"] = gr.Dropdown(
             list(site.teachers), value=next(iter(site.teachers)), label="Teacher", elem_id="teacher"
         )
         form["guidance_scale"] = gr.Slider(
-            *LIMITS["guidance_scale"], value=5.0, step=0.5, label="Guidance scale",
-            info="how strongly the teacher insists on the prompt", elem_id="guidance",
-        )  # fmt: skip
+            *LIMITS["guidance_scale"],
+            value=5.0,
+            step=0.5,
+            label="Guidance scale",
+            info="how strongly the teacher insists on the prompt",
+            elem_id="guidance",
+        )
         form["steps"] = gr.Slider(
             *LIMITS["steps"], value=first["steps"], step=1, label="Steps", elem_id="steps"
         )
@@ -126,14 +159,15 @@ def _wire_form(site: Site, form: dict[str, Any], dice: Any) -> None:
         free = name in FREE_METHODS
         return gr.update(value="", interactive=free)
 
-    quiet: dict[str, Any] = {
-        "show_progress": "hidden", "queue": False, "api_visibility": "private"
-    }  # fmt: skip
+    quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
     # In the browser: over the network, a quick click on "Make it" would send the old numbers.
     form["preset"].change(
-        None, form["preset"], [form["steps"], form["views"]],
-        js=f"(name) => ({json.dumps(numbers)})[name]", **quiet,
-    )  # fmt: skip
+        None,
+        form["preset"],
+        [form["steps"], form["views"]],
+        js=f"(name) => ({json.dumps(numbers)})[name]",
+        **quiet,
+    )
     form["method"].change(on_method, form["method"], form["divergence"], **quiet)
     dice.click(lambda: secrets.randbelow(2**31), None, form["seed"], **quiet)
 
@@ -153,13 +187,16 @@ def _make_tab(site: Site, page: Any):
         with gr.Column(scale=7, min_width=320):
             notice = gr.HTML(words.engine(False), elem_id="engine")
             status = gr.HTML(words.status(None), elem_id="status")
-            cancel = gr.Button(
-                "Cancel", variant="stop", size="sm", elem_id="cancel", visible=False
-            )  # fmt: skip
+            cancel = gr.Button("Cancel", variant="stop", size="sm", elem_id="cancel", visible=False)
             live = gr.Image(
-                label="From four sides", show_label=False, interactive=False, visible=False,
-                type="filepath", elem_id="live", buttons=[],
-            )  # fmt: skip
+                label="From four sides",
+                show_label=False,
+                interactive=False,
+                visible=False,
+                type="filepath",
+                elem_id="live",
+                buttons=[],
+            )
             charts = gr.HTML(elem_id="charts")
             panel = ResultPanel("made")
     outputs = [notice, status, live, charts, cancel, seen, *panel.outputs]
@@ -178,12 +215,17 @@ def _make_tab(site: Site, page: Any):
         one = found[0] if found else None
         return [
             words.engine(site.worker.ready.is_set()),
-            words.status(one, site.worker.position(run_id) if one else 0,
-                         site.worker.cancelling(run_id) if one else False),
+            words.status(
+                one,
+                site.worker.position(run_id) if one else 0,
+                site.worker.cancelling(run_id) if one else False,
+            ),
             gr.update(value=str(picture) if picture else None, visible=picture is not None),
             words.curves(site.store.metrics(run_id), one.state.steps) if one else "",
-            gr.update(visible=active), key, *results,
-        ]  # fmt: skip
+            gr.update(visible=active),
+            key,
+            *results,
+        ]
 
     def start(request: gr.Request, *values: Any):
         try:
@@ -232,6 +274,15 @@ def _key(site: Site, found: Any) -> str:
     report = site.store.root / one.run_id / "report.json"
     written = report.stat().st_mtime_ns if report.is_file() else 0
     result = f"{one.run_id} {state.state in ACTIVE} {0 if state.state in ACTIVE else written}"
-    details = (state.state, state.stage, state.step, state.note, state.error, moved, ready,
-               site.worker.position(one.run_id), site.worker.cancelling(one.run_id))  # fmt: skip
+    details = (
+        state.state,
+        state.stage,
+        state.step,
+        state.note,
+        state.error,
+        moved,
+        ready,
+        site.worker.position(one.run_id),
+        site.worker.cancelling(one.run_id),
+    )
     return f"{result}|{details}"

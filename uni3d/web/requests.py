@@ -12,18 +12,41 @@ from typing import Any
 from uni3d.errors import ConfigError
 
 __all__ = [
-    "DIVERGENCES", "FORMATS", "FREE_METHODS", "LIMITS", "LONGEST", "METHODS", "PRESETS",
-    "RunRequest", "parse_formats", "parse_request", "to_config", "whole",
-]  # fmt: skip
+    "DIVERGENCES",
+    "FORMATS",
+    "FREE_METHODS",
+    "LIMITS",
+    "LONGEST",
+    "METHODS",
+    "PRESETS",
+    "RunRequest",
+    "parse_formats",
+    "parse_request",
+    "to_config",
+    "whole",
+]
 
 METHODS = (
-    "uni-instruct", "sds", "vsd", "diff-instruct", "dmd", "sim", "sid",
-    "f-distill-forward-kl", "f-distill-reverse-kl", "f-distill-jensen-shannon",
-)  # fmt: skip
+    "uni-instruct",
+    "sds",
+    "vsd",
+    "diff-instruct",
+    "dmd",
+    "sim",
+    "sid",
+    "f-distill-forward-kl",
+    "f-distill-reverse-kl",
+    "f-distill-jensen-shannon",
+)
 FREE_METHODS = ("uni-instruct",)  # the others fix their divergence
 DIVERGENCES = (
-    "forward-kl", "reverse-kl", "jeffrey-kl", "chi-square", "jensen-shannon", "hellinger",
-)  # fmt: skip
+    "forward-kl",
+    "reverse-kl",
+    "jeffrey-kl",
+    "chi-square",
+    "jensen-shannon",
+    "hellinger",
+)
 PRESETS = {  # what the page's sliders show: steps and views of each
     "draft": {"steps": 220, "views": 4},
     "default": {"steps": 700, "views": 4},

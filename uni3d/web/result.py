@@ -9,8 +9,11 @@ from uni3d.web.site import Site
 
 __all__ = ["Downloads", "ResultPanel", "thumbnail"]
 
-DOWNLOADS = (("glb", "mesh.glb", "GLB"), ("obj", "mesh-obj.zip", "OBJ (zip)"),
-             ("ply", "mesh.ply", "PLY"))  # fmt: skip
+DOWNLOADS = (
+    ("glb", "mesh.glb", "GLB"),
+    ("obj", "mesh-obj.zip", "OBJ (zip)"),
+    ("ply", "mesh.ply", "PLY"),
+)
 MESHES = ("mesh.glb", "mesh.obj", "mesh.ply")  # what the viewer shows, best first
 
 
@@ -27,11 +30,15 @@ class Downloads:
         with gr.Row(elem_classes="u3-downloads"):
             self.buttons = [
                 gr.DownloadButton(
-                    label, visible=False, size="md", min_width=90, elem_id=f"get-{key}-{id(self)}",
+                    label,
+                    visible=False,
+                    size="md",
+                    min_width=90,
+                    elem_id=f"get-{key}-{id(self)}",
                     elem_classes=f"get-{key}",
                 )
                 for key, _, label in DOWNLOADS
-            ]  # fmt: skip
+            ]
 
     def updates(self, files: dict[str, Path]) -> list[Any]:
         import gradio as gr
@@ -54,22 +61,37 @@ class ResultPanel:
         # "hidden" and not False: gradio's viewer stays empty when it is mounted with its value.
         with gr.Column(visible="hidden", elem_classes="u3-result") as self.group:
             self.model = gr.Model3D(
-                label="Mesh", show_label=False, height=height, clear_color=(0.0, 0.0, 0.0, 0.0),
-                interactive=False, elem_id=f"{name}-model", buttons=[],
-            )  # fmt: skip
+                label="Mesh",
+                show_label=False,
+                height=height,
+                clear_color=(0.0, 0.0, 0.0, 0.0),
+                interactive=False,
+                elem_id=f"{name}-model",
+                buttons=[],
+            )
             self.report = gr.HTML(elem_id=f"{name}-report")
             self.downloads = Downloads()
             if pictures:
                 gr.HTML("<h3 class='u3-heading'>Turntable</h3>")
                 self.video = gr.Video(
-                    label="Turntable", show_label=False, autoplay=False, loop=True,
-                    interactive=False, height=280, elem_id=f"{name}-video", buttons=[],
-                )  # fmt: skip
+                    label="Turntable",
+                    show_label=False,
+                    autoplay=False,
+                    loop=True,
+                    interactive=False,
+                    height=280,
+                    elem_id=f"{name}-video",
+                    buttons=[],
+                )
                 gr.HTML("<h3 class='u3-heading'>Colour, normals and opacity from eight sides</h3>")
                 self.sheet = gr.Image(
-                    label="Sheet", show_label=False, interactive=False, type="filepath",
-                    elem_id=f"{name}-sheet", buttons=["fullscreen"],
-                )  # fmt: skip
+                    label="Sheet",
+                    show_label=False,
+                    interactive=False,
+                    type="filepath",
+                    elem_id=f"{name}-sheet",
+                    buttons=["fullscreen"],
+                )
         media = [self.video, self.sheet] if pictures else []
         self.outputs = [self.group, self.model, self.report, *self.downloads.buttons, *media]
 
@@ -90,8 +112,13 @@ class ResultPanel:
 
         if found is None or not _has_mesh(*found):
             empty: list[Any] = [gr.update(value=None)] * (2 if self.pictures else 0)
-            return [gr.update(visible="hidden"), gr.update(value=None), "",
-                    *self.downloads.updates({}), *empty]  # fmt: skip
+            return [
+                gr.update(visible="hidden"),
+                gr.update(value=None),
+                "",
+                *self.downloads.updates({}),
+                *empty,
+            ]
         one, files = found
         model = self.mesh(found) if mesh else gr.update(value=None)
         told = words.report(one, site.store.report(one.run_id))

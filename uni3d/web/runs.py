@@ -26,8 +26,16 @@ ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 ACTIVE = ("queued", "running")
 STATES = (*ACTIVE, "interrupted", "cancelled", "done", "failed")
 # What the page may hand out of a run folder: pictures and meshes, not the texts of its owner.
-SERVABLE = ("mesh.glb", "mesh.obj", "mesh.ply", "mesh-obj.zip", "turntable.mp4", "turntable.gif",
-            "sheet.png", "live.png")  # fmt: skip
+SERVABLE = (
+    "mesh.glb",
+    "mesh.obj",
+    "mesh.ply",
+    "mesh-obj.zip",
+    "turntable.mp4",
+    "turntable.gif",
+    "sheet.png",
+    "live.png",
+)
 NOT_THERE = "run: there is no such run here; do: choose one from the gallery"
 
 
@@ -121,10 +129,12 @@ class RunStore:
         made = (folder / "config.yaml").stat().st_mtime
         state = "interrupted" if report.get("interrupted") or "mesh" not in report else "done"
         return RunState(
-            state=state, created=made, step=int(report.get("steps_done", 0)),
+            state=state,
+            created=made,
+            step=int(report.get("steps_done", 0)),
             steps=int(self.config(folder.name).get("steps", 0)),
             seconds=float(report.get("seconds_optimise", 0.0)),
-        )  # fmt: skip
+        )
 
     def write(self, run_id: str, state: RunState) -> None:
         """Replace state.json whole."""

@@ -27,14 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of all runs")
     parser.add_argument(
-        "--auth", action="append", default=[], metavar="USER:PASSWORD",
+        "--auth",
+        action="append",
+        default=[],
+        metavar="USER:PASSWORD",
         help="who may log in; given more than once, each sees their own runs only",
-    )  # fmt: skip
+    )
     parser.add_argument("--share", action="store_true", help="a public link through gradio's relay")
     parser.add_argument(
-        "--teacher", action="append", default=[], metavar="FOLDER",
+        "--teacher",
+        action="append",
+        default=[],
+        metavar="FOLDER",
         help="offer this teacher too (diffusers layout)",
-    )  # fmt: skip
+    )
     parser.add_argument("--config", type=Path, help="YAML of differences, for every run made here")
     parser.add_argument("--open", action="store_true", help="open a browser")
     parser.add_argument("--picture-seconds", type=float, default=3.0, help="pace of live pictures")
@@ -119,14 +125,27 @@ def _launch(site: Any, cache: Path, args: argparse.Namespace, accounts: list) ->
     page.queue(max_size=64)
     try:
         _, local, public = page.launch(
-            server_name=args.host, server_port=args.port, share=args.share, quiet=True,
-            auth=accounts or None, allowed_paths=[str(site.store.root)], max_file_size=1,
-            app_kwargs={"middleware": [Middleware(Guard, store=site.store, cache=cache,
-                                                  hosts=hosts)]},
-            prevent_thread_lock=True, ssr_mode=False, mcp_server=False, enable_monitoring=False,
-            run_history=False, inbrowser=args.open, footer_links=["api"], theme=theme(),
-            css=CSS, head=HEAD,
-        )  # fmt: skip
+            server_name=args.host,
+            server_port=args.port,
+            share=args.share,
+            quiet=True,
+            auth=accounts or None,
+            allowed_paths=[str(site.store.root)],
+            max_file_size=1,
+            app_kwargs={
+                "middleware": [Middleware(Guard, store=site.store, cache=cache, hosts=hosts)]
+            },
+            prevent_thread_lock=True,
+            ssr_mode=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            run_history=False,
+            inbrowser=args.open,
+            footer_links=["api"],
+            theme=theme(),
+            css=CSS,
+            head=HEAD,
+        )
     except OSError as error:
         raise ConfigError(
             f"port {args.port}: cannot be bound ({error}); do: --port NUMBER"

@@ -41,7 +41,7 @@ CURVES = {
     "opacity": ("Filled", "share of the picture that the object covers", (0.0, 1.0)),
     "recogniser": ("Recognised", "how sure the recogniser is of the prompt's kind", (0.0, 1.0)),
     "gap": ("Teacher's objection", "distance of teacher and scene score; 0 is agreement", None),
-}  # fmt: skip
+}
 
 
 def _text(value: Any) -> str:

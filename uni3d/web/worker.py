@@ -168,9 +168,13 @@ class Worker:
                 if now - last_state >= 0.5 or ends or record.note or record.step == config.steps:
                     note = {"note": record.note} if record.note else {}
                     store.change(
-                        job.run_id, stage=record.stage, step=record.step,
-                        seconds=before + record.seconds, eta=pace.eta(record.step, now), **note,
-                    )  # fmt: skip
+                        job.run_id,
+                        stage=record.stage,
+                        step=record.step,
+                        seconds=before + record.seconds,
+                        eta=pace.eta(record.step, now),
+                        **note,
+                    )
                     last_state = now
                 if ends:
                     return self._ended_early(job, stepper)

@@ -54,9 +54,10 @@ def _castle(b: Builder) -> None:
     for k in range(6):
         a = 2 * math.pi * (k + 0.5) / 6
         b.box(
-            (0.25 * math.cos(a), 0.25 * math.sin(a), 2 * keep + 0.04), (0.07, 0.08, 0.11),
+            (0.25 * math.cos(a), 0.25 * math.sin(a), 2 * keep + 0.04),
+            (0.07, 0.08, 0.11),
             turn=(0, 0, 60 * k + 30),
-        )  # fmt: skip
+        )
     b.cylinder((0, 0, 2 * keep + 0.20), 0.04, 0.26, _DOOR)
     b.box((0, 0.16, 2 * keep + 0.36), (0.04, 0.16, 0.10), "red", rounding=0.03)
     b.box((side, 0, 0.17), (0.04, 0.16, 0.17), _DOOR)
@@ -78,9 +79,12 @@ def _lighthouse(b: Builder) -> None:
         radius = base + (top - base) * fraction
         step = (base - top) * 0.0625
         b.cone(
-            (0, 0, z0 + 2 * tall * fraction), radius + step + 0.015, radius - step + 0.015,
-            tall * 0.125, band,
-        )  # fmt: skip
+            (0, 0, z0 + 2 * tall * fraction),
+            radius + step + 0.015,
+            radius - step + 0.015,
+            tall * 0.125,
+            band,
+        )
     z = z0 + 2 * tall
     b.cylinder((0, 0, z + 0.02), top + 0.13, 0.06, "black", rounding=0.03)
     b.cylinder((0, 0, z + 0.20), top * 0.82, 0.16, (1.0, 0.93, 0.45))
@@ -113,9 +117,11 @@ def _windmill(b: Builder) -> None:
         up, across = (-math.sin(a), math.cos(a)), (math.cos(a), math.sin(a))
         arm = blade * 0.5
         b.box(
-            (hub[0], up[0] * arm, hub[2] + up[1] * arm), (0.045, 0.045, blade * 0.52), wood,
+            (hub[0], up[0] * arm, hub[2] + up[1] * arm),
+            (0.045, 0.045, blade * 0.52),
+            wood,
             turn=(roll, 0, 0),
-        )  # fmt: skip
+        )
         y, h = up[0] * blade * 0.62 + across[0] * 0.10, up[1] * blade * 0.62 + across[1] * 0.10
         b.box((hub[0], y, hub[2] + h), (0.035, 0.12, blade * 0.38), sail, turn=(roll, 0, 0))
     b.box((base - 0.02, 0, 0.24), (0.06, 0.12, 0.20), _DOOR, rounding=0.03)

@@ -31,9 +31,11 @@ def _burger(b: Builder) -> None:
         a, r = 2.4 * k, 0.16 + 0.055 * k
         h = top + dome * math.sqrt(1 - (r / 0.78) ** 2)
         b.ellipsoid(
-            (r * math.cos(a), r * math.sin(a), h), (0.085, 0.055, 0.045), (0.99, 0.93, 0.75),
+            (r * math.cos(a), r * math.sin(a), h),
+            (0.085, 0.055, 0.045),
+            (0.99, 0.93, 0.75),
             turn=(0, 0, math.degrees(a)),
-        )  # fmt: skip
+        )
 
 
 def _donut(b: Builder) -> None:

@@ -109,9 +109,12 @@ def _rocket(b: Builder) -> None:
         x, y = math.cos(math.radians(turn)), math.sin(math.radians(turn))
         reach = radius + fin * 0.35
         b.box(
-            (x * reach, y * reach, 0.14), (fin * 0.8, 0.05, 0.24), accent,
-            turn=(0, 28, turn), rounding=0.04,
-        )  # fmt: skip
+            (x * reach, y * reach, 0.14),
+            (fin * 0.8, 0.05, 0.24),
+            accent,
+            turn=(0, 28, turn),
+            rounding=0.04,
+        )
     window = height * 1.38
     for side in (1, -1):
         b.cylinder((side * radius, 0, window), 0.17, 0.04, "white", turn=(0, 90, 0))
@@ -124,8 +127,12 @@ def _airplane(b: Builder) -> None:
     accent = "orange" if b.color_name == "blue" else "blue"
     b.capsule((-length * 0.7, 0, 0.04), (length, 0, 0), body)
     b.cone((-length - 0.12, 0, 0.08), body * 0.95, 0.06, 0.32, turn=(0, -84, 0))
-    wing = b.box((0.02 - span * 0.12, span * 0.5, -0.04), (0.23, span * 0.56, 0.05),
-                 turn=(4, 0, sweep), rounding=0.05)  # fmt: skip
+    wing = b.box(
+        (0.02 - span * 0.12, span * 0.5, -0.04),
+        (0.23, span * 0.56, 0.05),
+        turn=(4, 0, sweep),
+        rounding=0.05,
+    )
     tail = b.box((-length - 0.18, 0.24, 0.10), (0.13, 0.26, 0.04), turn=(0, 0, sweep))
     engine = b.cylinder((0.14, span * 0.42, -0.13), 0.11, 0.20, "gray", turn=(0, 90, 0))
     end = (0.02 - span * 0.30, span * 1.02, 0.0)
@@ -153,18 +160,20 @@ def _sailing_boat(b: Builder) -> None:
     lean = math.degrees(math.atan2(base, 2 * mast))
     back = base * 0.5 + 0.06
     b.wedge(
-        (0.12 - back * c, -back * s, 0.56 + mast), (base, 0.075, mast * 0.94),
+        (0.12 - back * c, -back * s, 0.56 + mast),
+        (base, 0.075, mast * 0.94),
         turn=(0, lean, angle),
-    )  # fmt: skip
+    )
     # The jib swings far out, so that some sail is seen broad from every side.
     angle = b.vary(42, 56)
     c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     jib, ahead = base * 0.72, base * 0.36 + 0.10
     lean = math.degrees(math.atan2(jib, 1.5 * mast))
     b.wedge(
-        (0.12 + ahead * c, ahead * s, 0.54 + mast * 0.78), (jib, 0.075, mast * 0.75),
+        (0.12 + ahead * c, ahead * s, 0.54 + mast * 0.78),
+        (jib, 0.075, mast * 0.75),
         turn=(0, -lean, angle),
-    )  # fmt: skip
+    )
 
 
 def _tractor(b: Builder) -> None:
