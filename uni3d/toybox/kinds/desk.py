@@ -33,7 +33,7 @@ def _book(b: Builder) -> None:
 
 
 def _pen(b: Builder) -> None:
-    radius, barrel, cap = b.vary(0.115, 0.14), b.vary(0.50, 0.62), b.vary(0.30, 0.40)
+    radius, barrel, cap = b.vary(0.15, 0.18), b.vary(0.50, 0.62), b.vary(0.30, 0.40)
     lean = b.vary(24, 34)
     up = math.cos(math.radians(lean))
     side = math.sin(math.radians(lean))
