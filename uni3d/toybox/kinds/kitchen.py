@@ -62,8 +62,7 @@ def _wine_glass(b: Builder) -> None:
     b.cylinder((0, 0, 0.1 + stem), 0.06, stem)
     z = 0.12 + 2 * stem + 0.36
     b.ball((0, 0, z - 0.36), 0.10)
-    b.dome((0, 0, z), (wide, wide, 0.38), turn=(180, 0, 0))
-    b.torus((0, 0, z - 0.02), wide - 0.02, 0.04)
+    b.dome((0, 0, z), (wide, wide, 0.38), wine, turn=(180, 0, 0))
     b.cone((0, 0, z + 0.11), wide + 0.005, wide - 0.02, 0.11, wine)
     b.cone((0, 0, z + 0.22 + cup * 0.3), wide - 0.02, wide - 0.08, cup * 0.3)
     top = z + 0.22 + cup * 0.6
@@ -72,7 +71,7 @@ def _wine_glass(b: Builder) -> None:
 
 
 def _spoon(b: Builder) -> None:
-    wide, long, tall = b.vary(0.27, 0.33), b.vary(0.38, 0.46), b.vary(0.52, 0.66)
+    wide, long, tall = b.vary(0.32, 0.39), b.vary(0.38, 0.46), b.vary(0.52, 0.66)
     b.ellipsoid((0, 0, tall + long), (0.14, wide, long))
     b.ellipsoid((0.075, 0, tall + long), (0.10, wide * 0.76, long * 0.78), b.shade(0.55))
     b.capsule((0, 0, tall + 0.12), (-0.06, 0, tall - 0.12), 0.10)
