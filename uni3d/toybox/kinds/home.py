@@ -203,15 +203,16 @@ def _pillow(b: Builder) -> None:
     def at(out: float, side: float, up: float) -> tuple[float, float, float]:
         return (out * c + up * s, side, -out * s + up * c)
 
-    b.ellipsoid((0, 0, 0), (thick, wide * 0.98, tall * 0.98), turn=turn)
-    b.box((0, 0, 0), (thick * 0.62, wide * 0.86, tall * 0.86), turn=turn, rounding=thick * 0.6)
+    b.ellipsoid((0, 0, 0), (thick, wide * 1.02, tall * 1.02), turn=turn)
+    for out, side in ((0.42, 1.0), (0.68, 0.84), (0.85, 0.66)):
+        half = (thick * out, wide * side, tall * side)
+        b.box((0, 0, 0), half, turn=turn, rounding=thick * out)
     tassel = _GOLD if b.color_name not in ("yellow", "orange") else (0.9, 0.9, 0.9)
     for p in (1, -1):
         for q in (1, -1):
-            end = at(0, p * wide * 0.99, q * tall * 0.99)
-            b.capsule(at(0, p * wide * 0.6, q * tall * 0.6), end, thick * 0.36)
-            b.ball(end, 0.10, tassel)
-            b.capsule(end, at(0, p * (wide + 0.12), q * (tall + 0.12)), 0.06, tassel)
+            b.ball(at(0, p * wide * 0.98, q * tall * 0.98), 0.09, tassel)
+            start, end = (at(0, p * (wide + d), q * (tall + d)) for d in (0.0, 0.10))
+            b.capsule(start, end, 0.055, tassel)
     for out in (thick, -thick):
         b.ball(at(out * 0.97, 0, 0), 0.08, tassel)
 
@@ -308,7 +309,7 @@ def _kind(name: str, color: str, build, *more: str, patterned: bool = False) -> 
 
 
 HOME: tuple[Kind, ...] = (
-    _kind("statue", "gray", _statue, "sculpture", "marble statue"),
+    _kind("statue", "white", _statue, "sculpture", "marble statue"),
     _kind("candle", "white", _candle, "burning candle"),
     _kind("potted_plant", "green", _potted_plant, "houseplant"),
     _kind("key", "yellow", _key, "door key"),
