@@ -40,7 +40,7 @@ def _chest(b: Builder) -> None:
     b.cylinder((0, 0, tall), deep, wide, b.shade(0.8), turn=(90, 0, 0), rounding=0.03)
     b.box((0, 0, tall - 0.01), (deep + 0.03, wide + 0.03, 0.055), iron, rounding=0.02)
     b.box((0, 0, -tall + 0.04), (deep + 0.03, wide + 0.03, 0.055), iron, rounding=0.02)
-    for y in (-0.94, -0.42, 0.42, 0.94):
+    for y in (-0.84, -0.36, 0.36, 0.84):
         b.cylinder((0, y * wide, tall), deep + 0.03, 0.065, iron, turn=(90, 0, 0), rounding=0.02)
         b.box((0, y * wide, 0), (deep + 0.025, 0.06, tall), iron)
     b.box((deep + 0.05, 0, tall - 0.04), (0.06, 0.13, 0.16), iron, rounding=0.03)
