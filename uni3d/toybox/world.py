@@ -9,11 +9,18 @@ import numpy as np
 from uni3d.toybox.kinds.animals import ANIMALS
 from uni3d.toybox.kinds.buildings import BUILDINGS
 from uni3d.toybox.kinds.characters import CHARACTERS
+from uni3d.toybox.kinds.clothes import CLOTHES
+from uni3d.toybox.kinds.desk import DESK
 from uni3d.toybox.kinds.food import FOOD
 from uni3d.toybox.kinds.furniture import FURNITURE
+from uni3d.toybox.kinds.home import HOME
 from uni3d.toybox.kinds.household import HOUSEHOLD
 from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.kitchen import KITCHEN
+from uni3d.toybox.kinds.music import MUSIC
 from uni3d.toybox.kinds.plants import PLANTS
+from uni3d.toybox.kinds.storage import STORAGE
+from uni3d.toybox.kinds.tools import TOOLS
 from uni3d.toybox.kinds.vehicles import VEHICLES
 from uni3d.toybox.roles import ACCESSORIES, ROLES, Role
 from uni3d.toybox.shapes import COLORS, PATTERNS, Builder, Toy, lowest_point
@@ -29,6 +36,13 @@ _ROWS = (
     *PLANTS,
     *HOUSEHOLD,
     *BUILDINGS,
+    *CLOTHES,
+    *DESK,
+    *KITCHEN,
+    *HOME,
+    *STORAGE,
+    *MUSIC,
+    *TOOLS,
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ROWS}
 WEARABLES: dict[str, Role] = {**ROLES, **ACCESSORIES}

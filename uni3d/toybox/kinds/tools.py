@@ -1,6 +1,9 @@
 """Things to hold in the hand: for play, for work, for a parade and for a fight."""
 
+import itertools
 import math
+
+import numpy as np
 
 from uni3d.toybox.kinds.kind import Kind
 from uni3d.toybox.shapes import Builder
@@ -16,20 +19,20 @@ def _ball(b: Builder) -> None:
     b.ball((0, 0, 0), 0.9)
     patch = "black" if b.color_name not in ("black", "blue", "purple", "brown") else "white"
     golden = (1 + 5**0.5) / 2
-    size, start = b.vary(0.30, 0.38), b.vary(0, 60)
+    size, start = b.vary(0.29, 0.34), b.vary(0, 1)
     corners = [(0, s, t * golden) for s in (1, -1) for t in (1, -1)]
     corners = [(p[k], p[(k + 1) % 3], p[(k + 2) % 3]) for p in corners for k in range(3)]
-    norm = math.hypot(1, golden)
-    for x, y, z in corners:
-        azimuth = math.degrees(math.atan2(y, x)) + start
-        elevation = math.degrees(math.asin(z / norm))
-        a, e = math.radians(azimuth), math.radians(elevation)
-        place = (
-            0.88 * math.cos(a) * math.cos(e),
-            0.88 * math.sin(a) * math.cos(e),
-            0.88 * math.sin(e),
-        )
-        b.ellipsoid(place, (0.06, size, size), patch, turn=(0, -elevation, azimuth))
+    turn = np.array([[math.cos(start), -math.sin(start)], [math.sin(start), math.cos(start)]])
+    points = np.array(corners, dtype=float) / math.hypot(1, golden)  # [12, 3] of an icosahedron
+    points[:, :2] = points[:, :2] @ turn.T
+    for x, y, z in points:
+        frame = (0, -math.degrees(math.asin(z)), math.degrees(math.atan2(y, x)))
+        b.ellipsoid((0.88 * x, 0.88 * y, 0.88 * z), (0.06, size, size), patch, turn=frame)
+    for i, j in itertools.combinations(range(12), 2):
+        if points[i] @ points[j] > 0:  # neighbours: a seam runs between the two patches
+            middle = (points[i] + points[j]) / np.linalg.norm(points[i] + points[j]) * 0.885
+            along = (points[j] - points[i]) * 0.17
+            b.capsule(middle - along, middle + along, 0.03, patch)
 
 
 def _balloon(b: Builder) -> None:
