@@ -161,9 +161,8 @@ def _axe(b: Builder) -> None:
     z = tall - 0.30
     b.box((0, 0, z), (0.17, thick + 0.03, 0.20), rounding=0.03)
     b.box((-0.22, 0, z), (0.12, thick + 0.01, 0.15), rounding=0.03)
-    for k in range(4):
-        x = 0.20 + 0.12 * k
-        b.box((x, 0, z), (0.085, thick * (1 - 0.18 * k), 0.15 + (blade - 0.12) * k / 3))
+    b.wedge((0.36, 0, z), (blade, thick, 0.32), turn=(0, -90, 0))
+    b.box((0.30, 0, z), (0.20, thick + 0.01, 0.14), rounding=0.03)
     b.box((0.66, 0, z), (0.07, 0.045, blade + 0.02), b.shade(1.5), rounding=0.03)
     b.ellipsoid((0.66, 0, z), (0.17, 0.045, blade), b.shade(1.5))
     b.cylinder((0, 0, -tall * 0.62), 0.105, 0.20, (0.75, 0.12, 0.10), rounding=0.03)
@@ -205,12 +204,9 @@ def _scissors(b: Builder) -> None:
             return (side * x + out * y, side * y - out * x, up)
 
         tip = at(math.sin(lean) * blade, math.cos(lean) * blade)
-        for k in range(4):
-            t = 0.12 + 0.24 * k
-            place = at(math.sin(lean) * blade * t, math.cos(lean) * blade * t)
-            half = (0.045, 0.125 - 0.022 * k, blade * 0.15)
-            frame = (-math.degrees(lean), 0, yaw)
-            b.box(place, half, _SILVER, turn=frame, rounding=0.02)
+        half = blade * 0.54
+        middle = at(math.sin(lean) * half, math.cos(lean) * half)
+        b.wedge(middle, (0.15, 0.05, half), _SILVER, turn=(0, math.degrees(lean), yaw + 90))
         b.capsule(at(0, 0), tip, 0.045, _SILVER)
         low = at(-math.sin(lean) * 0.34, -0.34)
         b.capsule(at(0, -0.02), low, 0.085)
