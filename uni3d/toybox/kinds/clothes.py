@@ -3,12 +3,10 @@
 import math
 
 from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.palette import GOLD, SILVER
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["CLOTHES"]
-
-_GOLD = (0.93, 0.74, 0.22)
-_SILVER = (0.72, 0.73, 0.76)
 
 
 def _other(b: Builder, first: str, second: str) -> str:
@@ -50,7 +48,7 @@ def _boot(b: Builder) -> None:
     b.torus((-0.06, 0, 0.26 + 2 * tall), wide * 1.0, 0.08, b.shade(0.6))
     b.cylinder((-0.06, 0, 0.29 + 2 * tall), wide * 0.95, 0.03, "black")
     b.torus((-0.06, 0, 0.40), wide * 1.02, 0.045, b.shade(0.6))
-    b.cylinder((wide * 1.0 - 0.06, 0, 0.40), 0.08, 0.05, _GOLD, turn=(0, 90, 0))
+    b.cylinder((wide * 1.0 - 0.06, 0, 0.40), 0.08, 0.05, GOLD, turn=(0, 90, 0))
     b.capsule((-wide * 1.1, 0, tall * 1.4), (-wide * 1.1, 0, 0.3 + 2 * tall), 0.05, b.shade(0.6))
 
 
@@ -110,7 +108,7 @@ def _jeans(b: Builder) -> None:
     b.box((0, 0, 0.05), (wide + 0.03, apart + wide + 0.02, 0.22), rounding=0.14)
     b.box((0, 0, 0.26), (wide + 0.035, apart + wide + 0.03, 0.07), b.shade(0.6), rounding=0.06)
     b.box((0, 0, 0.31), (wide * 0.75, apart + wide * 0.6, 0.03), "black", rounding=0.02)
-    b.box((wide + 0.04, 0, 0.26), (0.03, 0.09, 0.07), _GOLD)
+    b.box((wide + 0.04, 0, 0.26), (0.03, 0.09, 0.07), GOLD)
     foot = apart + b.vary(0.04, 0.12)
     trouser = b.capsule((0, apart, 0), (0, foot, -leg), wide)
     hem = b.cylinder((0, foot, -leg - wide * 0.6), wide * 1.06, wide * 0.5, rounding=0.03)
@@ -162,9 +160,9 @@ def _necklace(b: Builder) -> None:
         b.ball(point, size, None if k % 2 else b.shade(1.4))
     x, z = radius * math.cos(tilt) + 0.02, -radius * math.sin(tilt)
     gem = _other(b, "red", "blue")
-    b.torus((x + 0.02, 0, z - 0.26), 0.17, 0.05, _GOLD, turn=(0, 90, 0))
+    b.torus((x + 0.02, 0, z - 0.26), 0.17, 0.05, GOLD, turn=(0, 90, 0))
     b.ellipsoid((x + 0.02, 0, z - 0.26), (0.11, 0.16, 0.16), gem)
-    b.ball((x, 0, z - 0.06), 0.06, _GOLD)
+    b.ball((x, 0, z - 0.06), 0.06, GOLD)
 
 
 def _watch(b: Builder) -> None:
@@ -174,7 +172,7 @@ def _watch(b: Builder) -> None:
         x, z = radius * math.cos(math.radians(a)), radius * math.sin(math.radians(a)) * 1.12
         half = (0.055, wide, radius * 0.20)
         b.box((x, 0, z), half, turn=(0, -a, 0), rounding=0.03)
-    metal = _GOLD if b.color_name not in ("yellow", "orange") else _SILVER
+    metal = GOLD if b.color_name not in ("yellow", "orange") else SILVER
     x = radius + 0.10
     b.cylinder((x, 0, 0), face, 0.10, metal, turn=(0, 90, 0), rounding=0.04)
     b.torus((x + 0.08, 0, 0), face - 0.05, 0.06, metal, turn=(0, 90, 0))
@@ -198,9 +196,7 @@ def _mask(b: Builder) -> None:
     eye = b.ellipsoid(
         (deep * 0.45, wide * 0.42, 0.16), (deep * 0.56, 0.17, 0.11), dark, turn=(20, 0, 0)
     )
-    brow = b.capsule(
-        (deep * 0.93, wide * 0.18, 0.36), (deep * 0.78, wide * 0.60, 0.46), 0.05, _GOLD
-    )
+    brow = b.capsule((deep * 0.93, wide * 0.18, 0.36), (deep * 0.78, wide * 0.60, 0.46), 0.05, GOLD)
     hole = b.ellipsoid((-0.02, wide * 0.42, 0.16), (0.04, 0.17, 0.11), dark, turn=(20, 0, 0))
     cheek = b.ball((deep * 0.72, wide * 0.50, -0.18), 0.13, _other(b, "pink", "red"))
     b.mirror(eye, brow, hole, cheek)
@@ -212,24 +208,24 @@ def _mask(b: Builder) -> None:
         feather = ("red", "purple", "yellow", "purple", "red")[k]
         tip = (0.04, y * 1.5, tall + 0.26 - 0.25 * abs(k - 2) ** 1.5 * 0.35)
         b.capsule((0.06, y, tall * 0.80), tip, 0.085, feather)
-    b.ball((0.16, 0, tall * 0.86), 0.11, _GOLD)
+    b.ball((0.16, 0, tall * 0.86), 0.11, GOLD)
 
 
 def _helmet(b: Builder) -> None:
     wide, tall, horn = b.vary(0.50, 0.56), b.vary(0.52, 0.62), b.vary(0.30, 0.42)
     b.dome((0, 0, 0), (wide, wide, tall))
     b.cylinder((0, 0, -0.03), wide * 0.9, 0.05, "black")
-    b.torus((0, 0, 0.02), wide, 0.085, _GOLD)
+    b.torus((0, 0, 0.02), wide, 0.085, GOLD)
     for turn in (0, 90):
-        b.dome((0, 0, 0), (wide + 0.05, 0.07, tall + 0.05), _GOLD, turn=(0, 0, turn))
-    b.box((wide + 0.02, 0, -0.16), (0.06, 0.08, 0.22), _GOLD, rounding=0.04)
+        b.dome((0, 0, 0), (wide + 0.05, 0.07, tall + 0.05), GOLD, turn=(0, 0, turn))
+    b.box((wide + 0.02, 0, -0.16), (0.06, 0.08, 0.22), GOLD, rounding=0.04)
     bone, tips = (0.93, 0.87, 0.72), (wide + 0.33, 0.34 + horn)
-    root = b.cylinder((0, wide - 0.02, 0.24), 0.15, 0.10, _GOLD, turn=(90, 0, 0))
+    root = b.cylinder((0, wide - 0.02, 0.24), 0.15, 0.10, GOLD, turn=(90, 0, 0))
     low = b.capsule((0, wide, 0.24), (0, wide + 0.20, 0.30), 0.12, bone)
     mid = b.capsule((0, wide + 0.20, 0.30), (0, wide + 0.31, 0.26 + horn * 0.6), 0.095, bone)
     tip = b.capsule((0, wide + 0.31, 0.26 + horn * 0.6), (0, *tips), 0.065, bone)
-    rivet = b.ball((wide * 0.72, wide * 0.72, 0.04), 0.06, _SILVER)
-    back = b.ball((-wide * 0.72, wide * 0.72, 0.04), 0.06, _SILVER)
+    rivet = b.ball((wide * 0.72, wide * 0.72, 0.04), 0.06, SILVER)
+    back = b.ball((-wide * 0.72, wide * 0.72, 0.04), 0.06, SILVER)
     b.mirror(root, low, mid, tip, rivet, back)
 
 

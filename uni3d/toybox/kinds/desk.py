@@ -3,19 +3,18 @@
 import math
 
 from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.palette import GOLD, SILVER
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["DESK"]
 
 _PAPER = (0.96, 0.94, 0.86)
-_GOLD = (0.93, 0.74, 0.22)
-_SILVER = (0.72, 0.73, 0.76)
 _SCREEN = (0.10, 0.16, 0.26)
 
 
 def _book(b: Builder) -> None:
     wide, tall, thick = b.vary(0.46, 0.54), b.vary(0.62, 0.74), b.vary(0.14, 0.20)
-    gold = _GOLD if b.color_name not in ("yellow", "orange") else (0.3, 0.15, 0.1)
+    gold = GOLD if b.color_name not in ("yellow", "orange") else (0.3, 0.15, 0.1)
     b.box((-thick, 0, 0), (0.05, wide, tall), rounding=0.02)
     b.box((0, 0.02, 0), (thick, wide - 0.06, tall - 0.06), _PAPER)
     opened = math.radians(b.vary(10, 18))  # the front cover, about its spine
@@ -29,7 +28,7 @@ def _book(b: Builder) -> None:
     b.box((0, -wide - 0.05, 0.05), (thick * 0.6, 0.025, 0.14), gold)
     b.box((x + 0.05, y, tall * 0.38), (0.02, wide * 0.62, 0.09), gold, turn=turn)
     b.ellipsoid((x + 0.05, y, -tall * 0.2), (0.03, 0.20, 0.20), gold, turn=turn)
-    b.box((-0.02, wide * 0.3, -tall), (0.03, 0.06, 0.16), "red" if gold is _GOLD else "blue")
+    b.box((-0.02, wide * 0.3, -tall), (0.03, 0.06, 0.16), "red" if gold is GOLD else "blue")
 
 
 def _pen(b: Builder) -> None:
@@ -45,13 +44,13 @@ def _pen(b: Builder) -> None:
     turn = (lean, 0, 0)
     b.cylinder(at(0), radius, barrel, turn=turn, rounding=0.03)
     b.cylinder(at(barrel + cap), radius + 0.02, cap, b.shade(0.6), turn=turn, rounding=0.06)
-    b.cylinder(at(barrel + 0.03), radius + 0.04, 0.05, _GOLD, turn=turn, rounding=0.02)
-    b.cylinder(at(barrel + 2 * cap), radius * 0.8, 0.05, _GOLD, turn=turn, rounding=0.03)
+    b.cylinder(at(barrel + 0.03), radius + 0.04, 0.05, GOLD, turn=turn, rounding=0.02)
+    b.cylinder(at(barrel + 2 * cap), radius * 0.8, 0.05, GOLD, turn=turn, rounding=0.03)
     b.capsule(
-        at(barrel + 2 * cap - 0.04, radius + 0.08), at(barrel + 0.2, radius + 0.07), 0.04, _GOLD
+        at(barrel + 2 * cap - 0.04, radius + 0.08), at(barrel + 0.2, radius + 0.07), 0.04, GOLD
     )
-    b.cylinder(at(-barrel - 0.04), radius * 0.95, 0.06, _GOLD, turn=turn, rounding=0.02)
-    b.cone(at(-barrel - 0.20), 0.05, radius * 0.85, 0.14, _SILVER, turn=turn)
+    b.cylinder(at(-barrel - 0.04), radius * 0.95, 0.06, GOLD, turn=turn, rounding=0.02)
+    b.cone(at(-barrel - 0.20), 0.05, radius * 0.85, 0.14, SILVER, turn=turn)
     b.cone(at(-barrel - 0.38), 0.015, 0.05, 0.06, "black", turn=turn)
 
 
@@ -92,9 +91,9 @@ def _typewriter(b: Builder) -> None:
     b.box((deep * 0.96, 0, 0.27), (0.05, wide * 0.4, 0.04), key, rounding=0.03)
     back = -deep * 0.62
     b.cylinder((back, 0, 0.68), 0.13, wide + 0.06, (0.25, 0.25, 0.27), turn=(90, 0, 0))
-    knob = b.cylinder((back, wide + 0.14, 0.68), 0.11, 0.05, _SILVER, turn=(90, 0, 0))
+    knob = b.cylinder((back, wide + 0.14, 0.68), 0.11, 0.05, SILVER, turn=(90, 0, 0))
     b.mirror(knob)
-    b.capsule((back + 0.10, wide, 0.70), (back + 0.30, wide + 0.14, 0.74), 0.04, _SILVER)
+    b.capsule((back + 0.10, wide, 0.70), (back + 0.30, wide + 0.14, 0.74), 0.04, SILVER)
     b.box((back - 0.12, 0, 0.98), (0.035, wide * 0.62, 0.36), _PAPER, turn=(0, -12, 0))
     for k in range(3):
         z = 0.92 + 0.13 * k
@@ -125,10 +124,10 @@ def _globe(b: Builder) -> None:
         b.ellipsoid(place, half, land, turn=(b.vary(-40, 40), -elevation, azimuth))
     b.ellipsoid((0, 0, radius * 0.93), (0.22, 0.22, 0.075), "white")
     b.ellipsoid((0, 0, -radius * 0.93), (0.25, 0.25, 0.075), "white")
-    b.arc((0, 0, 0), radius + 0.09, 0.05, 96, _GOLD, turn=(90, 0, 90))
+    b.arc((0, 0, 0), radius + 0.09, 0.05, 96, GOLD, turn=(90, 0, 90))
 
-    b.ball((0, 0, radius + 0.10), 0.08, _GOLD)
-    b.cylinder((0, 0, -radius - stand * 0.5), 0.07, stand * 0.6, _GOLD)
+    b.ball((0, 0, radius + 0.10), 0.08, GOLD)
+    b.cylinder((0, 0, -radius - stand * 0.5), 0.07, stand * 0.6, GOLD)
     wood = (0.40, 0.22, 0.10) if b.color_name != "brown" else (0.2, 0.2, 0.2)
     b.cylinder((0, 0, -radius - stand - 0.06), 0.38, 0.07, wood, rounding=0.05)
     b.cone((0, 0, -radius - stand + 0.06), 0.30, 0.10, 0.08, wood)
@@ -146,10 +145,10 @@ def _smartphone(b: Builder) -> None:
     b.box((thick + 0.02, 0, -tall * 0.72), (0.025, wide * 0.66, 0.07), "white", rounding=0.02)
     b.box((-thick - 0.01, -wide * 0.45, tall * 0.66), (0.05, 0.15, 0.20), "black", rounding=0.04)
     for z in (0.58, 0.74):
-        b.cylinder((-thick - 0.06, -wide * 0.45, tall * z), 0.075, 0.03, _SILVER, turn=(0, 90, 0))
+        b.cylinder((-thick - 0.06, -wide * 0.45, tall * z), 0.075, 0.03, SILVER, turn=(0, 90, 0))
     b.ball((-thick, 0, -tall * 0.1), 0.09, "white" if b.color_name != "white" else "gray")
     for z in (0.30, 0.46):
-        b.box((0, wide, tall * z), (0.03, 0.03, 0.07), _SILVER)
+        b.box((0, wide, tall * z), (0.03, 0.03, 0.07), SILVER)
 
 
 def _telephone(b: Builder) -> None:
@@ -168,7 +167,7 @@ def _telephone(b: Builder) -> None:
         p, q = 0.21 * math.cos(a), 0.21 * math.sin(a)
         spot = (x + 0.04 * n[0] - q * n[1], p, z + 0.04 * n[1] + q * n[0])
         b.ball(spot, 0.05, "black")
-    b.cylinder((x + 0.03 * n[0], 0, z + 0.03 * n[1]), 0.10, 0.05, _GOLD, turn=turn)
+    b.cylinder((x + 0.03 * n[0], 0, z + 0.03 * n[1]), 0.10, 0.05, GOLD, turn=turn)
     top = 2 * tall + 0.30
     hand = wide + 0.10
     b.capsule((-0.02, -hand, top), (-0.02, hand, top), 0.10, b.shade(0.75))
@@ -209,21 +208,21 @@ def _radio(b: Builder) -> None:
     b.box((0, 0, 0), (deep, wide, tall), rounding=0.12)
     b.box((deep, 0, 0), (0.03, wide - 0.09, tall - 0.09), face, rounding=0.02)
     b.cylinder((deep + 0.02, -wide * 0.45, -0.02), 0.29, 0.05, "black", turn=(0, 90, 0))
-    b.torus((deep + 0.05, -wide * 0.45, -0.02), 0.28, 0.05, _SILVER, turn=(0, 90, 0))
+    b.torus((deep + 0.05, -wide * 0.45, -0.02), 0.28, 0.05, SILVER, turn=(0, 90, 0))
     for k in range(5):
         y = -wide * 0.45 + 0.09 * (k - 2)
-        b.capsule((deep + 0.07, y, -0.16), (deep + 0.07, y, 0.12), 0.025, _SILVER)
+        b.capsule((deep + 0.07, y, -0.16), (deep + 0.07, y, 0.12), 0.025, SILVER)
     b.box((deep + 0.03, wide * 0.45, tall * 0.36), (0.03, wide * 0.36, 0.10), "black")
     b.box((deep + 0.05, wide * 0.36, tall * 0.36), (0.03, 0.03, 0.10), "red")
     for k in (-1, 1):
         spot = (deep + 0.05, wide * 0.45 + 0.16 * k, -tall * 0.36)
         b.cylinder(spot, 0.11, 0.06, "black", turn=(0, 90, 0), rounding=0.03)
     b.box((-deep, 0, -0.02), (0.03, wide * 0.6, tall * 0.55), "black", rounding=0.02)
-    post = b.capsule((0, wide * 0.6, tall), (0, wide * 0.6, tall + 0.20), 0.05, _SILVER)
+    post = b.capsule((0, wide * 0.6, tall), (0, wide * 0.6, tall + 0.20), 0.05, SILVER)
     b.mirror(post)
     b.capsule((0, -wide * 0.6, tall + 0.20), (0, wide * 0.6, tall + 0.20), 0.065, b.shade(0.6))
     tip = (-deep * 0.7, wide * 0.9 + 0.24, tall + b.vary(0.45, 0.6))
-    b.capsule((-deep * 0.7, wide * 0.8, tall - 0.04), tip, 0.04, _SILVER)
+    b.capsule((-deep * 0.7, wide * 0.8, tall - 0.04), tip, 0.04, SILVER)
     b.ball(tip, 0.06, "red")
 
 
@@ -236,14 +235,14 @@ def _television(b: Builder) -> None:
     b.ellipsoid((deep + 0.08, 0.30, tall * 0.36), (0.03, 0.12, 0.06), "white", turn=(25, 0, 0))
     for k in range(2):
         spot = (deep + 0.03, -wide + 0.13, tall * (0.52 - 0.5 * k))
-        b.cylinder(spot, 0.085, 0.06, _SILVER, turn=(0, 90, 0), rounding=0.03)
+        b.cylinder(spot, 0.085, 0.06, SILVER, turn=(0, 90, 0), rounding=0.03)
     for k in range(3):
         b.box((deep + 0.01, -wide + 0.13, -tall * (0.32 + 0.16 * k)), (0.03, 0.08, 0.025), "black")
     leg = b.capsule((deep * 0.5, wide * 0.6, -tall), (deep * 0.8, wide * 0.75, -tall - 0.26), 0.06)
     heel = b.capsule(
         (-deep * 0.5, wide * 0.6, -tall), (-deep * 0.8, wide * 0.75, -tall - 0.26), 0.06
     )
-    ear = b.capsule((0, 0.05, tall), (0, 0.36, tall + b.vary(0.42, 0.54)), 0.04, _SILVER)
+    ear = b.capsule((0, 0.05, tall), (0, 0.36, tall + b.vary(0.42, 0.54)), 0.04, SILVER)
     b.mirror(leg, heel, ear)
     b.dome((0, 0, tall - 0.02), (0.14, 0.16, 0.11), "black")
 
@@ -259,7 +258,7 @@ def _hourglass(b: Builder) -> None:
     b.cone((0, 0, -tall * 1.55), wide, wide * 0.5, tall * 0.42, sand)
     level = b.vary(0.40, 0.55)
     b.cone((0, 0, tall * level), 0.09, 0.09 + (wide - 0.07) * level, tall * level, sand)
-    b.cylinder((0, 0, 0), 0.10, 0.05, _GOLD)
+    b.cylinder((0, 0, 0), 0.10, 0.05, GOLD)
     for k in range(4):
         a = math.pi * (k + 0.5) / 2
         x, y = (wide + 0.04) * math.cos(a), (wide + 0.04) * math.sin(a)
@@ -274,10 +273,10 @@ def _headphones(b: Builder) -> None:
     for x in (-0.07, 0.07):
         b.arc((x, 0, 0), radius, 0.075, 92, turn=(0, -90, 0))
     b.arc((0, 0, 0.01), radius - 0.05, 0.085, 55, cushion, turn=(0, -90, 0))
-    slide = b.capsule((0, radius, 0.05), (0, radius, -0.16), 0.06, _SILVER)
+    slide = b.capsule((0, radius, 0.05), (0, radius, -0.16), 0.06, SILVER)
     shell = b.cylinder((0, radius + 0.04, -0.28), cup, pad, turn=(90, 0, 0), rounding=0.08)
     soft = b.torus((0, radius - pad, -0.28), cup - 0.09, 0.12, cushion, turn=(90, 0, 0))
-    disk = b.cylinder((0, radius + pad + 0.04, -0.28), cup * 0.6, 0.04, _SILVER, turn=(90, 0, 0))
+    disk = b.cylinder((0, radius + pad + 0.04, -0.28), cup * 0.6, 0.04, SILVER, turn=(90, 0, 0))
     b.mirror(slide, shell, soft, disk)
 
 

@@ -3,12 +3,11 @@
 import math
 
 from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.palette import GOLD, SILVER
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["HOME"]
 
-_GOLD = (0.93, 0.74, 0.22)
-_SILVER = (0.72, 0.73, 0.76)
 _WAX = (0.96, 0.93, 0.82)
 
 
@@ -54,7 +53,7 @@ def _statue(b: Builder) -> None:
 
 def _candle(b: Builder) -> None:
     wide, tall, dish = b.vary(0.24, 0.30), b.vary(0.38, 0.50), b.vary(0.50, 0.58)
-    metal = _GOLD if b.color_name not in ("yellow", "orange") else _SILVER
+    metal = GOLD if b.color_name not in ("yellow", "orange") else SILVER
     b.cone((0, 0, 0.06), dish * 0.7, dish, 0.07, metal)
     b.torus((0, 0, 0.13), dish - 0.03, 0.05, metal)
     b.cylinder((0, 0, 0.16), wide + 0.07, 0.09, metal, rounding=0.04)
@@ -188,7 +187,7 @@ def _mirror(b: Builder) -> None:
     y = wide + 0.20
     post = b.capsule((0, y, 0.16), (0, y, -tall - 0.20), 0.07, b.shade(0.8))
     foot = b.capsule((0.36, y, -tall - 0.26), (-0.36, y, -tall - 0.26), 0.075, b.shade(0.8))
-    knob = b.ball((0, y, 0.24), 0.10, _GOLD if b.color_name != "yellow" else "brown")
+    knob = b.ball((0, y, 0.24), 0.10, GOLD if b.color_name != "yellow" else "brown")
     axle = b.capsule((0, y, 0.0), (0, wide, 0.0), 0.06, b.shade(0.8))
     b.mirror(post, foot, knob, axle)
     b.capsule((0, y, -tall - 0.14), (0, -y, -tall - 0.14), 0.055, b.shade(0.8))
@@ -207,7 +206,7 @@ def _pillow(b: Builder) -> None:
     for out, side in ((0.42, 1.0), (0.68, 0.84), (0.85, 0.66)):
         half = (thick * out, wide * side, tall * side)
         b.box((0, 0, 0), half, turn=turn, rounding=thick * out)
-    tassel = _GOLD if b.color_name not in ("yellow", "orange") else (0.9, 0.9, 0.9)
+    tassel = GOLD if b.color_name not in ("yellow", "orange") else (0.9, 0.9, 0.9)
     for p in (1, -1):
         for q in (1, -1):
             b.ball(at(0, p * wide * 0.98, q * tall * 0.98), 0.09, tassel)
@@ -285,9 +284,9 @@ def _lipstick(b: Builder) -> None:
     wide, case, stick = b.vary(0.25, 0.30), b.vary(0.40, 0.50), b.vary(0.24, 0.32)
     shell = (0.12, 0.12, 0.13) if b.color_name != "black" else (0.55, 0.56, 0.58)
     b.cylinder((0, 0, case), wide + 0.06, case, shell, rounding=0.04)
-    b.cylinder((0, 0, 0.06), wide + 0.08, 0.06, _GOLD, rounding=0.02)
-    b.cylinder((0, 0, 2 * case + 0.02), wide + 0.08, 0.06, _GOLD, rounding=0.02)
-    b.cylinder((0, 0, 2 * case + 0.18), wide, 0.18, _GOLD, rounding=0.03)
+    b.cylinder((0, 0, 0.06), wide + 0.08, 0.06, GOLD, rounding=0.02)
+    b.cylinder((0, 0, 2 * case + 0.02), wide + 0.08, 0.06, GOLD, rounding=0.02)
+    b.cylinder((0, 0, 2 * case + 0.18), wide, 0.18, GOLD, rounding=0.03)
     top = 2 * case + 0.34 + 2 * stick
     b.cylinder((0, 0, top - stick), wide * 0.86, stick, rounding=0.03)
     b.ellipsoid((0, 0, top), (wide * 0.86, wide * 0.86, 0.16))

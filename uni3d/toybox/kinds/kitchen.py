@@ -3,13 +3,10 @@
 import math
 
 from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.palette import SILVER, WOOD
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["KITCHEN"]
-
-_GOLD = (0.93, 0.74, 0.22)
-_SILVER = (0.72, 0.73, 0.76)
-_WOOD = (0.55, 0.33, 0.15)
 
 
 def _plate(b: Builder) -> None:
@@ -31,7 +28,7 @@ def _plate(b: Builder) -> None:
         a = 2 * math.pi * k / 8
         p, q = 0.79 * radius * math.cos(a), 0.79 * radius * math.sin(a)
         b.ball((p * n[1] + 0.06 * n[0], q, -p * n[0] + 0.06 * n[1]), 0.075, dots)
-    wood = _WOOD if b.color_name != "brown" else (0.2, 0.2, 0.2)
+    wood = WOOD if b.color_name != "brown" else (0.2, 0.2, 0.2)
     low = -radius * n[0] - 0.08
     foot = b.capsule((0.38, stand, low), (-0.62, stand, low), 0.06, wood)
     back = b.capsule((-0.58, stand, low), (-0.16, stand, 0.10), 0.06, wood)
@@ -92,7 +89,7 @@ def _pan(b: Builder) -> None:
     b.ellipsoid(top, (0.36, 0.33, 0.06), white, turn=(0, lean, 30))
     b.ellipsoid((top[0] - 0.1, 0.16, top[2] + 0.04), (0.24, 0.24, 0.06), white, turn=(0, lean, 0))
     b.ellipsoid((top[0] + 0.03, 0.0, top[2] + 0.05), (0.16, 0.16, 0.11), "yellow")
-    grip = _WOOD if b.color_name != "brown" else (0.15, 0.15, 0.16)
+    grip = WOOD if b.color_name != "brown" else (0.15, 0.15, 0.16)
     start, mid = (0, wide - 0.04, 0.06), (0, wide + 0.24, 0.12)
     b.capsule(start, mid, 0.07)
     b.capsule(mid, (0, wide + 0.2 + handle, 0.20), 0.10, grip)
@@ -142,10 +139,10 @@ def _can(b: Builder) -> None:
     for sign in (1, -1):
         z = sign * (tall + 0.05)
         bottom, top = (wide, wide * 0.84) if sign > 0 else (wide * 0.84, wide)
-        b.cone((0, 0, z), bottom, top, 0.07, _SILVER)
-        b.torus((0, 0, sign * (tall + 0.12)), wide * 0.82, 0.045, _SILVER)
+        b.cone((0, 0, z), bottom, top, 0.07, SILVER)
+        b.torus((0, 0, sign * (tall + 0.12)), wide * 0.82, 0.045, SILVER)
     b.cylinder((0, 0, tall + 0.10), wide * 0.78, 0.03, (0.60, 0.61, 0.64))
-    b.torus((0.06, 0, tall + 0.16), 0.10, 0.04, _SILVER)
+    b.torus((0.06, 0, tall + 0.16), 0.10, 0.04, SILVER)
     b.capsule((-0.02, 0, tall + 0.15), (-0.18, 0, tall + 0.15), 0.05, "black")
     for k in range(24):
         a = 2 * math.pi * k / 24
@@ -176,7 +173,7 @@ def _toaster(b: Builder) -> None:
 
 def _refrigerator(b: Builder) -> None:
     wide, deep, tall = b.vary(0.38, 0.45), b.vary(0.34, 0.40), b.vary(0.82, 0.94)
-    metal = _SILVER if b.color_name not in ("gray", "white") else (0.2, 0.2, 0.22)
+    metal = SILVER if b.color_name not in ("gray", "white") else (0.2, 0.2, 0.22)
     b.box((-0.04, 0, 0), (deep, wide, tall), b.shade(0.85), rounding=0.06)
     cut = tall * b.vary(0.30, 0.42)
     b.box((deep, 0, (cut + tall) / 2 + 0.01), (0.06, wide, (tall - cut) / 2 - 0.015), rounding=0.05)
@@ -193,7 +190,7 @@ def _refrigerator(b: Builder) -> None:
     b.box((-deep - 0.04, 0, -0.1), (0.03, wide - 0.08, tall * 0.7), "black")
     for k in range(7):
         z = -0.1 + tall * 0.2 * (k - 3)
-        b.capsule((-deep - 0.08, -wide + 0.14, z), (-deep - 0.08, wide - 0.14, z), 0.03, _SILVER)
+        b.capsule((-deep - 0.08, -wide + 0.14, z), (-deep - 0.08, wide - 0.14, z), 0.03, SILVER)
     b.mirror(b.cylinder((deep - 0.1, wide - 0.08, -tall - 0.03), 0.06, 0.06, "black"))
     b.mirror(b.cylinder((-deep + 0.06, wide - 0.08, -tall - 0.03), 0.06, 0.06, "black"))
 

@@ -3,12 +3,11 @@
 import math
 
 from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.palette import GOLD, SILVER
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["MUSIC"]
 
-_GOLD = (0.93, 0.74, 0.22)
-_SILVER = (0.72, 0.73, 0.76)
 _IVORY = (0.96, 0.94, 0.88)
 
 
@@ -19,8 +18,8 @@ def _piano(b: Builder) -> None:
     b.cylinder((-tail, wide - 0.42, 0), 0.42, 0.14, rounding=0.03)
     b.box((-tail / 2, wide - 0.42, 0), (tail / 2 + 0.1, 0.42, 0.14), rounding=0.03)
     b.cylinder((-0.22, -wide + 0.30, 0), 0.30, 0.14, rounding=0.03)
-    b.box((-0.02, 0, 0.13), (0.22, wide - 0.08, 0.03), _GOLD)
-    b.cylinder((-tail, wide - 0.42, 0.13), 0.34, 0.03, _GOLD)
+    b.box((-0.02, 0, 0.13), (0.22, wide - 0.08, 0.03), GOLD)
+    b.cylinder((-tail, wide - 0.42, 0.13), 0.34, 0.03, GOLD)
     b.box((0.55, 0, -0.06), (0.20, wide, 0.07), rounding=0.03)
     b.box((0.58, 0, 0.03), (0.16, wide - 0.10, 0.035), _IVORY)
     for k in range(7):
@@ -33,11 +32,11 @@ def _piano(b: Builder) -> None:
     for x, half, deep in ((-0.02, 0.24, wide), (-tail * 0.8, tail * 0.55, wide * 0.66)):
         place = (x, wide - deep * c, 0.16 + deep * s)
         b.box(place, (half, deep, 0.035), b.shade(0.85), turn=(-lift, 0, 0))
-    b.capsule((0.1, -wide * 0.6, 0.14), (0.1, -wide * 0.5, 0.2 + 1.5 * wide * s), 0.035, _GOLD)
+    b.capsule((0.1, -wide * 0.6, 0.14), (0.1, -wide * 0.5, 0.2 + 1.5 * wide * s), 0.035, GOLD)
     for x, y in ((0.40, wide - 0.12), (0.40, -wide + 0.12), (-tail - 0.05, wide - 0.42)):
         b.cone((x, y, -0.42), 0.06, 0.10, 0.32)
-        b.ball((x, y, -0.76), 0.075, _GOLD)
-    b.mirror(b.capsule((0.30, 0.07, -0.12), (0.30, 0.07, -0.70), 0.035, _GOLD))
+        b.ball((x, y, -0.76), 0.075, GOLD)
+    b.mirror(b.capsule((0.30, 0.07, -0.12), (0.30, 0.07, -0.70), 0.035, GOLD))
 
 
 def _violin(b: Builder) -> None:
@@ -75,7 +74,7 @@ def _violin(b: Builder) -> None:
 
 def _drum(b: Builder) -> None:
     wide, tall, cords = b.vary(0.58, 0.68), b.vary(0.34, 0.46), 8
-    rim = _GOLD if b.color_name not in ("yellow", "orange") else "blue"
+    rim = GOLD if b.color_name not in ("yellow", "orange") else "blue"
     skin = (0.95, 0.92, 0.84) if b.color_name != "white" else (0.85, 0.70, 0.48)
     b.cylinder((0, 0, 0), wide, tall, rounding=0.02)
     for sign in (1, -1):
@@ -111,13 +110,13 @@ def _trumpet(b: Builder) -> None:
     b.arc((long * 0.5, 0, -drop / 2), drop / 2, 0.06, 90, turn=(90, 0, 0))
     b.capsule((long * 0.5, 0, -drop), (-long * 0.5, 0, -drop), 0.06)
     b.arc((-long * 0.5, 0, -drop / 2), drop / 2, 0.06, 90, turn=(90, 0, 180))
-    b.cone((-long - 0.08, 0, 0), 0.13, 0.06, 0.08, _SILVER, turn=(0, 90, 0))
+    b.cone((-long - 0.08, 0, 0), 0.13, 0.06, 0.08, SILVER, turn=(0, 90, 0))
     for k in range(3):
         x = -0.20 + 0.20 * k
         b.cylinder((x, 0, -drop * 0.45), 0.095, drop * 0.72, b.shade(0.8), rounding=0.03)
-        b.cylinder((x, 0, drop * 0.38), 0.04, 0.10, _SILVER)
+        b.cylinder((x, 0, drop * 0.38), 0.04, 0.10, SILVER)
         b.cylinder((x, 0, drop * 0.38 + 0.10), 0.075, 0.03, "white")
-        b.cylinder((x, 0, -drop * 1.2), 0.07, 0.03, _SILVER)
+        b.cylinder((x, 0, -drop * 1.2), 0.07, 0.03, SILVER)
     b.arc((0.44, 0, -drop - 0.02), 0.12, 0.04, 100, turn=(90, 90, 0))
 
 
@@ -141,7 +140,7 @@ def _saxophone(b: Builder) -> None:
         b.ball((-bow + 0.10 + 0.008 * k, 0, z), 0.075, pearl)
         side = 1 if k % 2 else -1
         b.cylinder((-bow, side * 0.12, z - 0.06), 0.085, 0.04, b.shade(0.7), turn=(90, 0, 0))
-    b.mirror(b.capsule((-bow - 0.02, 0.115, tall * 0.7), (-bow, 0.15, -tall * 0.7), 0.03, _SILVER))
+    b.mirror(b.capsule((-bow - 0.02, 0.115, tall * 0.7), (-bow, 0.15, -tall * 0.7), 0.03, SILVER))
     b.cylinder((bow * 0.2, 0.13, -tall - 0.10), 0.10, 0.04, b.shade(0.7), turn=(90, 0, 0))
     b.cylinder((bow * 1.1, 0.17, -tall + 0.34), 0.10, 0.04, b.shade(0.7), turn=(90, 0, 0))
 
@@ -151,26 +150,26 @@ def _record_player(b: Builder) -> None:
     vinyl = (0.07, 0.07, 0.08) if b.color_name != "black" else (0.18, 0.18, 0.2)
     b.box((0, 0, 0), (deep, wide, 0.16), rounding=0.05)
     b.box((0, 0, 0.15), (deep - 0.06, wide - 0.06, 0.03), b.shade(1.35), rounding=0.02)
-    b.cylinder((0, 0.10, 0.20), 0.47, 0.04, _SILVER)
+    b.cylinder((0, 0.10, 0.20), 0.47, 0.04, SILVER)
     b.cylinder((0, 0.10, 0.23), 0.46, 0.035, vinyl)
     for radius in (0.24, 0.34):
         b.torus((0, 0.10, 0.262), radius, 0.012, (0.35, 0.35, 0.38))
     label = "red" if b.color_name != "red" else "yellow"
     b.cylinder((0, 0.10, 0.26), 0.16, 0.02, label)
-    b.capsule((0, 0.10, 0.26), (0, 0.10, 0.33), 0.035, _SILVER)
+    b.capsule((0, 0.10, 0.26), (0, 0.10, 0.33), 0.035, SILVER)
     pivot = (-deep + 0.18, -wide + 0.16, 0.30)
-    b.cylinder((pivot[0], pivot[1], 0.24), 0.10, 0.08, _SILVER, rounding=0.02)
+    b.cylinder((pivot[0], pivot[1], 0.24), 0.10, 0.08, SILVER, rounding=0.02)
     elbow = (0.20, -wide + 0.22, 0.34)
-    b.capsule(pivot, elbow, 0.04, _SILVER)
+    b.capsule(pivot, elbow, 0.04, SILVER)
     b.capsule(elbow, (0.26, -0.16, 0.30), 0.045, "white")
     for k in range(2):
-        b.cylinder((deep - 0.14 - 0.2 * k, -wide + 0.13, 0.20), 0.065, 0.04, _SILVER)
+        b.cylinder((deep - 0.14 - 0.2 * k, -wide + 0.13, 0.20), 0.065, 0.04, SILVER)
     s, c = math.sin(math.radians(lean)), math.cos(math.radians(lean))
     lid = (-deep - deep * s, 0, 0.16 + deep * c)
     b.box(lid, (0.06, wide, deep), b.shade(0.8), turn=(0, -lean, 0), rounding=0.04)
     inner = (lid[0] + 0.05 * c, 0, lid[2] + 0.05 * s)
     b.box(inner, (0.02, wide - 0.09, deep - 0.09), (0.93, 0.86, 0.70), turn=(0, -lean, 0))
-    b.mirror(b.box((deep, wide * 0.55, 0.0), (0.03, 0.06, 0.06), _GOLD, rounding=0.02))
+    b.mirror(b.box((deep, wide * 0.55, 0.0), (0.03, 0.06, 0.06), GOLD, rounding=0.02))
     b.mirror(b.cylinder((deep - 0.12, wide - 0.12, -0.19), 0.07, 0.05, "black"))
     b.mirror(b.cylinder((-deep + 0.12, wide - 0.12, -0.19), 0.07, 0.05, "black"))
 

@@ -3,12 +3,11 @@
 import math
 
 from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.palette import GOLD, SILVER
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["STORAGE"]
 
-_GOLD = (0.93, 0.74, 0.22)
-_SILVER = (0.72, 0.73, 0.76)
 _DARK = (0.15, 0.12, 0.10)
 
 
@@ -35,7 +34,7 @@ def _basket(b: Builder) -> None:
 
 def _chest(b: Builder) -> None:
     wide, deep, tall = b.vary(0.66, 0.76), b.vary(0.40, 0.46), b.vary(0.24, 0.30)
-    iron = _GOLD if b.color_name not in ("yellow", "orange") else (0.25, 0.25, 0.28)
+    iron = GOLD if b.color_name not in ("yellow", "orange") else (0.25, 0.25, 0.28)
     b.box((0, 0, 0), (deep, wide, tall), rounding=0.03)
     b.cylinder((0, 0, tall), deep, wide, b.shade(0.8), turn=(90, 0, 0), rounding=0.03)
     b.box((0, 0, tall - 0.01), (deep + 0.03, wide + 0.03, 0.055), iron, rounding=0.02)
@@ -46,7 +45,7 @@ def _chest(b: Builder) -> None:
     b.box((deep + 0.05, 0, tall - 0.04), (0.06, 0.13, 0.16), iron, rounding=0.03)
     b.ball((deep + 0.10, 0, tall - 0.01), 0.055, "black")
     b.box((deep + 0.10, 0, tall - 0.10), (0.03, 0.025, 0.06), "black")
-    b.mirror(b.torus((0, wide + 0.06, 0.02), 0.14, 0.045, _SILVER, turn=(70, 0, 0)))
+    b.mirror(b.torus((0, wide + 0.06, 0.02), 0.14, 0.045, SILVER, turn=(70, 0, 0)))
 
 
 def _suitcase(b: Builder) -> None:
@@ -57,7 +56,7 @@ def _suitcase(b: Builder) -> None:
     for sign in (1, -1):
         b.box((0, sign * wide * 0.55, 0), (thick + 0.02, 0.085, tall + 0.02), trim, rounding=0.02)
         for x in (thick + 0.02, -thick - 0.02):
-            b.box((x, sign * wide * 0.55, tall * 0.45), (0.03, 0.12, 0.07), _GOLD, rounding=0.02)
+            b.box((x, sign * wide * 0.55, tall * 0.45), (0.03, 0.12, 0.07), GOLD, rounding=0.02)
         for z in (tall, -tall):
             spot = (0, sign * (wide - 0.09), z * 0.86)
             b.box(spot, (thick + 0.015, 0.11, 0.09), trim, rounding=0.06)
@@ -104,7 +103,7 @@ def _box(b: Builder) -> None:
 
 def _barrel(b: Builder) -> None:
     end, belly, tall = b.vary(0.42, 0.48), b.vary(0.54, 0.62), b.vary(0.36, 0.44)
-    hoop = (0.32, 0.33, 0.36) if b.color_name not in ("black", "gray") else _GOLD
+    hoop = (0.32, 0.33, 0.36) if b.color_name not in ("black", "gray") else GOLD
     middle = (end + belly) / 2 + 0.03
     for sign in (1, -1):
         low, high = (belly, middle) if sign > 0 else (middle, belly)
@@ -122,12 +121,12 @@ def _barrel(b: Builder) -> None:
             mid = ((middle - 0.005) * x, (middle - 0.005) * y, sign * tall)
             b.capsule((belly * x, belly * y, 0), mid, 0.022, b.shade(0.6))
             b.capsule(mid, (end * x, end * y, sign * 2 * tall), 0.022, b.shade(0.6))
-    b.cylinder((belly, 0, -0.02), 0.09, 0.07, _GOLD, turn=(0, 90, 0))
+    b.cylinder((belly, 0, -0.02), 0.09, 0.07, GOLD, turn=(0, 90, 0))
 
 
 def _cabinet(b: Builder) -> None:
     wide, deep, tall = b.vary(0.50, 0.60), b.vary(0.24, 0.30), b.vary(0.80, 0.92)
-    knob = _GOLD if b.color_name not in ("yellow", "orange") else "black"
+    knob = GOLD if b.color_name not in ("yellow", "orange") else "black"
     b.box((-deep + 0.05, 0, 0), (0.05, wide, tall), b.shade(0.8))
     b.mirror(b.box((0, wide, 0), (deep, 0.06, tall)))
     b.box((0.02, 0, tall), (deep + 0.05, wide + 0.10, 0.07), b.shade(1.15), rounding=0.03)
@@ -169,9 +168,9 @@ def _toilet(b: Builder) -> None:
         (-0.20, 0, 0.62 + long), (0.04, wide * 0.8, long * 0.8), b.shade(0.85), turn=(0, -lid, 0)
     )
     b.capsule(
-        (-0.30, wide + 0.0, 0.62 + 2 * tank), (-0.26, wide - 0.18, 0.60 + 2 * tank), 0.045, _SILVER
+        (-0.30, wide + 0.0, 0.62 + 2 * tank), (-0.26, wide - 0.18, 0.60 + 2 * tank), 0.045, SILVER
     )
-    b.cylinder((-0.48, 0, 0.84 + 2 * tank), 0.09, 0.03, _SILVER)
+    b.cylinder((-0.48, 0, 0.84 + 2 * tank), 0.09, 0.03, SILVER)
     b.box((0.0, 0, 0.02), (0.34, wide * 0.76, 0.04), rounding=0.03)
 
 
@@ -209,7 +208,7 @@ def _wheel(b: Builder) -> None:
     radius, tire, yaw = b.vary(0.66, 0.76), b.vary(0.085, 0.11), b.vary(24, 38)
     spokes = 8
     x, y = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
-    iron = (0.22, 0.22, 0.24) if b.color_name not in ("black", "gray") else _GOLD
+    iron = (0.22, 0.22, 0.24) if b.color_name not in ("black", "gray") else GOLD
     for out in (-0.07, 0.07):
         b.torus((out * x, out * y, 0), radius, tire, turn=(0, 90, yaw))
     b.torus((0, 0, 0), radius + tire, 0.06, iron, turn=(0, 90, yaw))

@@ -6,13 +6,10 @@ import math
 import numpy as np
 
 from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.palette import GOLD, SILVER, WOOD
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["TOOLS"]
-
-_GOLD = (0.93, 0.74, 0.22)
-_SILVER = (0.72, 0.73, 0.76)
-_WOOD = (0.50, 0.29, 0.13)
 
 
 def _ball(b: Builder) -> None:
@@ -52,9 +49,9 @@ def _balloon(b: Builder) -> None:
 def _flag(b: Builder) -> None:
     long, tall, wave = b.vary(0.24, 0.29), b.vary(0.36, 0.44), b.vary(22, 34)
     yaw = 25
-    pole, top = _WOOD if b.color_name != "brown" else _SILVER, 1.0
+    pole, top = WOOD if b.color_name != "brown" else SILVER, 1.0
     b.cylinder((0, 0, -0.10), 0.06, 1.06, pole)
-    b.ball((0, 0, top), 0.11, _GOLD)
+    b.ball((0, 0, top), 0.11, GOLD)
     b.cylinder((0, 0, -1.14), 0.30, 0.06, pole, rounding=0.03)
     b.cone((0, 0, -1.04), 0.16, 0.07, 0.06, pole)
     mark = "white" if b.color_name != "white" else "red"
@@ -93,18 +90,18 @@ def _skull(b: Builder) -> None:
 
 def _cane(b: Builder) -> None:
     hook, tall, thick = b.vary(0.26, 0.32), b.vary(0.72, 0.84), b.vary(0.085, 0.10)
-    tip = (0.12, 0.12, 0.13) if b.color_name != "black" else _SILVER
+    tip = (0.12, 0.12, 0.13) if b.color_name != "black" else SILVER
     b.capsule((0, 0, tall), (0, 0, -tall), thick)
     b.arc((hook, 0, tall), hook, thick, 90, turn=(90, -90, 0))
     b.capsule((2 * hook, 0, tall), (2 * hook, 0, tall - 0.14), thick)
-    b.ball((2 * hook, 0, tall - 0.18), thick + 0.03, _GOLD)
-    b.cylinder((0, 0, tall - 0.12), thick + 0.03, 0.07, _GOLD, rounding=0.03)
+    b.ball((2 * hook, 0, tall - 0.18), thick + 0.03, GOLD)
+    b.cylinder((0, 0, tall - 0.12), thick + 0.03, 0.07, GOLD, rounding=0.03)
     b.cylinder((0, 0, -tall - 0.02), thick + 0.035, 0.12, tip, rounding=0.04)
 
 
 def _gun(b: Builder) -> None:
     long, thick, grip = b.vary(0.66, 0.78), b.vary(0.13, 0.16), b.vary(0.40, 0.48)
-    wood = _WOOD if b.color_name != "brown" else (0.15, 0.15, 0.16)
+    wood = WOOD if b.color_name != "brown" else (0.15, 0.15, 0.16)
     b.box((0, 0, 0.12), (long, thick, 0.16), rounding=0.04)
     b.box((0.02, 0, -0.06), (long - 0.10, thick * 0.9, 0.09), b.shade(0.7), rounding=0.03)
     b.cylinder((long, 0, 0.14), 0.085, 0.04, b.shade(1.4), turn=(0, 90, 0))
@@ -132,7 +129,7 @@ def _gun(b: Builder) -> None:
 
 def _sword(b: Builder) -> None:
     wide, long, guard = b.vary(0.12, 0.15), b.vary(0.66, 0.78), b.vary(0.34, 0.42)
-    hilt = _GOLD if b.color_name not in ("yellow", "orange") else (0.55, 0.1, 0.15)
+    hilt = GOLD if b.color_name not in ("yellow", "orange") else (0.55, 0.1, 0.15)
     yaw = b.vary(20, 36)
     x, y = -math.sin(math.radians(yaw)), math.cos(math.radians(yaw))
     turn = (0, 0, yaw)
@@ -155,7 +152,7 @@ def _sword(b: Builder) -> None:
 
 def _axe(b: Builder) -> None:
     tall, blade, thick = b.vary(0.80, 0.94), b.vary(0.34, 0.40), b.vary(0.10, 0.13)
-    wood = _WOOD if b.color_name != "brown" else (0.85, 0.70, 0.45)
+    wood = WOOD if b.color_name != "brown" else (0.85, 0.70, 0.45)
     b.capsule((0, 0, -tall), (0, 0, tall), 0.085, wood)
     b.ball((0, 0, -tall), 0.12, wood)
     z = tall - 0.30
@@ -206,8 +203,8 @@ def _scissors(b: Builder) -> None:
         tip = at(math.sin(lean) * blade, math.cos(lean) * blade)
         half = blade * 0.54
         middle = at(math.sin(lean) * half, math.cos(lean) * half)
-        b.wedge(middle, (0.15, 0.05, half), _SILVER, turn=(0, math.degrees(lean), yaw + 90))
-        b.capsule(at(0, 0), tip, 0.045, _SILVER)
+        b.wedge(middle, (0.15, 0.05, half), SILVER, turn=(0, math.degrees(lean), yaw + 90))
+        b.capsule(at(0, 0), tip, 0.045, SILVER)
         low = at(-math.sin(lean) * 0.34, -0.34)
         b.capsule(at(0, -0.02), low, 0.085)
         hold = at(-(math.sin(lean) * 0.34 + ring * 0.92 * sign), -0.36 - ring * 0.8)
@@ -217,7 +214,7 @@ def _scissors(b: Builder) -> None:
 
 def _binoculars(b: Builder) -> None:
     wide, long, apart = b.vary(0.26, 0.30), b.vary(0.48, 0.58), b.vary(0.33, 0.38)
-    trim = _GOLD if b.color_name not in ("yellow", "orange") else _SILVER
+    trim = GOLD if b.color_name not in ("yellow", "orange") else SILVER
     turn = (0, 90, 0)
     barrel = b.cylinder((0.14, apart, 0), wide, long * 0.62, turn=turn, rounding=0.04)
     rim = b.torus((0.14 + long * 0.62, apart, 0), wide - 0.02, 0.06, trim, turn=turn)
