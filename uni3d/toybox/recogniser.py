@@ -46,7 +46,7 @@ class Verdict:
     """Names and probabilities for a batch of pictures."""
 
     kinds: list[str]
-    kind_probability: Tensor  # [batch, kinds]
+    kind_probability: Tensor  # [batch, len(KINDS)]; 0 for kinds newer than the weights
     colors: list[str]
     worn: list[str]
 
@@ -54,8 +54,10 @@ class Verdict:
 class Recogniser(nn.Module):
     """Images `[batch, 3, 64, 64]` in [0, 1] to logits of kind, colour and what is worn."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: tuple[str, ...] = tuple(KINDS)) -> None:
+        """`kinds`: the names of the kind head's rows; the first of KINDS, all of them when new."""
         super().__init__()
+        self.kinds = kinds
         # Stem at half resolution: cheap, and supersampled pictures lose little.
         self.body = nn.Sequential(
             nn.Conv2d(3, 24, 5, stride=2, padding=2),
@@ -67,7 +69,7 @@ class Recogniser(nn.Module):
         self.hidden = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(2048, 160), nn.ReLU())
         self.heads = nn.ModuleDict(
             {
-                "kind": nn.Linear(160, len(KINDS)),
+                "kind": nn.Linear(160, len(kinds)),
                 "color": nn.Linear(160, len(COLORS)),
                 "worn": nn.Linear(160, len(WORN)),
             }
@@ -81,10 +83,10 @@ class Recogniser(nn.Module):
     def judge(self, images: Tensor) -> Verdict:
         self.eval()
         logits = self(images)
-        kinds, colors = list(KINDS), list(COLORS)
+        colors = list(COLORS)
         return Verdict(
-            [kinds[i] for i in logits["kind"].argmax(1)],
-            logits["kind"].softmax(1),
+            [self.kinds[i] for i in logits["kind"].argmax(1)],
+            nn.functional.pad(logits["kind"].softmax(1), (0, len(KINDS) - len(self.kinds))),
             [colors[i] for i in logits["color"].argmax(1)],
             [WORN[i] for i in logits["worn"].argmax(1)],
         )
@@ -173,8 +175,11 @@ def train_recogniser(
 
 
 def load_recogniser(path: Path = WEIGHTS) -> Recogniser:
-    """The shipped recogniser, in evaluation mode."""
-    net = Recogniser()
+    """The shipped recogniser, in evaluation mode.
+
+    It knows the kinds there were when it was trained: the first of KINDS, as new ones come last.
+    """
     tensors = load_file(path)
+    net = Recogniser(tuple(KINDS)[: len(tensors["heads.kind.weight"])])
     net.load_state_dict({k: v.float() if v.dtype == torch.half else v for k, v in tensors.items()})
     return net.eval()
