@@ -121,6 +121,8 @@ def caption(what: Description, rng: np.random.Generator) -> str:
     if what.stand:
         text += f" {_pick(rng, ('on', 'standing on', 'on top of'))} {_a(what.stand)}"
     prefix, suffix = _pick(rng, PREFIXES), _pick(rng, SUFFIXES)
+    if what.stand:  # the text encoder has no room for both
+        suffix = ""
     return f"{prefix} {text}".strip() + (f", {suffix}" if suffix else "")
 
 
