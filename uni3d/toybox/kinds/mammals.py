@@ -8,8 +8,6 @@ from uni3d.toybox.shapes import Builder
 
 __all__ = ["MAMMALS"]
 
-TAN = (0.85, 0.66, 0.42)
-
 
 def _ears(b: Builder, body: Body, size: float, out: float = 0.66, up: float = 0.72) -> None:
     """Two round ears with a pink inside."""
@@ -38,10 +36,10 @@ def _tail(b: Builder, body: Body, steps, radius: float, color=None) -> None:
         at = to
 
 
-def _stripe(b: Builder, frequency: float, dark="black", regions=None) -> None:
+def _stripe(b: Builder, frequency: float, dark="black") -> None:
     """Fixed stripes on the parts of the main colour."""
     for part in b.parts:
-        if part.main and (regions is None or part.region in regions):
+        if part.main:
             part.pattern, part.color2, part.frequency = 1, b.rgb(dark), frequency
 
 
@@ -202,8 +200,8 @@ def _cow(b: Builder) -> None:
     nostril = b.ball((x + 0.33, 0.07, z - 0.1), 0.035, (0.4, 0.2, 0.2), region="head")
     horn = b.capsule((x, 0.17, z + 0.16), (x + 0.05, 0.3, z + 0.34), 0.045, (0.9, 0.85, 0.7), "head")
     ear = b.ellipsoid((x - 0.04, 0.3, z + 0.06), (0.05, 0.13, 0.08), "black", region="head")
-    patch = b.ellipsoid((x + 0.1, 0.13, z + 0.08), (0.13, 0.12, 0.14), "black", region="head")
     b.mirror(nostril, horn, ear)
+    b.ellipsoid((x + 0.1, 0.13, z + 0.08), (0.13, 0.12, 0.14), "black", region="head")
     for side, px, pz, r in (
         (1, 0.2, 0.08, 0.2),
         (1, -0.3, 0.02, 0.22),
@@ -213,7 +211,6 @@ def _cow(b: Builder) -> None:
     ):
         spot = (px + b.vary(-0.05, 0.05), 0.15 * side, body.trunk + pz)
         b.ellipsoid(spot, (r, 0.152, r * 0.85), "black", region="torso")
-    del patch
     b.ellipsoid((-0.2, 0, body.trunk - 0.27), (0.15, 0.13, 0.09), "pink", region="belly")
     eyes(b, body, 0.17)
     _tail(b, body, ((0.03, 0.05), (0.1, -0.3)), 0.035)
@@ -243,7 +240,7 @@ def _goat(b: Builder) -> None:
     ear = b.ellipsoid((x - 0.03, 0.24, z), (0.05, 0.13, 0.06), turn=(-20, 0, 0), region="head")
     b.mirror(low, high, tip, ear)
     eyes(b, body, 0.2)
-    b.cone((body.rump[0] - 0.02, 0, body.trunk + 0.2), 0.08, 0.02, 0.11, (0, -40, 0), region="tail")
+    b.cone((body.rump[0] - 0.02, 0, body.trunk + 0.2), 0.08, 0.02, 0.11, None, (0, -40, 0), "tail")
 
 
 def _sheep(b: Builder) -> None:
@@ -383,7 +380,7 @@ MAMMALS: tuple[Kind, ...] = (
     _row("cow", ("cow", "bull"), "white", _cow, patterned=False),
     _row("goat", ("goat",), "white", _goat),
     _row("sheep", ("sheep", "lamb"), "white", _sheep),
-    _row("camel", ("camel",), "orange", _camel),
-    _row("hippo", ("hippo", "hippopotamus"), "purple", _hippo),
+    _row("camel", ("camel",), "brown", _camel),
+    _row("hippo", ("hippo", "hippopotamus"), "gray", _hippo),
     _row("mouse", ("mouse", "rat"), "gray", _mouse),
 )
