@@ -1,5 +1,6 @@
 """Birds: a body with a beak, wings and a tail; what differs is the neck, the legs and the tail."""
 
+import itertools
 import math
 
 from uni3d.toybox.kinds.kind import Kind
@@ -57,7 +58,9 @@ def _bird(b: Builder) -> None:
     b.ball(head, 0.24, region="head")
     b.cone((0.6, 0, z + 0.33), 0.085, 0.01, 0.12, BEAK, turn=(0, 90, 0), region="head")
     _eyes(b, head, 0.24, 0.19)
-    wing = b.ellipsoid((-0.1, plump * 0.92, z + 0.02), (0.32, 0.07, 0.18), b.shade(0.7), (0, -20, 6))
+    wing = b.ellipsoid(
+        (-0.1, plump * 0.92, z + 0.02), (0.32, 0.07, 0.18), b.shade(0.7), (0, -20, 6)
+    )
     wing.region = "arm"
     b.mirror(wing)
     long = b.vary(0.22, 0.28)
@@ -98,7 +101,7 @@ def _flamingo(b: Builder) -> None:
     wing = b.ellipsoid((-0.06, 0.2, z + 0.02), (0.28, 0.06, 0.15), b.shade(0.8), region="arm")
     pale = (0.98, 0.5, 0.6)
     spine = [(0.28, z + 0.05), (0.46, z + 0.14), (0.5, z + 0.3), (0.36, z + 0.46), (0.34, z + 0.62)]
-    for (x0, z0), (x1, z1) in zip(spine, spine[1:], strict=False):
+    for (x0, z0), (x1, z1) in itertools.pairwise(spine):
         b.capsule((x0, 0, z0), (x1, 0, z1), 0.075, region="head")
     top = z + 0.68 + b.vary(0, 0.05)
     head = (0.4, 0.0, top)
@@ -157,7 +160,7 @@ def _swan(b: Builder) -> None:
     b.mirror(wing)
     tall = b.vary(0.95, 1.05)
     spine = [(0.36, 0.3), (0.52, 0.44), (0.5, 0.62), (0.4, 0.78), (0.4, tall - 0.05), (0.5, tall)]
-    for (x0, z0), (x1, z1) in zip(spine, spine[1:], strict=False):
+    for (x0, z0), (x1, z1) in itertools.pairwise(spine):
         b.capsule((x0, 0, z0), (x1, 0, z1), 0.1, region="head")
     head = (0.52, 0.0, tall)
     b.ball(head, 0.14, region="head")
@@ -182,7 +185,9 @@ def _chicken(b: Builder) -> None:
     b.mirror(b.ellipsoid((x + 0.19, 0.04, hz - 0.15), (0.05, 0.045, 0.09), "red", region="head"))
     b.ellipsoid((x + 0.19, 0.04, hz - 0.15), (0.05, 0.045, 0.09), "red", region="head")
     _eyes(b, head, 0.2, 0.18)
-    wing = b.ellipsoid((-0.06, plump * 0.95, z), (0.27, 0.07, 0.17), b.shade(0.8), (0, 12, 0), "arm")
+    wing = b.ellipsoid(
+        (-0.06, plump * 0.95, z), (0.27, 0.07, 0.17), b.shade(0.8), (0, 12, 0), "arm"
+    )
     b.mirror(wing)
     for angle in (-50, -30, -10):
         turn = math.radians(-angle)
@@ -229,14 +234,18 @@ def _owl(b: Builder) -> None:
     iris = b.ball((0.28, 0.15, z + 0.04), 0.095, "yellow", region="eye")
     pupil = b.ball((0.35, 0.16, z + 0.05), 0.05, "black", region="eye")
     tuft = b.cone((0.04, 0.24, z + 0.3), 0.1, 0.01, 0.14, None, (-28, 0, 0), "head")
-    wing = b.ellipsoid((-0.03, 0.34, tall * 0.95), (0.2, 0.08, 0.36), b.shade(0.7), (-6, 0, 0), "arm")
+    wing = b.ellipsoid(
+        (-0.03, 0.34, tall * 0.95), (0.2, 0.08, 0.36), b.shade(0.7), (-6, 0, 0), "arm"
+    )
     b.mirror(disc, iris, pupil, tuft, wing)
     b.cone((0.36, 0, z - 0.07), 0.02, 0.06, 0.08, BEAK, turn=(0, -20, 0), region="head")
     for k in range(2):
         toe = b.ball((0.2, 0.1 + 0.09 * k, 0.05), 0.06, BEAK, region="foot")
         b.mirror(toe)
     b.ellipsoid((-0.26, 0, 0.1), (0.09, 0.14, 0.2), b.shade(0.7), (0, 30, 0), "tail")
-    _anchors(b, (0.02, 0, z), 0.31, (0, 0, tall), 0.33, neck=(0, 0, z - 0.26), ring=0.31, lying=False)
+    _anchors(
+        b, (0.02, 0, z), 0.31, (0, 0, tall), 0.33, neck=(0, 0, z - 0.26), ring=0.31, lying=False
+    )
 
 
 def _row(name, words, color, build, patterned=True, colorable=True) -> Kind:

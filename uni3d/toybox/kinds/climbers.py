@@ -49,7 +49,11 @@ def _squirrel(b: Builder) -> None:
     b.ellipsoid((-0.46, 0, 0.3 + tall), (wide, wide, tall), turn=(0, -8, 0), region="tail")
     b.ball((-0.62, 0, 0.38 + 1.85 * tall), wide * 0.95, region="tail")
     b.ellipsoid(
-        (-0.63, 0, 0.28 + tall), (wide * 0.4, wide * 0.6, tall * 0.8), b.shade(1.35), (0, -8, 0), "tail"
+        (-0.63, 0, 0.28 + tall),
+        (wide * 0.4, wide * 0.6, tall * 0.8),
+        b.shade(1.35),
+        (0, -8, 0),
+        "tail",
     )
 
 
@@ -66,7 +70,9 @@ def _raccoon(b: Builder) -> None:
     x, _, z = body.head
     ear = b.cone((x - 0.02, 0.2, z + 0.25), 0.12, 0.03, 0.12, turn=(-24, 0, 0), region="head")
     inner = b.cone((x + 0.03, 0.2, z + 0.24), 0.08, 0.02, 0.09, "white", (-24, 0, 0), "head")
-    mask = b.ellipsoid((x + 0.19, 0.14, z + 0.03), (0.12, 0.15, 0.085), "black", (-20, 0, 0), "head")
+    mask = b.ellipsoid(
+        (x + 0.19, 0.14, z + 0.03), (0.12, 0.15, 0.085), "black", (-20, 0, 0), "head"
+    )
     brow = b.ellipsoid((x + 0.17, 0.13, z + 0.14), (0.1, 0.12, 0.045), "white", (-16, 0, 0), "head")
     cheek = b.ellipsoid((x + 0.15, 0.17, z - 0.1), (0.12, 0.14, 0.09), "white", region="head")
     eye = b.ball((x + 0.29, 0.11, z + 0.055), 0.038, "white", region="eye")
@@ -126,8 +132,12 @@ def _kangaroo(b: Builder) -> None:
     x, _, z = head
     b.capsule((x + 0.06, 0, z - 0.02), (x + 0.24, 0, z - 0.08), 0.1, region="head")
     b.ball((x + 0.33, 0, z - 0.06), 0.05, "black", region="head")
-    ear = b.ellipsoid((x - 0.08, 0.12, z + 0.28), (0.05, 0.075, 0.18), turn=(-14, 0, 0), region="head")
-    inner = b.ellipsoid((x - 0.045, 0.12, z + 0.28), (0.035, 0.045, 0.13), "pink", (-14, 0, 0), "head")
+    ear = b.ellipsoid(
+        (x - 0.08, 0.12, z + 0.28), (0.05, 0.075, 0.18), turn=(-14, 0, 0), region="head"
+    )
+    inner = b.ellipsoid(
+        (x - 0.045, 0.12, z + 0.28), (0.035, 0.045, 0.13), "pink", (-14, 0, 0), "head"
+    )
     eye = b.ball((x + 0.13, 0.12, z + 0.06), 0.04, "black", region="eye")
     arm = b.capsule((0.16, 0.17, top - 0.28), (0.36, 0.16, top - 0.46), 0.065, region="arm")
     thigh = b.ellipsoid((0.0, 0.26, 0.42), (0.2, 0.12, 0.26), turn=(0, 15, 0), region="leg")

@@ -50,7 +50,9 @@ def _cat_face(b: Builder, body: Body, muzzle, nose="pink") -> None:
         (x + 0.78 * r, 0.26 * r, z - 0.3 * r), (0.42 * r, 0.36 * r, 0.3 * r), muzzle, region="head"
     )
     b.mirror(cheek)
-    b.ellipsoid((x + 0.7 * r, 0, z - 0.55 * r), (0.36 * r, 0.3 * r, 0.24 * r), muzzle, region="head")
+    b.ellipsoid(
+        (x + 0.7 * r, 0, z - 0.55 * r), (0.36 * r, 0.3 * r, 0.24 * r), muzzle, region="head"
+    )
     b.ellipsoid((x + 1.14 * r, 0, z - 0.1 * r), (0.12 * r, 0.2 * r, 0.13 * r), nose, region="head")
 
 
@@ -161,9 +163,7 @@ def _equine(b: Builder, mane, hoof="black") -> Body:
     b.ellipsoid((x + 0.04, 0, z + 0.15), (0.11, 0.06, 0.07), mane, region="mane")
     rump = body.rump[0]
     b.capsule((rump + 0.08, 0, body.trunk + 0.1), (rump - 0.08, 0, body.trunk), 0.07, mane, "tail")
-    b.capsule(
-        (rump - 0.08, 0, body.trunk), (rump - 0.14, 0, body.trunk - 0.4), 0.085, mane, "tail"
-    )
+    b.capsule((rump - 0.08, 0, body.trunk), (rump - 0.14, 0, body.trunk - 0.4), 0.085, mane, "tail")
     b.anchor("eyes", (x + 0.16, 0, z + 0.03), 0.09)
     return body
 
@@ -198,7 +198,9 @@ def _cow(b: Builder) -> None:
     x, _, z = body.head
     b.ellipsoid((x + 0.2, 0, z - 0.12), (0.15, 0.19, 0.14), "pink", region="head")
     nostril = b.ball((x + 0.33, 0.07, z - 0.1), 0.035, (0.4, 0.2, 0.2), region="head")
-    horn = b.capsule((x, 0.17, z + 0.16), (x + 0.05, 0.3, z + 0.34), 0.045, (0.9, 0.85, 0.7), "head")
+    horn = b.capsule(
+        (x, 0.17, z + 0.16), (x + 0.05, 0.3, z + 0.34), 0.045, (0.9, 0.85, 0.7), "head"
+    )
     ear = b.ellipsoid((x - 0.04, 0.3, z + 0.06), (0.05, 0.13, 0.08), "black", region="head")
     b.mirror(nostril, horn, ear)
     b.ellipsoid((x + 0.1, 0.13, z + 0.08), (0.13, 0.12, 0.14), "black", region="head")
@@ -336,7 +338,9 @@ def _mouse(b: Builder) -> None:
     b.cone((x + 0.24, 0, hz - 0.05), 0.15, 0.03, 0.14, turn=(0, 95, 0), region="head")
     b.ball((x + 0.39, 0, hz - 0.06), 0.05, "pink", region="head")
     size = b.vary(0.19, 0.23)
-    ear = b.ellipsoid((x - 0.1, 0.24, hz + 0.27), (0.05, size, size), turn=(-20, 0, 0), region="head")
+    ear = b.ellipsoid(
+        (x - 0.1, 0.24, hz + 0.27), (0.05, size, size), turn=(-20, 0, 0), region="head"
+    )
     inner = b.ellipsoid(
         (x - 0.06, 0.24, hz + 0.27), (0.04, size * 0.72, size * 0.72), "pink", (-20, 0, 0), "head"
     )
