@@ -25,7 +25,7 @@ def _dress(b: Builder, color, regions=("torso", "leg", "arm", "belly", "neck")) 
     rgb = b.rgb(color)
     for part in b.parts:
         if part.region in regions:
-            part.color, part.main = rgb, False
+            part.color, part.main, part.pattern = rgb, False, 0
 
 
 def _at(b: Builder, name: str) -> tuple[float, float, float, float]:
