@@ -36,10 +36,10 @@ def _tail(b: Builder, body: Body, steps, radius: float, color=None) -> None:
         at = to
 
 
-def _stripe(b: Builder, frequency: float, dark="black") -> None:
-    """Fixed stripes on the parts of the main colour."""
+def _stripe(b: Builder, frequency: float, dark="black", plain=()) -> None:
+    """Fixed stripes on the parts of the main colour, except on the regions `plain`."""
     for part in b.parts:
-        if part.main:
+        if part.main and part.region not in plain:
             part.pattern, part.color2, part.frequency = 1, b.rgb(dark), frequency
 
 
@@ -102,6 +102,8 @@ def _lion(b: Builder) -> None:
     eyes(b, body, 0.15)
     _tail(b, body, ((0.12, 0.02), (0.25, -0.18), (0.4, b.vary(-0.2, -0.1))), 0.045)
     b.ball((body.rump[0] - 0.45, 0, body.trunk - 0.14), 0.11, mane, region="tail")
+    b.anchor("head", (x - 0.02, 0, z + 0.06), 0.38)  # hats and collars go around the mane
+    b.anchor("neck", (x - 0.08, 0, z - 0.3), 0.42)
 
 
 def _wolf(b: Builder) -> None:
@@ -174,7 +176,7 @@ def _horse(b: Builder) -> None:
 
 def _zebra(b: Builder) -> None:
     _equine(b, "black")
-    _stripe(b, b.vary(11.5, 13.5))
+    _stripe(b, b.vary(11.5, 13.5), plain=("head",))  # so that eyes and glasses show
 
 
 def _unicorn(b: Builder) -> None:
