@@ -67,7 +67,7 @@ def test_prompts_of_people(prompt, expected):
     assert grammar.parse(prompt) == Description(**expected)
 
 
-@pytest.mark.parametrize("prompt", ["", "a helicopter", "red", "a scarfed catfish", "on a table"])
+@pytest.mark.parametrize("prompt", ["", "a trombone", "red", "a scarfed catfish", "on a table"])
 def test_prompts_without_a_kind(prompt):
     assert grammar.parse(prompt) is None
 
@@ -137,7 +137,7 @@ def test_every_word_is_one_token_and_every_caption_fits(tmp_path):
     lengths = [len(ids) for ids in tokenizer(texts).input_ids]
     assert max(lengths) <= CONTEXT, texts[int(np.argmax(lengths))]
     # Words of nobody's vocabulary still have tokens, and case does not matter.
-    assert 1 not in tokenizer("a helicopter").input_ids[:-1]
+    assert 1 not in tokenizer("a trombone").input_ids[:-1]
     assert tokenizer("A Corgi").input_ids == tokenizer("a corgi").input_ids
 
 

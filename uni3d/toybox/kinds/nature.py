@@ -318,7 +318,7 @@ def _star(b: Builder) -> None:
         for k in range(count):
             a = 2 * math.pi * k / count
             out = np.array([0, math.sin(a), math.cos(a)])
-            tangent = np.array([0, out[2], -out[1]])
+            tangent = np.array([0, -out[2], out[1]])
             # An arm points out; its mirror image over the foot fills the way to the centre.
             for sign, half in ((1, (1 - waist) / 2), (-1, waist / 2)):
                 part = b.wedge((0, 0, 0), (base * scale, deep, half * scale))
