@@ -239,12 +239,12 @@ class Trainer:
         sigma = self._sigma()
         x = add_noise(x0, sigma, self._noise())
         x0_teacher, x0_fake = self.teacher.denoise(x, sigma), self.fake(x, sigma)
-        log_ratio = clipped = None
+        log_ratio = constant_h = None
         if self.settings.ratio == "learned":
             with torch.no_grad():
                 logits = self.discriminator(x, sigma)
             log_ratio = self.normaliser(logits, sigma)
-            clipped = ratio_is_clipped(logits) | ratio_is_steep(x0_teacher, x0_fake, sigma)
+            constant_h = ratio_is_clipped(logits) | ratio_is_steep(x0_teacher, x0_fake, sigma)
         loss = uni_instruct_loss(
             x0,
             x0_teacher,
@@ -254,7 +254,7 @@ class Trainer:
             divergence=divergence,
             form=self.form,
             normalise_h=True,
-            clipped=clipped,
+            constant_h=constant_h,
         ).per_sample.mean()
         parameters = list(self.generator.parameters())
         gradients = torch.autograd.grad(loss, parameters)

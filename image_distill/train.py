@@ -127,11 +127,11 @@ class Trainer:
                     x0_teacher = players.teacher(x, draws.sigma, draws.label)
                 with torch.set_grad_enabled(method.network_gradients or stage.adversarial):
                     x0_fake, features = fake.with_features(x, draws.sigma, draws.label)
-                logits, log_ratio, clipped = features.mean(1), None, None
+                logits, log_ratio, constant_h = features.mean(1), None, None
                 if recipe.use_gan:
                     log_ratio = players.ratio(logits, draws.sigma, update=False)
-                    clipped = ratio_is_clipped(logits)
-                    clipped = clipped | ratio_is_steep(x0_teacher, x0_fake, draws.sigma)
+                    constant_h = ratio_is_clipped(logits)
+                    constant_h = constant_h | ratio_is_steep(x0_teacher, x0_fake, draws.sigma)
                 terms = uni_instruct_loss(
                     x0,
                     x0_teacher,
@@ -141,7 +141,7 @@ class Trainer:
                     divergence=method.divergence,
                     form=method.form,
                     sid_alpha=method.sid_alpha,
-                    clipped=clipped,
+                    constant_h=constant_h,
                 )
                 scale = float(players.h_mean) if recipe.variance_reduction else 1.0
                 loss = recipe.lsg / scale * terms.per_sample

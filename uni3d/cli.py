@@ -144,29 +144,17 @@ def _generate(args: argparse.Namespace) -> int:
     return _optimise(config, run, formats, resume=False)
 
 
-def _load_run(run: Path):
-    from uni3d import config_io
-    from uni3d.errors import CheckpointError
-    from uni3d.run.run import CONFIG
-    from uni3d.run.settings import RunConfig
-
-    if not (run / CONFIG).is_file():
-        raise CheckpointError(f"{run}: no run there; wanted a folder with {CONFIG}")
-    return config_io.load(RunConfig, config_io.read_yaml(run / CONFIG))
-
-
 def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> int:
     """Optimise with a progress bar; Ctrl-C exports what exists."""
     from tqdm import tqdm
 
-    from uni3d.run import run as pipeline
-    from uni3d.run.finish import export_run, write_report
+    from uni3d.run.finish import export_run
+    from uni3d.run.folder import METRICS, write_report
+    from uni3d.run.run import Run
 
     started = time.monotonic()
-    stepper = pipeline.Run(config, run, resume=resume)
-    records = stepper.progress()
-    next(records)  # loading
-    first = next(records)
+    stepper = Run(config, run, resume=resume)
+    first = stepper.prepare()
     if first.note:
         _say(f"uni3d: {first.note}")
     if stepper.config.resolutions != config.resolutions:
@@ -177,11 +165,11 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
         assert stepper.parts is not None
         _say(f"uni3d: teacher {config.teacher} ({stepper.parts.teacher.origin})")
     with (
-        (run / pipeline.METRICS).open("a") as log,
+        (run / METRICS).open("a") as log,
         tqdm(total=config.steps, initial=first.step, unit="step", desc="optimising") as bar,
         _interrupts() as interrupted,
     ):
-        for record in records:
+        for record in stepper.steps():
             bar.update(record.step - bar.n)
             if record.note:
                 tqdm.write(f"uni3d: {record.note}", file=sys.stderr)
@@ -236,7 +224,9 @@ def _run_command(args: argparse.Namespace) -> int:
         for line in examine(_configured(args)):
             sys.stdout.write(line + "\n")
         return 0
-    config = _load_run(args.run)
+    from uni3d.run.folder import read_config
+
+    config = read_config(args.run)
     if args.command == "evaluate":
         from uni3d.toybox.judge import evaluate_run
 

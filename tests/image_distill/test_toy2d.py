@@ -243,10 +243,10 @@ def test_every_divergence_takes_steps_after_the_warm_up(form):
 def test_a_ratio_steeper_than_its_estimate_is_told_to_the_loss(monkeypatch):
     steep, told = [], []
 
-    def recorded(x0, teacher, fake, sigma, log_ratio, *, clipped, **rest):
+    def recorded(x0, teacher, fake, sigma, log_ratio, *, constant_h, **rest):
         steep.append((teacher - fake).square().sum(1) > sigma**2)
-        told.append(clipped)
-        return uni_instruct_loss(x0, teacher, fake, sigma, log_ratio, clipped=clipped, **rest)
+        told.append(constant_h)
+        return uni_instruct_loss(x0, teacher, fake, sigma, log_ratio, constant_h=constant_h, **rest)
 
     monkeypatch.setattr(toy2d, "uni_instruct_loss", recorded)
     toy2d.Trainer(Mixture2D.ring(), "hellinger", "paper", 0, SHORT).train(6)

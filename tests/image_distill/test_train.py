@@ -122,10 +122,10 @@ def test_a_fake_score_that_is_the_teacher_gives_no_gradient(world, tmp_path, div
 def test_a_ratio_steeper_than_its_estimate_is_told_to_the_loss(world, tmp_path, monkeypatch):
     told = []
 
-    def recorded(x0, teacher, fake, sigma, log_ratio, *, clipped, **rest):
+    def recorded(x0, teacher, fake, sigma, log_ratio, *, constant_h, **rest):
         far = ((teacher - fake).double() ** 2).sum((1, 2, 3)).sqrt() > sigma
-        told.extend(zip(far.tolist(), clipped.tolist(), strict=True))
-        return uni_instruct_loss(x0, teacher, fake, sigma, log_ratio, clipped=clipped, **rest)
+        told.extend(zip(far.tolist(), constant_h.tolist(), strict=True))
+        return uni_instruct_loss(x0, teacher, fake, sigma, log_ratio, constant_h=constant_h, **rest)
 
     monkeypatch.setattr("image_distill.train.uni_instruct_loss", recorded)
     run(recipe(world, tmp_path / "run", divergence="hellinger", lr=1e-2))

@@ -209,7 +209,9 @@ def test_where_the_ratio_is_clipped_the_loss_is_that_of_a_constant_h(name, form)
     student, low = Mixture.gaussian(0.5, 0.9), torch.full_like(z, math.log(0.1))
     known = (x0, TEACHER.denoise(x, level), student.denoise(x, level), level)
     got, plain = (
-        uni_instruct_loss(*known, low, divergence=d, form=form, weight="score", clipped=everywhere)
+        uni_instruct_loss(
+            *known, low, divergence=d, form=form, weight="score", constant_h=everywhere
+        )
         for d, everywhere in ((name, torch.ones_like(z, dtype=torch.bool)), ("reverse-kl", None))
     )
     (got,) = torch.autograd.grad(got.per_sample.sum(), x0, retain_graph=True)
@@ -247,7 +249,7 @@ def force_on(point, told, name, form):
         divergence=name,
         form=form,
         weight="score",
-        clipped=log_ratio != exact if told else None,
+        constant_h=log_ratio != exact if told else None,
     ).per_sample
     (slope,) = torch.autograd.grad((loss * level**2 * torch.exp(-(noise**2) / 2)).sum(), x0)
     return -float(slope.sum())

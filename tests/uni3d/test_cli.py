@@ -11,6 +11,7 @@ from tiny import TINY
 from uni3d import cli
 from uni3d.cli import main
 from uni3d.run import run as pipeline
+from uni3d.run.folder import read_config
 from uni3d.run.settings import RunConfig
 
 
@@ -105,7 +106,7 @@ def test_later_sources_win_and_the_written_config_is_complete(monkeypatch, tmp_p
     assert (config.steps, config.seed, config.mesh.resolution) == (11, 13, 72)
     assert (config.guidance.scale, config.guidance.t_min) == (7.5, 0.2)
     assert config.guidance.t_max == RunConfig().guidance.t_max
-    assert cli._load_run(run) == config
+    assert read_config(run) == config
 
 
 def test_a_failed_start_leaves_the_run_that_was_there(tmp_path):
@@ -129,14 +130,14 @@ def test_unknown_words_are_only_a_warning_without_strict(monkeypatch, capsys):
 
 def test_ctrl_c_lets_the_step_end_and_exports_it(tiny_folder, tmp_path, monkeypatch, capsys):
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(TINY | {"teacher": str(tiny_folder)}))
-    step = pipeline._step
+    step = pipeline.take_step
 
     def press(parts, number):
         if number == 4:
             os.kill(os.getpid(), signal.SIGINT)
         return step(parts, number)
 
-    monkeypatch.setattr(pipeline, "_step", press)
+    monkeypatch.setattr(pipeline, "take_step", press)
     command = ["a corgi", "--config", "c.yaml", "--method", "sds", "--out", "r"]
     assert main([*command, "--steps", "50", "--formats", "glb"]) == 130
     assert "interrupted" in capsys.readouterr().err

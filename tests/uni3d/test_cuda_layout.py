@@ -155,7 +155,8 @@ def test_a_run_renders_on_the_backend_that_was_chosen(monkeypatch, tmp_path):
     for name, backend in (("cpu", backends.CPU), ("twins", twins)):
         monkeypatch.setattr(pipeline, "choose_backend", lambda *_, b=backend: (b, f"{b.name}!"))
         (tmp_path / name).mkdir()
-        records = list(Run(config, tmp_path / name).progress())
+        run = Run(config, tmp_path / name)
+        records = [run.prepare(), *run.steps()]
         assert records[1].note == f"{name}!"
         # Its checkpoint is read back by the other backend, which is the CPU's.
         tables.append(restore_scene(config, tmp_path / name)[0].field.table.detach())

@@ -14,18 +14,10 @@ import trimesh
 from PIL import Image
 
 from uni3d.errors import ExportError
-from uni3d.mesh.files import (
-    as_uint8,
-    reopen_and_check,
-    write_glb,
-    write_obj,
-    write_ply,
-    write_png,
-    write_sheet,
-    write_turntable,
-)
+from uni3d.mesh.files import reopen_and_check, write_glb, write_obj, write_ply
+from uni3d.mesh.pictures import as_uint8, write_png, write_sheet, write_turntable
 from uni3d.mesh.rasterize import sample_texture
-from uni3d.mesh.surface import Mesh
+from uni3d.mesh.types import Mesh
 
 FRONT, LEFT, UP = 0.9, 0.5, 0.3  # a tetrahedron that is longest to the front, shortest upwards
 

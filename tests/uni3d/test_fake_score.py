@@ -43,12 +43,12 @@ def test_adapter_off_is_the_teacher_bit_for_bit(teacher):
         fake = FakeScore(teacher, CONFIG, seed=3, ratio=True)
         assert torch.equal(teacher.denoise(x, sigma, cond), before)
         # An untrained adapter adds nothing: its second matrix is zero.
-        torch.testing.assert_close(fake(x, sigma, cond), before)
+        torch.testing.assert_close(fake.predict(x, sigma, cond)[0], before)
     for _ in range(3):
         fake.fit(x0, sigma, eps, cond, fraction=0.5)
     with torch.no_grad():
         assert torch.equal(teacher.denoise(x, sigma, cond), before)
-        assert float((fake(x, sigma, cond) - before).abs().max()) > 1e-3
+        assert float((fake.predict(x, sigma, cond)[0] - before).abs().max()) > 1e-3
         assert torch.equal(teacher.denoise(x, sigma, cond), before)
 
 
@@ -88,7 +88,7 @@ def test_warm_up_scales_the_step(teacher, fake):
 def test_frozen_adapter_still_passes_gradient_to_its_input(teacher, fake):
     x0, sigma, eps, cond = _batch(teacher, count=1)
     x = add_noise(x0, sigma, eps).requires_grad_()
-    fake(x, sigma, cond).sum().backward()
+    fake.predict(x, sigma, cond)[0].sum().backward()
     assert x.grad is not None and float(x.grad.abs().max()) > 0
     assert all(p.grad is None for p in teacher.unet.parameters())
 
@@ -108,8 +108,8 @@ def test_discriminator_separates_two_constant_sets(teacher, fake):
     for images in (real, -real):
         eps = torch.randn(real.shape, generator=torch.Generator().manual_seed(2))
         with torch.no_grad():
-            fake(add_noise(images, sigma, eps), sigma, cond)
-            logits.append(fake.head(fake._features).mean(dim=(1, 2, 3)))
+            _, features = fake.predict(add_noise(images, sigma, eps), sigma, cond)
+            logits.append(fake.head(features).mean(dim=(1, 2, 3)))
     assert bool((logits[0] > logits[1]).all())
 
 
@@ -146,9 +146,9 @@ def test_log_ratio_is_the_heads_mean_logit(teacher, fake):
             nn.init.zeros_(layer.weight)
             nn.init.constant_(layer.bias, 1.5)
     with torch.no_grad():
-        fake(add_noise(x0, sigma, eps), sigma, cond)
+        _, features = fake.predict(add_noise(x0, sigma, eps), sigma, cond)
     # Normalised by its own mean: one sample at this level, so the ratio is 1.
-    log_ratio, clipped = fake.log_ratio(sigma)
+    log_ratio, clipped = fake.log_ratio(features, sigma)
     assert not bool(clipped)
     assert float(log_ratio) == pytest.approx(0.0, abs=1e-5)
     assert float(fake.ratio.mean[fake.ratio.bin_of(sigma)]) == pytest.approx(
@@ -161,8 +161,8 @@ def test_state_round_trip_goes_on_bit_for_bit(tiny_folder, teacher, fake):
 
     def work(score, fraction):
         with torch.no_grad():
-            score(add_noise(x0, sigma, eps), sigma, cond)
-        score.log_ratio(sigma)
+            _, features = score.predict(add_noise(x0, sigma, eps), sigma, cond)
+        score.log_ratio(features, sigma)
         score.fit(x0, sigma, eps, cond, fraction, real=-x0)
 
     work(fake, 0.4)

@@ -9,7 +9,7 @@ from huggingface_hub import constants
 from tiny import tiny_teacher
 
 from uni3d.errors import TeacherError
-from uni3d.teacher import hub
+from uni3d.storage.cache import cache_folder
 from uni3d.teacher.hub import CHAINS, TOYBOX, find_folder, wanted_files
 
 FILES = (
@@ -80,10 +80,11 @@ def test_a_run_remembers_which_teacher_it_had(cache, tmp_path_factory, monkeypat
     from tiny import tiny_run
 
     from uni3d import config_io
+    from uni3d.run import real_samples
     from uni3d.run import run as pipeline
     from uni3d.run.settings import RunConfig
 
-    monkeypatch.setattr(pipeline, "BINS", 2)
+    monkeypatch.setattr(real_samples, "BINS", 2)
     had, run = CHAINS["sd"][1], tmp_path_factory.mktemp("run")
     made = tmp_path_factory.mktemp("teacher")
     tiny_teacher(made)
@@ -94,12 +95,13 @@ def test_a_run_remembers_which_teacher_it_had(cache, tmp_path_factory, monkeypat
         shutil.copytree(made, folder)
         if after == 2:
             _lay_out(cache, CHAINS["sd"][0], "e" * 40, files=names)
-            told = config_io.load(RunConfig, config_io.read_yaml(run / pipeline.CONFIG))
+            told = config_io.load(RunConfig, config_io.read_yaml(run / "config.yaml"))
             assert (told.teacher, told.loading.revision) == (had, "c" * 40)
             stepper = pipeline.Run(told, run, resume=True)
         else:
             stepper = pipeline.Run(tiny_run("sd", steps=2, checkpoint_every=1), run)
-        for record in stepper.progress():
+        stepper.prepare()
+        for record in stepper.steps():
             if record.step == after:
                 break
         assert "revision cccccccc" in stepper.parts.teacher.origin
@@ -214,4 +216,4 @@ def test_only_what_is_read_is_wanted():
     assert set(wanted_files(SHARDS)) == {"model_index.json", *SHARDS[:4], SHARDS[5], SHARDS[7]}
     with pytest.raises(TeacherError, match="unet: there are no weights of variant 'fp16'"):
         wanted_files(SHARDS, "fp16")
-    assert hub.cache_folder().name == "uni3d-cache"
+    assert cache_folder().name == "uni3d-cache"

@@ -14,11 +14,14 @@ import trimesh
 
 from uni3d.cameras import Cameras
 from uni3d.errors import ExportError
-from uni3d.mesh import bake as texture_module
-from uni3d.mesh.bake import bake, unwrap
+from uni3d.mesh import unwrap as unwrap_module
+from uni3d.mesh.bake import bake
+from uni3d.mesh.level import blurred
 from uni3d.mesh.rasterize import sample_texture, silhouettes
 from uni3d.mesh.simplify import decimate, drop_small_components, signed_volume, taubin_smooth
-from uni3d.mesh.surface import Mesh, MeshConfig, _blurred, _look, extract_mesh
+from uni3d.mesh.surface import _look, extract_mesh
+from uni3d.mesh.types import Mesh, MeshConfig
+from uni3d.mesh.unwrap import unwrap
 
 NO_UV = MeshConfig(resolution=48, target_faces=4000, uv_time_limit_s=0)
 VOXEL = 2 / 47
@@ -219,15 +222,15 @@ def test_blur_takes_noise_away_and_leaves_the_edge():
         config = dataclasses.replace(NO_UV, blur=blur, smoothing_iterations=0)
         return np.linalg.norm(extract(density, config=config, size=64)[0].vertices, axis=-1)
 
-    blurred = radii(rough, 2.0)
-    assert blurred.std() < 0.25 * radii(rough, 0.0).std()
-    assert abs(blurred.mean() - radii(ball(0.6), 0.0).mean()) < 0.25 * VOXEL
+    smooth = radii(rough, 2.0)
+    assert smooth.std() < 0.25 * radii(rough, 0.0).std()
+    assert abs(smooth.mean() - radii(ball(0.6), 0.0).mean()) < 0.25 * VOXEL
     # An edge between any two densities stays halfway between their logarithms.
     edge = np.full((40, 8, 8), 0.2, np.float32)
     edge[20:] = 50.0
-    blurred = _blurred(edge, 3 * 2 / 39)[:, 4, 4]
-    np.testing.assert_allclose(np.sqrt(blurred[19] * blurred[20]), np.sqrt(0.2 * 50), rtol=1e-5)
-    assert _blurred(edge, 0.0) is edge
+    after = blurred(edge, 3 * 2 / 39)[:, 4, 4]
+    np.testing.assert_allclose(np.sqrt(after[19] * after[20]), np.sqrt(0.2 * 50), rtol=1e-5)
+    assert blurred(edge, 0.0) is edge
 
 
 def test_texture_outside_the_charts_continues_the_nearest_colour():
@@ -276,7 +279,7 @@ def test_out_of_time_gives_vertex_colours(limit, words):
 
 def test_failure_of_the_child_is_told(monkeypatch):
     box = trimesh.creation.box()
-    monkeypatch.setattr(texture_module, "_CHILD", "import sys; sys.exit('no such luck')")
+    monkeypatch.setattr(unwrap_module, "_CHILD", "import sys; sys.exit('no such luck')")
     assert unwrap(box.vertices, box.faces, 64, 30.0) == "xatlas failed: no such luck"
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     assert "could not be started" in unwrap(box.vertices, box.faces, 64, 30.0)
@@ -288,7 +291,7 @@ def test_unwrapping_needs_no_main_guard(tmp_path):
     script.write_text(
         textwrap.dedent("""
         import numpy as np
-        from uni3d.mesh.bake import unwrap
+        from uni3d.mesh.unwrap import unwrap
         vertices = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
         faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
         source, faces, uv = unwrap(vertices, faces, 64, 60.0)

@@ -9,22 +9,26 @@ from tiny import TINY, tiny_run
 from uni3d.cameras import Cameras
 from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.instruct import DIVERGENCES, METHODS
-from uni3d.run import run as pipeline
-from uni3d.run.run import CHECKPOINT, Run, restore_scene
+from uni3d.run import real_samples
+from uni3d.run import run as run_module
+from uni3d.run import step as step_module
+from uni3d.run.folder import CHECKPOINT
+from uni3d.run.run import Run, restore_scene
 from uni3d.run.settings import RunConfig
 from uni3d.teacher.model import Condition
 
 
 @pytest.fixture(autouse=True)
 def _few_samples(monkeypatch):
-    monkeypatch.setattr(pipeline, "BINS", 2)
+    monkeypatch.setattr(real_samples, "BINS", 2)
 
 
 def _run(config, folder, *, steps=None, resume=False):
     """The run after `steps` of its steps (all by default), and its records."""
     folder.mkdir(exist_ok=True)
     run, records = Run(config, folder, resume=resume), []
-    for record in run.progress():
+    records.append(run.prepare())
+    for record in run.steps():
         records.append(record)
         if steps is not None and record.step >= steps:
             break
@@ -32,7 +36,7 @@ def _run(config, folder, *, steps=None, resume=False):
 
 
 def _state(run):
-    return {k: v.clone() for k, v in pipeline._state(run.parts).items()}
+    return {k: v.clone() for k, v in run_module.state(run.parts).items()}
 
 
 def _differing(a, b):
@@ -44,7 +48,7 @@ class _Recorded:
     """One step of the pipeline with the scene's update withheld, and what was random in it."""
 
     def __init__(self, config, monkeypatch):
-        parts = self.parts = pipeline._prepare(config)
+        parts = self.parts = run_module.prepare_parts(config)
         scene, fake = parts.scene, parts.fake
         with torch.no_grad():  # of order one: a fresh table is of order 1e-4, and so its slopes
             scene.field.table.mul_(1e4)
@@ -53,7 +57,7 @@ class _Recorded:
             with torch.no_grad():
                 for p in fake.parameters.values():
                     p += 0.1 * torch.randn(p.shape, generator=generator)
-        noise, shoot = pipeline._noise, scene.shoot
+        noise, shoot = step_module._draw_noise, scene.shoot
         self.noises, self.log_ratio = [], None
 
         def record_noise(*args):
@@ -66,14 +70,14 @@ class _Recorded:
             self.cameras = cameras
             return shoot(cameras, size, generator)
 
-        monkeypatch.setattr(pipeline, "_noise", record_noise)
+        monkeypatch.setattr(step_module, "_draw_noise", record_noise)
         monkeypatch.setattr(scene, "shoot", record_shoot)
         monkeypatch.setattr(scene, "update", lambda *_: None)
         if parts.real is not None:
             log_ratio = fake.log_ratio
 
-            def record_ratio(sigma):
-                found, clipped = log_ratio(sigma)
+            def record_ratio(features, sigma):
+                found, clipped = log_ratio(features, sigma)
                 self.log_ratio = self.judged(found)
                 return self.log_ratio, clipped
 
@@ -82,7 +86,7 @@ class _Recorded:
                 fake.head[-1].weight.mul_(20)  # ratios that differ between the views
         if fake:
             monkeypatch.setattr(fake, "fit", lambda *_: {})
-        pipeline._step(parts, 0)
+        step_module.take_step(parts, 0)
         self.sigma, self.eps = self.noises[0]
 
     @staticmethod
@@ -104,7 +108,11 @@ class _Recorded:
         without = parts.teacher.denoise(x, self.sigma, Condition(told.unconditional, camera))
         with_ = parts.teacher.denoise(x, self.sigma, Condition(told.positive, camera))
         teacher = without + scale * (with_ - without)
-        fake = parts.fake(x, self.sigma, Condition(told.positive, camera)) if parts.fake else x0
+        fake = (
+            parts.fake.predict(x, self.sigma, Condition(told.positive, camera))[0]
+            if parts.fake
+            else x0
+        )
         return [t.double().flatten(1) for t in (x0, teacher, fake)]
 
 
@@ -204,20 +212,20 @@ def check_slopes(step, method, divergence, alpha=1.0):
 
 def test_discriminator_is_shown_samples_of_each_cameras_bin(tiny_folder, monkeypatch):
     config = tiny_run(tiny_folder, divergence="forward-kl", views=4)
-    parts = pipeline._prepare(config)
-    marks = torch.arange(pipeline.BINS, dtype=torch.float32).reshape(-1, 1, 1, 1, 1)
+    parts = run_module.prepare_parts(config)
+    marks = torch.arange(real_samples.BINS, dtype=torch.float32).reshape(-1, 1, 1, 1, 1)
     parts = dataclasses.replace(parts, real=marks.expand_as(parts.real).contiguous())
-    cameras, shown, sample = [], [], pipeline.sample_cameras
+    cameras, shown, sample = [], [], step_module.sample_cameras
 
     def record_cameras(*args):
         cameras.append(sample(*args))
         return cameras[-1]
 
-    monkeypatch.setattr(pipeline, "sample_cameras", record_cameras)
+    monkeypatch.setattr(step_module, "sample_cameras", record_cameras)
     fit = parts.fake.fit
     monkeypatch.setattr(parts.fake, "fit", lambda *a: shown.append(a[-1]) or fit(*a))
     head = [p.detach().clone() for p in parts.fake.head.parameters()]
-    metrics = pipeline._step(parts, 0)
+    metrics = step_module.take_step(parts, 0)
     half = (cameras[0].azimuth_deg >= 180).float()  # two bins in these tests
     assert 0 < half.sum() < 4
     assert torch.equal(shown[0][:, 0, 0, 0], half)
@@ -238,11 +246,11 @@ def test_same_seed_same_scene_another_seed_another(tiny_folder, tmp_path):
 def test_three_steps_and_three_more_are_six(tiny_folder, tmp_path):
     config = tiny_run(tiny_folder)
     whole, records = _run(config, tmp_path / "whole")
-    assert [r.step for r in records] == [0, 0, 1, 2, 3, 4, 5, 6]
+    assert [r.step for r in records] == [0, 1, 2, 3, 4, 5, 6]
     # Killed after step 5: the checkpoint is of step 3, steps 4 and 5 are done again.
     _run(config, tmp_path / "parts", steps=5)
     resumed, records = _run(config, tmp_path / "parts", resume=True)
-    assert [r.step for r in records] == [0, 3, 4, 5, 6]
+    assert [r.step for r in records] == [3, 4, 5, 6]
     assert _differing(_state(whole), _state(resumed)) == []
     names = {k.split("/")[0] + "/" + k.split("/")[1] for k in _state(whole)}
     assert {"fake/adapter", "fake/head", "fake/ratio", "fake/optimizer", "scene/occupancy"} <= names
@@ -270,7 +278,7 @@ COMBINATIONS = [
 @pytest.mark.parametrize(("method", "divergence"), COMBINATIONS)
 def test_every_method_moves_the_scene_and_stays_finite(tiny_folder, tmp_path, method, divergence):
     config = tiny_run(tiny_folder, steps=2, method=method, divergence=divergence)
-    before = pipeline.Scene(config.scene, config.seed).field.state_dict()
+    before = run_module.Scene(config.scene, config.seed).field.state_dict()
     run, records = _run(config, tmp_path / "r")
     after = run.parts.scene.field.state_dict()
     assert all(bool(torch.isfinite(v).all()) for v in _state(run).values())
@@ -289,7 +297,8 @@ def _poison(run):
 def test_nan_before_the_first_checkpoint_is_reported(tiny_folder, tmp_path):
     run = Run(tiny_run(tiny_folder, method="sds"), tmp_path)
     with pytest.raises(NonFiniteError, match="not finite after 3 steps"):
-        for record in run.progress():
+        run.prepare()
+        for record in run.steps():
             if record.step == 1:
                 _poison(run)
     assert not (tmp_path / CHECKPOINT).exists()
@@ -297,7 +306,8 @@ def test_nan_before_the_first_checkpoint_is_reported(tiny_folder, tmp_path):
 
 def test_nan_later_goes_back_to_the_last_good_scene(tiny_folder, tmp_path):
     run, notes = Run(tiny_run(tiny_folder, method="sds", steps=9), tmp_path), []
-    for record in run.progress():
+    run.prepare()
+    for record in run.steps():
         if record.step == 3:
             good = _state(run)
         if record.step in (4, 7):  # twice: the kept scene must survive being gone back to

@@ -159,11 +159,11 @@ def test_picture_sizes_are_cut_to_memory_before_the_first_step(folders, monkeypa
     for free, expected in ((8e9, 447), (40e6, 31), (1.0, 16)):
         monkeypatch.setattr(pipeline, "free_bytes", lambda _, free=free: free)
         config = tiny_run(folders["sd1"], method="sds", resolutions=jump, memory="24GB")
-        sizes = pipeline._prepare(config).config.resolutions
+        sizes = pipeline.prepare_parts(config).config.resolutions
         assert sizes == ((0.0, 16), (0.5, expected))
     monkeypatch.setattr(pipeline, "free_bytes", lambda _: 1e12)
     config = tiny_run(folders["sd1"], method="sds", resolutions=jump, memory="6GB")
-    assert pipeline._prepare(config).config.resolutions == ((0.0, 16), (0.5, 64))
+    assert pipeline.prepare_parts(config).config.resolutions == ((0.0, 16), (0.5, 64))
 
 
 def test_pictures_stay_small_where_memory_ran_short_since_the_start(folders, monkeypatch, tmp_path):
@@ -185,9 +185,11 @@ def test_pictures_stay_small_where_memory_ran_short_since_the_start(folders, mon
     def sizes(end: float) -> tuple[list[int], str, pipeline.Run]:
         free[0], notes, run = 1e12, "", pipeline.Run(config, tmp_path)
         shot.clear()
-        for record in run.progress():
+        notes += run.prepare().note
+        free[0] = 1e12
+        for record in run.steps():
             notes += record.note
-            free[0] = end if record.step else 1e12
+            free[0] = end
         return list(shot), notes, run
 
     shot, notes, run = sizes(1e12)
@@ -196,6 +198,6 @@ def test_pictures_stay_small_where_memory_ran_short_since_the_start(folders, mon
     assert shot == [16, 16, 40, 40]
     assert notes == "pictures of 40 instead of 48 pixels from here on, for lack of memory"
     # Resuming goes on with them, whatever is free then.
-    told = config_io.load(RunConfig, config_io.read_yaml(tmp_path / pipeline.CONFIG))
+    told = config_io.load(RunConfig, config_io.read_yaml(tmp_path / "config.yaml"))
     assert told.resolutions == run.config.resolutions == ((0.0, 16), (0.5, 40), (0.75, 40))
     assert sizes(1.0)[0] == [16, 16, 16, 16]

@@ -70,7 +70,8 @@ def test_a_run_finds_what_a_perfect_teacher_shows(
         tiny_teacher(tmp_path_factory.mktemp("t")), method=method, divergence=divergence, **CHANGES
     )
     run = pipeline.Run(config, tmp_path)
-    for _ in run.progress():
+    run.prepare()
+    for _ in run.steps():
         pass
     views = Cameras.orbit(torch.arange(6) * 60.0, 15.0)
     wanted = _picture(toy, views, torch.full((6, 3), 0.8))

@@ -13,9 +13,10 @@ from test_pipeline import _Recorded, check_slopes
 from tiny import TINY, tiny_run
 
 from uni3d.cli import main
-from uni3d.run import finish
+from uni3d.run import finish, real_samples
 from uni3d.run import run as pipeline
-from uni3d.run.run import CHECKPOINT, Run
+from uni3d.run.folder import CHECKPOINT
+from uni3d.run.run import Run
 from uni3d.storage.checkpoint import load
 
 METHODS = {"sds": [], "vsd": [], "uni-instruct": ["--divergence", "forward-kl"]}
@@ -29,7 +30,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _few_samples(monkeypatch):
-    monkeypatch.setattr(pipeline, "BINS", 2)
+    monkeypatch.setattr(real_samples, "BINS", 2)
     for name, value in (("TURNTABLE_FRAMES", 4), ("TURNTABLE_SIZE", 32), ("SHEET_SIZE", 32)):
         monkeypatch.setattr(finish, name, value)
 
@@ -146,25 +147,25 @@ def test_cached_texts_and_samples_are_used_again_and_change_nothing(folders, tmp
             return _method(*args, **kwargs)
 
         monkeypatch.setattr(kind, method.__name__, counted)
-    cold = pipeline._prepare(config)
+    cold = pipeline.prepare_parts(config)
     assert calls == ["TextReader", "Teacher", "Teacher"]
     assert cold.teacher.encode_text._loaded == []  # the encoders are freed
-    warm = pipeline._prepare(config)
+    warm = pipeline.prepare_parts(config)
     assert len(calls) == 3
     assert torch.equal(warm.real, cold.real) and torch.equal(warm.prompts.views, cold.prompts.views)
     other = tiny_run(folders["sdxl"], steps=1, divergence="forward-kl", prompt="a dog")
-    pipeline._prepare(other)
+    pipeline.prepare_parts(other)
     assert len(calls) == 6  # another prompt, other samples
     for path in (tmp_path / "cache").rglob("*.safetensors"):
         path.write_bytes(path.read_bytes()[:100])
-    again = pipeline._prepare(config)
+    again = pipeline.prepare_parts(config)
     assert len(calls) == 9 and torch.equal(again.real, cold.real)
 
 
 def test_view_prompts_may_be_overridden_one_by_one(folders):
     own = tiny_run(folders["sd1"], prompts={"view_prompts": ["", "", "a red back", ""]}, prompt="q")
     usual = tiny_run(folders["sd1"], prompt="q")
-    mine, theirs = (pipeline._prepare(c).prompts.views for c in (own, usual))
+    mine, theirs = (pipeline.prepare_parts(c).prompts.views for c in (own, usual))
     same = [bool(torch.equal(a, b)) for a, b in zip(mine, theirs, strict=True)]
     assert same == [True, True, False, True]
 
@@ -182,7 +183,7 @@ def test_out_of_memory_is_one_line_and_the_run_goes_on(folders, tmp_path, monkey
     whole, run = tmp_path / "whole", tmp_path / "run"
     monkeypatch.setattr(finish, "export_run", lambda *_: iter(()))
     assert main(_arguments(folders["sd1"], whole, "vsd")) == 0
-    step = pipeline._step
+    step = pipeline.take_step
 
     def short(parts, number):
         if number == 4:
@@ -190,7 +191,7 @@ def test_out_of_memory_is_one_line_and_the_run_goes_on(folders, tmp_path, monkey
         return step(parts, number)
 
     with monkeypatch.context() as m:
-        m.setattr(pipeline, "_step", short)
+        m.setattr(pipeline, "take_step", short)
         assert main(_arguments(folders["sd1"], run, "vsd")) == 2
     (line,) = _lines(capsys)
     assert "out of memory in step 5; do: set memory: 6GB in" in line
@@ -204,9 +205,11 @@ def test_other_runtime_errors_are_not_called_out_of_memory(folders, tmp_path, mo
     def broken(*_):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(pipeline, "_step", broken)
+    monkeypatch.setattr(pipeline, "take_step", broken)
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        list(Run(tiny_run(folders["sd1"]), tmp_path).progress())
+        run = Run(tiny_run(folders["sd1"]), tmp_path)
+        run.prepare()
+        list(run.steps())
 
 
 class _Evil:

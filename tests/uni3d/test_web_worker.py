@@ -33,11 +33,12 @@ class Stepped:
         if resume and saved.exists():
             self.step = int(saved.read_text())
 
-    def progress(self):
-        yield Progress("loading", 0, self.config.steps, 0.0)
+    def prepare(self):
         if not self.resume:  # as the real one does
             (self.folder / pipeline.METRICS).unlink(missing_ok=True)
-        yield Progress("optimising", self.step, self.config.steps, 0.0)
+        return Progress("optimising", self.step, self.config.steps, 0.0)
+
+    def steps(self):
         while self.step < self.config.steps:
             assert self.gate.acquire(timeout=20)
             if self.fails:

@@ -216,7 +216,7 @@ def rehearse(
     with torch.set_grad_enabled(through):
         seen = x if through else x.detach()
         x0_teacher = teacher.guided(seen, sigma, views, camera, 7.5)
-        x0_fake = fake(seen, sigma, told) if fake else x0.detach()
+        x0_fake = fake.predict(seen, sigma, told)[0] if fake else x0.detach()
     pull = x0_fake - x0 if through else -x0
     ((x0_teacher - x0_fake) * pull).sum().backward()
     del x0_teacher, x0_fake, pull, x, seen

@@ -112,7 +112,7 @@ def uni_instruct_loss(
     weight: str = "omega",
     sid_alpha: float | None = None,
     normalise_h: bool = False,
-    clipped: Tensor | None = None,
+    constant_h: Tensor | None = None,
 ) -> LossTerms:
     """The generator's loss at one noise level per sample; equations at the top of the module.
 
@@ -131,8 +131,8 @@ def uni_instruct_loss(
             In the form integral, `sigma^2 / 2` times score gives the gradient of `D_f(q_t||p_t)`.
         sid_alpha: SiD's a (2404.04057): `u.v + (1 - a) |u|^2`; reverse-kl in form paper only.
         normalise_h: divide the loss by the batch mean of h (for estimated ratios).
-        clipped: where [batch] `log_ratio` was clipped, or stands in for one that is not known yet:
-            h is constant there, `r h' = r^2 h'' = 0`.
+        constant_h: where [batch] h is taken as constant, `r h' = r^2 h'' = 0`: where `log_ratio`
+            was clipped, is steeper than its estimate, or stands in for one not known yet.
 
     Raises:
         ValueError: wrong shapes or names, a ratio or a fake score that is needed and missing.
@@ -146,8 +146,8 @@ def uni_instruct_loss(
     level = _per_sample("sigma", sigma, x0)  # [batch], as everything below
     a = torch.zeros_like(level) if log_ratio is None else _per_sample("log_ratio", log_ratio, x0)
     varies = torch.ones_like(level)
-    if clipped is not None:
-        varies = 1 - _per_sample("clipped", clipped, x0)
+    if constant_h is not None:
+        varies = 1 - _per_sample("constant_h", constant_h, x0)
     h, r_h1, r2_h2 = row.h(a), row.r_h1(a) * varies, row.r2_h2(a) * varies
 
     u, v = x0_teacher - x0_fake, x0_fake - x0  # [batch, pixels]

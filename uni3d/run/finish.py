@@ -1,7 +1,6 @@
 """What a run leaves behind: mesh files, turntable, sheet and report, from its checkpoint."""
 
 import dataclasses
-import json
 import resource
 import time
 from collections.abc import Iterator, Sequence
@@ -12,10 +11,11 @@ import torch
 
 from uni3d.cameras import Cameras
 from uni3d.errors import ConfigError
-from uni3d.mesh import files as export
+from uni3d.mesh import files, pictures
 from uni3d.mesh.rasterize import normals, shade
 from uni3d.mesh.surface import extract_mesh
-from uni3d.run.run import REPORT, Progress, restore_scene
+from uni3d.run.folder import write_report
+from uni3d.run.run import Progress, restore_scene
 from uni3d.run.settings import RunConfig
 
 __all__ = [
@@ -23,10 +23,9 @@ __all__ = [
     "check_formats",
     "export_run",
     "sheet_cameras",
-    "write_report",
 ]
 
-WRITERS = {"glb": export.write_glb, "obj": export.write_obj, "ply": export.write_ply}
+WRITERS = {"glb": files.write_glb, "obj": files.write_obj, "ply": files.write_ply}
 FORMATS = tuple(WRITERS)
 TURNTABLE_FRAMES, TURNTABLE_SIZE = 72, 256
 SHEET_SIZE = 192
@@ -69,18 +68,18 @@ def export_run(
     for name in formats:
         path = run / f"mesh.{name}"
         WRITERS[name](mesh, path)
-        checks[path.name] = export.reopen_and_check(path)
+        checks[path.name] = files.reopen_and_check(path)
     yield tell("picturing")
     cameras = sheet_cameras()
     rows = {
-        "colour": export.as_uint8(shade(mesh, cameras, SHEET_SIZE, SHEET_SIZE)),
-        "normal": export.as_uint8(normals(mesh, cameras, SHEET_SIZE, SHEET_SIZE)),
-        "opacity": export.as_uint8(scene.picture(cameras, SHEET_SIZE).opacity.repeat(1, 3, 1, 1)),
+        "colour": pictures.as_uint8(shade(mesh, cameras, SHEET_SIZE, SHEET_SIZE)),
+        "normal": pictures.as_uint8(normals(mesh, cameras, SHEET_SIZE, SHEET_SIZE)),
+        "opacity": pictures.as_uint8(scene.picture(cameras, SHEET_SIZE).opacity.repeat(1, 3, 1, 1)),
     }
-    export.write_sheet(rows, run / "sheet.png", [f"{int(a)} deg" for a in cameras.azimuth_deg])
+    pictures.write_sheet(rows, run / "sheet.png", [f"{int(a)} deg" for a in cameras.azimuth_deg])
     turn = Cameras.orbit(torch.arange(TURNTABLE_FRAMES) * (360 / TURNTABLE_FRAMES), 15.0)
-    frames = export.as_uint8(shade(mesh, turn, TURNTABLE_SIZE, TURNTABLE_SIZE))
-    _, notice = export.write_turntable(frames, run / "turntable.mp4")
+    frames = pictures.as_uint8(shade(mesh, turn, TURNTABLE_SIZE, TURNTABLE_SIZE))
+    _, notice = pictures.write_turntable(frames, run / "turntable.mp4")
     report = {
         "prompt": config.prompt,
         "steps_done": step,
@@ -116,12 +115,3 @@ def _verdict(config: RunConfig, images: torch.Tensor) -> dict[str, Any]:
             "colors": seen.colors,
         }
     }
-
-
-def write_report(run: Path, entries: dict[str, Any]) -> None:
-    """Merge entries into report.json, so that stages of several commands add up."""
-    path = run / REPORT
-    old = json.loads(path.read_text()) if path.exists() else {}
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(old | entries, indent=2) + "\n")
-    temporary.replace(path)

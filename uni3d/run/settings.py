@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uni3d.cameras import CameraConfig
 from uni3d.errors import ConfigError
 from uni3d.instruct import DIVERGENCES, METHODS, Method, resolve_method
-from uni3d.mesh.surface import MeshConfig
+from uni3d.mesh.types import MeshConfig
 from uni3d.scene.regularizers import RegularizerConfig
 from uni3d.scene.scene import SceneConfig
 from uni3d.teacher.fake_score import FakeScoreConfig

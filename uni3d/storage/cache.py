@@ -7,7 +7,9 @@ bit, so a run does not depend on whether the cache was warm.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,9 +17,15 @@ from torch import Tensor
 
 from uni3d.errors import CheckpointError
 from uni3d.storage import checkpoint
-from uni3d.teacher.hub import cache_folder
 
-__all__ = ["remembered"]
+__all__ = ["cache_folder", "remembered"]
+
+
+def cache_folder() -> Path:
+    """Where this program keeps what can be computed again: $UNI3D_CACHE, or ~/.cache/uni3d."""
+    if os.environ.get("UNI3D_CACHE"):
+        return Path(os.environ["UNI3D_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uni3d"
 
 
 def remembered(kind: str, key: dict[str, Any], compute: Callable[[], Tensor]) -> Tensor:

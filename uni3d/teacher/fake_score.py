@@ -103,16 +103,9 @@ class FakeScore:
         self.head_optimizer = torch.optim.Adam(
             self.head.parameters(), lr=config.discriminator_learning_rate, betas=(0.5, 0.99)
         )
-        self._features: Tensor | None = None
-        if ratio:
-            unet.mid_block.register_forward_hook(self._keep)
         self._layers = [m for m in unet.modules() if isinstance(m, BaseTunerLayer)]
         self._mode = (False, False)  # adapter on, trainable
         self._switch(False, False)
-
-    def _keep(self, _module, _inputs, output: Tensor) -> None:
-        output = output.detach().float()
-        self._features = output.permute(0, 2, 3, 1).contiguous()  # channels last
 
     def _add_camera(self, _module, _inputs, output: Tensor) -> Tensor | None:
         if self._camera is None or self.camera_net is None:
@@ -158,24 +151,37 @@ class FakeScore:
 
         self.teacher.unet.enable_gradient_checkpointing(run)
 
-    def _predict(self, x: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
-        """x0, with the adapter as it is switched."""
+    def _ask(self, x: Tensor, sigma: Tensor, cond: Condition) -> tuple[Tensor, Tensor | None]:
+        """x0 with the adapter as it is switched, and the middle of the U-Net for the
+        discriminator: detached `[batch, h, w, channels]`, or None where no ratio is wanted."""
+        kept: list[Tensor] = []
+
+        def keep(_module: Any, _inputs: Any, output: Tensor) -> None:
+            kept.append(output.detach().float().permute(0, 2, 3, 1).contiguous())
+
+        hook = None
+        if self.ratio is not None:
+            hook = self.teacher.unet.mid_block.register_forward_hook(keep)
         self._camera = cond.camera
         try:
-            return self._denoise(x, sigma, cond)
+            x0 = self._denoise(x, sigma, cond)
         finally:
             self._camera = None
+            if hook is not None:
+                hook.remove()
+        return x0, kept[0] if kept else None
 
-    def __call__(self, x: Tensor, sigma: Tensor, cond: Condition) -> Tensor:
-        """x0 as the fake score sees it; differentiable in `x`, not in the adapter."""
+    def predict(self, x: Tensor, sigma: Tensor, cond: Condition) -> tuple[Tensor, Tensor | None]:
+        """x0 as the fake score sees it, differentiable in `x`, not in the adapter; and detached
+        features `[batch, h, w, channels]` for `log_ratio`, None without a ratio."""
         with self.adapter(trainable=False):
-            return self._predict(x, sigma, cond)
+            return self._ask(x, sigma, cond)
 
-    def log_ratio(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        """(log r, where it was clipped) `[batch]` from the features of the last call; detached."""
-        assert self.ratio is not None and self._features is not None, "call the fake score first"
+    def log_ratio(self, features: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """(log r, where it was clipped) `[batch]` from the features of `predict`; detached."""
+        assert self.ratio is not None, "the fake score was made without a ratio"
         with torch.no_grad():
-            logits = self.head(self._features)
+            logits = self.head(features)
         return self.ratio(logits, sigma), ratio_is_clipped(logits)
 
     def fit(
@@ -201,16 +207,15 @@ class FakeScore:
         with self.adapter(trainable=True):
             if real is not None:
                 with torch.no_grad():
-                    self._predict(add_noise(real, sigma, eps), sigma, cond)
-                real_features = self._features
-            predicted = self._predict(add_noise(x0, sigma, eps), sigma, cond)
+                    _, real_features = self._ask(add_noise(real, sigma, eps), sigma, cond)
+            predicted, fake_features = self._ask(add_noise(x0, sigma, eps), sigma, cond)
             loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
             loss.backward()
         nn.utils.clip_grad_norm_(list(self.parameters.values()), 1.0)
         self.optimizer.step()
         losses = {"fake": loss.detach()}
         if real is not None:
-            losses["discriminator"] = self._fit_head(real_features, self._features)
+            losses["discriminator"] = self._fit_head(real_features, fake_features)
         return losses
 
     def _fit_head(self, real: Tensor | None, fake: Tensor | None) -> Tensor:

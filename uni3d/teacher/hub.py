@@ -5,7 +5,6 @@ What is in the hub's cache is used without asking the network.
 
 import dataclasses
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,13 +16,12 @@ __all__ = [
     "CHAINS",
     "TOYBOX",
     "Found",
-    "cache_folder",
     "find_folder",
     "read_index",
     "wanted_files",
 ]
 
-TOYBOX = Path(__file__).parent / "toybox" / "weights" / "teacher"
+TOYBOX = Path(__file__).parents[1] / "toybox" / "weights" / "teacher"
 
 # Short names, and the ids that are tried for them in this order. Stability's own 2.x and Runway's
 # 1.5 are gone from the hub; these are the copies that peers moved to.
@@ -221,10 +219,3 @@ def _why(error: Exception, revision: str) -> str:
         return f"no network ({type(error).__name__})"
     line = str(error).strip().splitlines()
     return line[0] if line else type(error).__name__
-
-
-def cache_folder() -> Path:
-    """Where this program keeps what can be computed again: $UNI3D_CACHE, or ~/.cache/uni3d."""
-    if os.environ.get("UNI3D_CACHE"):
-        return Path(os.environ["UNI3D_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uni3d"

@@ -60,7 +60,7 @@ def truth(prompt: str, seed: int) -> Toy:
 
 
 def _sheet(out: Path) -> None:
-    from uni3d.mesh.files import write_png
+    from uni3d.mesh.pictures import write_png
     from uni3d.toybox.raytrace import render_toy
     from uni3d.toybox.world import KINDS, Description, build_toy
 
@@ -86,7 +86,7 @@ def _mesh(prompt: str, seed: int, out: Path) -> None:
 
 
 def _render(prompt: str, seed: int, out: Path) -> None:
-    from uni3d.mesh.files import write_png
+    from uni3d.mesh.pictures import write_png
     from uni3d.toybox.raytrace import render_toy
 
     rgba = render_toy(truth(prompt, seed), Cameras.orbit(np.arange(8) * 45.0, 15.0), 192)

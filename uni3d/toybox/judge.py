@@ -7,8 +7,9 @@ import numpy as np
 
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.mesh.rasterize import shade
-from uni3d.mesh.surface import Mesh
-from uni3d.run.finish import sheet_cameras, write_report
+from uni3d.mesh.types import Mesh
+from uni3d.run.finish import sheet_cameras
+from uni3d.run.folder import write_report
 from uni3d.run.settings import RunConfig
 from uni3d.toybox.grammar import parse
 from uni3d.toybox.recogniser import load_recogniser

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from uni3d.mesh.surface import Mesh
+from uni3d.mesh.types import Mesh
 from uni3d.toybox.shapes import Toy, distance, nearest_color
 
 __all__ = ["toy_mesh"]

@@ -140,25 +140,24 @@ class Worker:
 
     def _optimise(self, job: Job) -> bool:
         """Optimise the scene; whether there is something to export."""
-        from uni3d.run import run as pipeline
+        from uni3d.run.folder import METRICS, read_config
+        from uni3d.run.run import Run, preview
 
         store, folder = self.store, self.store.root / job.run_id
-        config = _config_of(folder)
+        config = read_config(folder)
         before = store.state(job.run_id).seconds if job.kind == "resume" else 0.0
         store.change(job.run_id, note=_unknown(config), steps=config.steps)
-        stepper = pipeline.Run(config, folder, resume=job.kind == "resume")
+        stepper = Run(config, folder, resume=job.kind == "resume")
         eye, pace = _Eye(config), _Pace(config.steps)
         last_picture = last_state = 0.0
-        records = stepper.progress()
-        next(records)  # loading
-        first = next(records)  # loaded: a new run has cleared its folder
-        with (folder / pipeline.METRICS).open("a", encoding="utf-8") as lines:
-            for record in itertools.chain([first], records):
+        first = stepper.prepare()  # a new run has cleared its folder
+        with (folder / METRICS).open("a", encoding="utf-8") as lines:
+            for record in itertools.chain([first], stepper.steps()):
                 now = time.monotonic()
                 metrics = dict(record.metrics)
                 if metrics and now - last_picture >= self.picture_seconds:
                     assert stepper.parts is not None
-                    pipeline.preview(stepper.parts.scene, folder / "live.png", LIVE_SIZE)
+                    preview(stepper.parts.scene, folder / "live.png", LIVE_SIZE)
                     metrics |= eye.judge(folder / "live.png")
                     last_picture = now
                 if metrics:
@@ -194,7 +193,8 @@ class Worker:
         return bool(stepper.step)
 
     def _export(self, job: Job) -> None:
-        from uni3d.run.finish import export_run, write_report
+        from uni3d.run.finish import export_run
+        from uni3d.run.folder import read_config, write_report
 
         store, folder = self.store, self.store.root / job.run_id
         cancelled = job.run_id in self._cancelled
@@ -203,7 +203,7 @@ class Worker:
         if job.kind != "export":
             write_report(folder, {"seconds_optimise": state.seconds, "interrupted": cancelled})
         try:
-            for record in export_run(_config_of(folder), folder, job.formats):
+            for record in export_run(read_config(folder), folder, job.formats):
                 store.change(job.run_id, stage=record.stage, step=record.step, eta=-1.0)
         except ExportError as error:
             line = " ".join(str(error).split())
@@ -275,13 +275,6 @@ def _import_heavy() -> None:
 
     names = [m.__name__ for m in (diffusers, imageio, peft, transformers, trimesh, xatlas, finish)]
     log.debug("loaded %s", ", ".join(names))
-
-
-def _config_of(folder: Path):
-    from uni3d import config_io
-    from uni3d.run.settings import RunConfig
-
-    return config_io.load(RunConfig, config_io.read_yaml(folder / "config.yaml"))
 
 
 def _unknown(config: Any) -> str:

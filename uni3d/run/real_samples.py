@@ -1,0 +1,66 @@
+"""Teacher samples that stand for real images in the density ratio: there are none in text-to-3D."""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from uni3d.cameras import Cameras
+from uni3d.run.settings import RunConfig
+from uni3d.storage.cache import remembered
+from uni3d.teacher.model import Teacher
+from uni3d.teacher.prompts import PromptSet
+
+__all__ = ["BINS", "draw_real_samples", "pick_real_samples"]
+
+BINS = 8  # azimuth bins
+
+
+def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -> Tensor:
+    """Teacher samples of the prompt per azimuth bin: "real" for the ratio, as no images exist.
+
+    The same for every seed of a run, and kept on disk for the next one.
+    """
+    guidance, (low, high) = config.guidance, config.camera.elevation_deg
+    count, steps = guidance.real_samples_per_view, 12
+
+    def draw() -> Tensor:
+        generator = torch.Generator().manual_seed(17)
+        bins = []
+        for k in range(BINS):
+            azimuth = (torch.arange(count) / count + k) * (360 / BINS)
+            elevation = low + (high - low) * torch.rand(count, generator=generator)
+            cameras = Cameras.orbit(azimuth, elevation)
+            bins.append(
+                teacher.sample(
+                    prompts.at(cameras),
+                    teacher.camera(cameras),
+                    generator=generator,
+                    scale=guidance.scale,
+                    rescale=guidance.rescale,
+                    steps=steps,
+                )
+            )
+        return torch.stack(bins)
+
+    key = {
+        "teacher": teacher.fingerprint,
+        "precision": str(teacher.dtype),
+        "device": teacher.device.type,
+        "prompt": config.prompt,
+        "prompts": dataclasses.asdict(config.prompts),
+        "elevation": [low, high],
+        "scale": guidance.scale,
+        "rescale": guidance.rescale,
+        "steps": steps,
+        "shape": [BINS, count],
+        "one_by_one": teacher.one_by_one,
+    }
+    return remembered("samples", key, draw)
+
+
+def pick_real_samples(real: Tensor, cameras: Cameras, generator: torch.Generator) -> Tensor:
+    """One cached sample of each camera's bin."""
+    place = (cameras.azimuth_deg % 360 / (360 / BINS)).long().clamp(max=BINS - 1)
+    pick = torch.randint(real.shape[1], (len(cameras),), generator=generator)
+    return real[place, pick]

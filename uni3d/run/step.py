@@ -1,0 +1,118 @@
+"""The algorithm: one step of Uni-Instruct (arXiv 2505.20755) on a scene, in numbered steps.
+
+A scene and a random camera stand in place of the paper's one-step generator and its noise.
+"""
+
+import dataclasses
+
+import torch
+from torch import Tensor
+
+from uni3d.cameras import sample_cameras
+from uni3d.instruct import add_noise, ratio_is_steep, uni_instruct_loss
+from uni3d.run.real_samples import pick_real_samples
+from uni3d.run.settings import RunConfig
+from uni3d.scene import regularizers
+from uni3d.scene.scene import Scene
+from uni3d.teacher.fake_score import FakeScore
+from uni3d.teacher.model import Condition, Teacher
+from uni3d.teacher.prompts import PromptSet
+
+__all__ = ["Parts", "take_step"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """Everything a step works with."""
+
+    config: RunConfig
+    teacher: Teacher
+    prompts: PromptSet
+    scene: Scene
+    fake: FakeScore | None
+    real: Tensor | None  # [BINS, per_view, channels, height, width]
+    notice: str  # for the reader
+
+
+def take_step(parts: Parts, step: int) -> dict[str, float]:
+    """One step of the algorithm; everything random follows from (seed, step)."""
+    config, teacher, scene, fake = parts.config, parts.teacher, parts.scene, parts.fake
+    method = config.resolved_method()
+    fraction = step / config.steps
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step + 1)
+
+    # 1. Cameras, stratified in azimuth, and what the teacher is told at each.
+    cameras = sample_cameras(config.camera, config.views, generator)
+    views, camera = parts.prompts.at(cameras), teacher.camera(cameras)
+    condition = Condition(views.positive, camera)
+    # 2. Render the scene and encode the pictures: x0 = g(theta, camera).
+    rendered = scene.shoot(cameras, config.size_at(fraction), generator)
+    x0 = teacher.encode(rendered.rgb)
+    # 3. Diffuse: x = x0 + sigma eps, one noise level per view, stratified.
+    sigma, eps = _draw_noise(config, teacher, x0, config.t_max_at(fraction), generator)
+    x = add_noise(x0, sigma, eps)
+    # 4. Teacher and fake score at x, with gradient only where the method asks for it.
+    guidance = config.guidance
+    through_networks = method.network_gradients and not guidance.detach_networks
+    with torch.set_grad_enabled(through_networks):
+        noisy = x if through_networks else x.detach()
+        x0_teacher = teacher.guided(noisy, sigma, views, camera, guidance.scale, guidance.rescale)
+        # Without a learned fake score the injected noise stands in for it: D_p = x0.
+        x0_fake, features = x0.detach(), None
+        if fake:
+            x0_fake, features = fake.predict(noisy, sigma, condition)
+    # 5. The density ratio, once the discriminator has had its warm-up.
+    ratio_ready = parts.real is not None and fraction >= guidance.ratio_warm_up
+    log_ratio = constant_h = None
+    if fake and features is not None:
+        log_ratio, constant_h = fake.log_ratio(features, sigma)
+        constant_h = constant_h | ratio_is_steep(x0_teacher, x0_fake, sigma)
+        if not ratio_ready:  # reverse-kl: h is the same everywhere
+            log_ratio, constant_h = torch.zeros_like(log_ratio), torch.ones_like(constant_h)
+    # 6. The Uni-Instruct loss, per latent number so that its scale does not depend on the teacher.
+    terms = uni_instruct_loss(
+        x0,
+        x0_teacher,
+        x0_fake,
+        sigma,
+        log_ratio,
+        divergence=str(method.divergence),
+        form=str(method.form),
+        weight="omega",
+        sid_alpha=method.sid_alpha,
+        normalise_h=log_ratio is not None,
+        constant_h=constant_h,
+    )
+    loss = terms.per_sample.mean() / x0[0].numel()
+    # 7. Priors on the scene.
+    prior, values = regularizers.total(
+        rendered, scene.field.density, config.regularizers, fraction, generator
+    )
+    # 8. Update the scene.
+    (loss + prior).backward()
+    scene.update(step, fraction, generator)
+    metrics = {"loss": float(loss.detach()), "opacity": float(rendered.opacity.detach().mean())}
+    # How far apart teacher and fake score are, root mean square per latent number.
+    metrics["gap"] = float(terms.terms["u_norm"].mean()) / x0[0].numel() ** 0.5
+    # 9. Let the fake score follow what is rendered now, and the discriminator with it.
+    if fake:
+        for _ in range(config.fake_score.steps_per_step):
+            sigma, eps = _draw_noise(config, teacher, x0, config.guidance.t_max, generator)
+            real = None
+            if parts.real is not None:
+                real = pick_real_samples(parts.real, cameras, generator).to(x0.device)
+            losses = fake.fit(x0.detach(), sigma, eps, condition, fraction, real)
+        metrics |= {name: float(loss) for name, loss in losses.items()}
+    if log_ratio is not None:
+        metrics["ratio"] = float(log_ratio.exp().mean())
+    return metrics | values
+
+
+def _draw_noise(config: RunConfig, teacher: Teacher, x0: Tensor, t_max: float, generator):
+    """sigma `[batch]` with t uniform in [t_min, t_max], stratified and shuffled; and unit noise."""
+    batch = x0.shape[0]
+    places = torch.randperm(batch, generator=generator) + torch.rand(batch, generator=generator)
+    t = config.guidance.t_min + (t_max - config.guidance.t_min) * places / batch
+    sigma = teacher.schedule.sigma_of(t * (len(teacher.schedule.log_sigmas) - 1))
+    # Drawn on the CPU: a GPU gives the same run.
+    return sigma.to(x0.device), torch.randn(x0.shape, generator=generator).to(x0.device)

@@ -1,0 +1,44 @@
+"""Files that appear whole or not at all: written beside their place, then moved there."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator, Mapping
+
+from uni3d.errors import ExportError
+
+__all__ = ["replace_all", "temporary_names"]
+
+
+def replace_all(files: Mapping[pathlib.Path, bytes]) -> None:
+    """Write the files under temporary names, then move all of them to their places."""
+    with temporary_names(list(files)) as temporaries:
+        for temporary, data in zip(temporaries, files.values(), strict=True):
+            with open(temporary, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())  # a full disk must show before the old file is gone
+
+
+@contextlib.contextmanager
+def temporary_names(paths: list[pathlib.Path]) -> Iterator[list[pathlib.Path]]:
+    """Temporary names beside `paths`; moved there on success, removed on any failure.
+
+    An OSError inside becomes an ExportError; what was at `paths` before is then still there.
+    """
+    temporaries = [path.with_name(f".{path.name}.{os.getpid()}.part") for path in paths]
+    try:
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporaries
+        for temporary, path in zip(temporaries, paths, strict=True):
+            os.replace(temporary, path)
+    except OSError as error:
+        raise ExportError(
+            f"{paths[-1]}: got {error.strerror or error}, want a place that can be written; "
+            "free some space or choose another folder (an earlier file there is unchanged)"
+        ) from error
+    finally:
+        for temporary in temporaries:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
