@@ -24,7 +24,7 @@ ORDER = {
         "regularizers scene"
     ),
     "mesh": "types rasterize simplify level unwrap bake surface files pictures",
-    "teacher": "sampler prompts codecs hub texts model fake_score memory",
+    "teacher": "sampler prompts codecs hub texts model fake_score memory abilities",
     "run": "settings folder real_samples step run finish",
     "toybox": (
         "shapes kinds roles world grammar raytrace mesh dataset model recogniser judge training "

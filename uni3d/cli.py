@@ -92,29 +92,30 @@ def _configured(args: argparse.Namespace):
 
     mapping = config_io.merge(PRESETS[args.preset], {})
     if args.config:
-        mapping = config_io.merge(mapping, config_io.read_yaml(args.config))
-    for name in ("teacher", "method", "divergence", "form", "steps", "seed"):
+        mapping = config_io.merge(mapping, RunConfig.upgraded(config_io.read_yaml(args.config)))
+    for name in ("method", "divergence", "form", "steps", "seed"):
         if getattr(args, name) is not None:
             mapping[name] = getattr(args, name)
     if args.guidance_scale is not None:
         mapping = config_io.merge(mapping, {"guidance": {"scale": args.guidance_scale}})
-    for name in ("revision", "variant"):
-        if getattr(args, name) is not None:
-            mapping = config_io.merge(mapping, {"loading": {name: getattr(args, name)}})
+    teacher = {"name": args.teacher, "revision": args.revision, "variant": args.variant}
+    teacher = {name: value for name, value in teacher.items() if value is not None}
+    mapping = config_io.merge(mapping, {"teacher": teacher})
     if args.negative_prompt is not None:
         mapping = config_io.merge(mapping, {"prompts": {"negative_prompt": args.negative_prompt}})
     mapping["prompt"] = args.prompt
     return config_io.load(RunConfig, config_io.apply_overrides(mapping, args.overrides))
 
 
-def _warn_unknown(prompt: str, strict: bool) -> None:
-    from uni3d.toybox.grammar import doubts
+def _warn_unknown(config: Any, strict: bool) -> None:
+    from uni3d.teacher.abilities import abilities_of
 
-    lines = doubts(prompt)
+    able, name = abilities_of(config.teacher.name), config.teacher.name
+    lines = able.doubts(config.prompt) if able else []
     if lines and strict:
-        raise PromptError(f"toybox: {'; '.join(lines)}; do: use known words, or drop --strict")
+        raise PromptError(f"{name}: {'; '.join(lines)}; do: use known words, or drop --strict")
     for line in lines:
-        _say(f"uni3d: warning: toybox: {line}; going on")
+        _say(f"uni3d: warning: {name}: {line}; going on")
 
 
 def _writable(run: Path) -> None:
@@ -137,8 +138,7 @@ def _generate(args: argparse.Namespace) -> int:
     from uni3d.run.finish import check_formats
 
     formats = check_formats(args.formats.split(","))
-    if config.teacher == "toybox":
-        _warn_unknown(config.prompt, args.strict)
+    _warn_unknown(config, args.strict)
     run = args.out or Path("outputs") / f"{slug(config.prompt)}-{config.seed}"
     _writable(run)
     return _optimise(config, run, formats, resume=False)
@@ -161,9 +161,10 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
         sizes = ", ".join(str(size) for _, size in stepper.config.resolutions)
         _say(f"uni3d: memory {stepper.config.memory}: pictures of {sizes} pixels, for lack of more")
     config = stepper.config
-    if config.teacher != "toybox":
-        assert stepper.parts is not None
-        _say(f"uni3d: teacher {config.teacher} ({stepper.parts.teacher.origin})")
+    assert stepper.parts is not None
+    teacher = stepper.parts.teacher
+    if teacher.origin != teacher.name:  # of the built-in one there is nothing to say
+        _say(f"uni3d: teacher {teacher.name} ({teacher.origin})")
     with (
         (run / METRICS).open("a") as log,
         tqdm(total=config.steps, initial=first.step, unit="step", desc="optimising") as bar,

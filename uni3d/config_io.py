@@ -86,10 +86,13 @@ def apply_overrides(mapping: Mapping[str, Any], overrides: Sequence[str]) -> dic
 def load(cls: type[Config], mapping: Mapping[str, Any]) -> Config:
     """`cls` from nested `mapping`; what is absent keeps its default.
 
+    A class whose files once looked otherwise has a static method `upgraded(mapping) -> mapping`.
+
     Raises:
         ConfigError: an unknown or missing key, a wrong type, or a ValueError of `__post_init__`.
     """
-    return _build(cls, mapping, "", cls)
+    upgraded = getattr(cls, "upgraded", dict)
+    return _build(cls, upgraded(mapping), "", cls)
 
 
 def merge(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -234,3 +234,18 @@ def test_bad_files(tmp_path, text, message):
 def test_missing_file(tmp_path):
     with pytest.raises(ConfigError, match="got no readable file"):
         read_yaml(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        {"teacher": "sd", "loading": {"revision": "abc", "precision": "float16"}},
+        {"teacher": {"name": "sd"}, "loading": {"revision": "abc", "precision": "float16"}},
+        {"teacher": {"name": "sd", "revision": "abc"}, "loading": {"precision": "float16"}},
+    ],
+)
+def test_keys_of_older_files_are_read(old):
+    new = load(RunConfig, {"teacher": {"name": "sd", "revision": "abc", "precision": "float16"}})
+    assert load(RunConfig, old) == new
+    assert load(RunConfig, {"teacher": "sd"}).teacher.name == "sd"
+    assert "loading" not in dump(new)

@@ -96,7 +96,7 @@ def test_a_run_remembers_which_teacher_it_had(cache, tmp_path_factory, monkeypat
         if after == 2:
             _lay_out(cache, CHAINS["sd"][0], "e" * 40, files=names)
             told = config_io.load(RunConfig, config_io.read_yaml(run / "config.yaml"))
-            assert (told.teacher, told.loading.revision) == (had, "c" * 40)
+            assert (told.teacher.name, told.teacher.revision) == (had, "c" * 40)
             stepper = pipeline.Run(told, run, resume=True)
         else:
             stepper = pipeline.Run(tiny_run("sd", steps=2, checkpoint_every=1), run)

@@ -54,7 +54,7 @@ def test_a_request_becomes_a_configuration():
     base = {"scene": {"field": {"levels": 3}}, "steps": 99}
     config = requests.to_config(requests.parse_request(values, TEACHERS), base, TEACHERS)
     assert config.prompt == "a corgi"
-    assert config.teacher == "/somewhere/tiny"
+    assert config.teacher.name == "/somewhere/tiny"
     assert (config.seed, config.steps, config.views) == (7, 12, 2)
     assert config.divergence == "hellinger"
     assert (config.guidance.scale, config.prompts.negative_prompt) == (7.0, "blurry")

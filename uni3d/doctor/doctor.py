@@ -21,9 +21,9 @@ def examine(config: RunConfig) -> Iterator[str]:
 
     Raises TeacherError when neither this machine nor the published settings know the teacher.
     """
-    loading, method = config.loading, config.resolved_method()
-    device, dtype = place(loading, config.teacher)
-    shapes = shapes_of(config.teacher, loading.revision, loading.variant)
+    wanted, method = config.teacher, config.resolved_method()
+    device, dtype = place(wanted)
+    shapes = shapes_of(wanted.name, wanted.revision, wanted.variant)
     free, speed = free_bytes(device), flops_per_second(device, dtype)
     through = method.network_gradients and not config.guidance.detach_networks
     fake = config.fake_score if method.learned_fake_score else None

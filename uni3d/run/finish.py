@@ -5,7 +5,6 @@ import resource
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -17,6 +16,7 @@ from uni3d.mesh.surface import extract_mesh
 from uni3d.run.folder import write_report
 from uni3d.run.run import Progress, restore_scene
 from uni3d.run.settings import RunConfig
+from uni3d.teacher.abilities import abilities_of
 
 __all__ = [
     "FORMATS",
@@ -88,30 +88,9 @@ def export_run(
         "mesh": dataclasses.asdict(mesh_report),
         "files": checks,
         "silhouette_iou": mesh_report.silhouette_iou,
-        **_verdict(config, shade(mesh, cameras, 64, 64)),
     }
+    able = abilities_of(config.teacher.name)
+    if able and (seen := able.judge(config.prompt, shade(mesh, cameras, 64, 64))):
+        report["recogniser"] = seen
     write_report(run, report)
     yield tell("done", notice)
-
-
-def _verdict(config: RunConfig, images: torch.Tensor) -> dict[str, Any]:
-    """What the recogniser sees in the eight views, where the teacher is toybox."""
-    if config.teacher != "toybox":
-        return {}
-    from uni3d.toybox.grammar import parse
-    from uni3d.toybox.recogniser import WEIGHTS, load_recogniser
-
-    if not WEIGHTS.is_file():  # a checkout whose recogniser was not trained yet
-        return {}
-    wanted, seen = parse(config.prompt), load_recogniser().judge(images)
-    right = sum(kind == wanted.kind for kind in seen.kinds) if wanted else 0
-    return {
-        "recogniser": {
-            "wanted": wanted.kind if wanted else None,
-            "right_views": right,
-            "views": len(seen.kinds),
-            "kinds": seen.kinds,
-            "worn": seen.worn,
-            "colors": seen.colors,
-        }
-    }

@@ -141,12 +141,9 @@ class Run:
 
 def prepare_parts(config: RunConfig) -> Parts:
     prompt = check_prompt(config.prompt)
-    teacher = load_teacher(config.teacher, config.loading)
-    config = dataclasses.replace(
-        config,
-        teacher=teacher.name,
-        loading=dataclasses.replace(config.loading, revision=teacher.revision),
-    )
+    teacher = load_teacher(config.teacher)
+    found = dataclasses.replace(config.teacher, name=teacher.name, revision=teacher.revision)
+    config = dataclasses.replace(config, teacher=found)
     prompts = PromptSet(
         prompt,
         config.prompts,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from uni3d.cameras import CameraConfig
@@ -48,8 +49,7 @@ class RunConfig:
     """A run, from sentence to mesh. `resolutions`: (fraction of the run, picture size) pairs."""
 
     prompt: str = ""
-    teacher: str = "toybox"
-    loading: TeacherConfig = TeacherConfig()
+    teacher: TeacherConfig = TeacherConfig()
     memory: Literal["auto", "full", "24GB", "12GB", "6GB"] = "auto"  # uni3d.teacher.memory.PROFILES
     method: str = "uni-instruct"
     divergence: str = ""  # empty: what the method fixes, else forward-kl
@@ -81,6 +81,16 @@ class RunConfig:
                 "fraction 0 and rise"
             )
         self.resolved_method()
+
+    @staticmethod
+    def upgraded(mapping: Mapping[str, Any]) -> dict[str, Any]:
+        """Keys of older files as they are now: `teacher: NAME` and `loading:` are one group."""
+        result = dict(mapping)
+        if isinstance(result.get("teacher"), str):
+            result["teacher"] = {"name": result["teacher"]}
+        if isinstance(result.get("loading"), Mapping):
+            result["teacher"] = {**result.pop("loading"), **result.get("teacher", {})}
+        return result
 
     def resolved_method(self) -> Method:
         """The loss as a row; ConfigError for an impossible combination."""

@@ -13,6 +13,7 @@ from typing import Any
 from uni3d.errors import MissingExtraError, TeacherError
 
 __all__ = [
+    "BUILT_IN",
     "CHAINS",
     "TOYBOX",
     "Found",
@@ -21,6 +22,7 @@ __all__ = [
     "wanted_files",
 ]
 
+BUILT_IN = "toybox"  # the name of the teacher in the package, and where it lies
 TOYBOX = Path(__file__).parents[1] / "toybox" / "weights" / "teacher"
 
 # Short names, and the ids that are tried for them in this order. Stability's own 2.x and Runway's
@@ -59,14 +61,14 @@ def find_folder(
     name: "toybox", a folder, a hub id "owner/model", or a key of CHAINS (ids tried in order).
     Raises TeacherError in one line that says what to download and how.
     """
-    folder = TOYBOX if name == "toybox" else Path(name)
+    folder = TOYBOX if name == BUILT_IN else Path(name)
     if (folder / "model_index.json").is_file():
         if revision:
             raise TeacherError(
                 f"teacher {name!r} is a folder and has no revisions; got --revision {revision}; "
                 "do: leave it out"
             )
-        return Found(name, folder, "", "toybox" if name == "toybox" else "local folder")
+        return Found(name, folder, "", BUILT_IN if name == BUILT_IN else "local folder")
     if folder.is_dir() or folder.is_absolute() or name.startswith("."):
         raise TeacherError(
             f"teacher {name!r}: no model_index.json there; wanted a folder in diffusers layout; "

@@ -25,7 +25,7 @@ from uni3d.instruct import (
 )
 from uni3d.instruct.noise import expand_like
 from uni3d.teacher.codecs import Codec, Pixels, VaeCodec, read_space_to_depth
-from uni3d.teacher.hub import TOYBOX, Found, find_folder, read_index
+from uni3d.teacher.hub import BUILT_IN, TOYBOX, Found, find_folder, read_index
 from uni3d.teacher.prompts import ViewConditioning
 from uni3d.teacher.sampler import euler
 from uni3d.teacher.texts import TextReader, load_network, load_part, text_reader
@@ -35,8 +35,13 @@ __all__ = ["TOYBOX", "Condition", "Teacher", "TeacherConfig", "load_teacher", "p
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TeacherConfig:
-    """How the teacher is loaded. `revision` and `variant` are the hub's (variant: "fp16")."""
+    """Which teacher, and how it is loaded.
 
+    name: "toybox", a folder, a hub id or a short name (`hub.CHAINS`). `revision` and `variant` are
+    the hub's (variant: "fp16").
+    """
+
+    name: str = "toybox"
     revision: str = ""
     variant: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one, but for toybox
@@ -224,11 +229,11 @@ def _fingerprint(found: Found) -> str:
     return digest.hexdigest()
 
 
-def place(config: TeacherConfig, name: str) -> tuple[torch.device, torch.dtype]:
-    """Where the teacher `name` will run, and in what precision."""
+def place(config: TeacherConfig) -> tuple[torch.device, torch.dtype]:
+    """Where the teacher will run, and in what precision."""
     kind = config.device
     if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() and name != "toybox" else "cpu"
+        kind = "cuda" if torch.cuda.is_available() and config.name != BUILT_IN else "cpu"
     if kind == "cuda" and not torch.cuda.is_available():
         raise TeacherError("device: got cuda, and torch sees no CUDA device; do: --device cpu")
     precision = config.precision
@@ -248,8 +253,8 @@ def _read_codec(folder: Path, unet: Any, diffusers: Any, options: dict[str, Any]
     return VaeCodec(vae, unet.config.sample_size * 2**blocks)
 
 
-def load_teacher(name: str, config: TeacherConfig | None = None) -> Teacher:
-    """`toybox`, a local folder in diffusers layout, a hub id, or a short name (`hub.CHAINS`).
+def load_teacher(which: TeacherConfig | str) -> Teacher:
+    """The teacher of a configuration, or of a name with everything else at its default.
 
     Raises TeacherError for an unknown name or a damaged folder, and MissingExtraError where
     diffusers is not installed.
@@ -259,14 +264,14 @@ def load_teacher(name: str, config: TeacherConfig | None = None) -> Teacher:
         from diffusers.utils import logging
     except ImportError as error:
         raise MissingExtraError("diffusers", "diffusers") from error
-    config = config or TeacherConfig()
-    device, dtype = place(config, name)
+    config = TeacherConfig(name=which) if isinstance(which, str) else which
+    device, dtype = place(config)
     # Its notes on unknown keys are about other classes, and what it calls an error is raised too.
     logging.set_verbosity(logging.CRITICAL)
-    found = find_folder(name, config.revision, config.variant)
+    found = find_folder(config.name, config.revision, config.variant)
     folder = found.folder
     options: dict[str, Any] = {"torch_dtype": dtype}
-    if config.variant and found.name != "toybox":
+    if config.variant and found.name != BUILT_IN:
         options["variant"] = config.variant
     texts = text_reader(folder, options.get("variant", ""))
     unet = load_network(folder, "unet", diffusers.UNet2DConditionModel, **options)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.mesh.rasterize import shade
@@ -11,10 +12,11 @@ from uni3d.mesh.types import Mesh
 from uni3d.run.finish import sheet_cameras
 from uni3d.run.folder import write_report
 from uni3d.run.settings import RunConfig
+from uni3d.teacher.hub import BUILT_IN
 from uni3d.toybox.grammar import parse
-from uni3d.toybox.recogniser import load_recogniser
+from uni3d.toybox.recogniser import WEIGHTS, load_recogniser
 from uni3d.toybox.shapes import distance
-from uni3d.toybox.world import build_toy
+from uni3d.toybox.world import KINDS, build_toy
 
 __all__ = ["best_iou", "evaluate_run", "inside"]
 
@@ -50,6 +52,30 @@ def inside(mesh: Mesh, resolution: int) -> np.ndarray:
         depth = u * az + v * bz + w * cz
         crossings[i, j] ^= hit[..., None] & (centers > depth[..., None])
     return crossings
+
+
+def verdict(prompt: str, images: Tensor) -> dict[str, Any]:
+    """What the recogniser sees in views `[n, 3, 64, 64]` beside what the prompt asks for."""
+    if not WEIGHTS.is_file():  # a checkout whose recogniser was not trained yet
+        return {}
+    wanted, seen = parse(prompt), load_recogniser().judge(images)
+    return {
+        "wanted": wanted.kind if wanted else None,
+        "right_views": sum(kind == wanted.kind for kind in seen.kinds) if wanted else 0,
+        "views": len(seen.kinds),
+        "kinds": seen.kinds,
+        "worn": seen.worn,
+        "colors": seen.colors,
+    }
+
+
+def certainty(prompt: str, images: Tensor) -> float | None:
+    """Mean probability of the prompt's kind over views `[n, 3, 64, 64]`; None without a kind."""
+    wanted = parse(prompt)
+    if wanted is None or not WEIGHTS.is_file():
+        return None
+    seen = load_recogniser().judge(images)
+    return float(seen.kind_probability[:, list(KINDS).index(wanted.kind)].mean())
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:
@@ -118,23 +144,13 @@ def read_mesh(run: Path) -> Mesh:
 
 def evaluate_run(config: RunConfig, run: Path) -> dict[str, Any]:
     """Recogniser verdict from eight views and best-of-16 IoU; also merged into report.json."""
-    if config.teacher != "toybox":
+    if config.teacher.name != BUILT_IN:
         raise ConfigError(
-            f"evaluate: got teacher {config.teacher!r}; ground truth exists for toybox"
+            f"evaluate: got teacher {config.teacher.name!r}; ground truth exists for {BUILT_IN}"
         )
     mesh = read_mesh(run)
-    wanted = parse(config.prompt)
-    seen = load_recogniser().judge(shade(mesh, sheet_cameras(), 64, 64))
-    placed, aligned = best_iou(mesh, config.prompt)
-    result = {
-        "prompt": config.prompt,
-        "wanted": wanted.kind if wanted else None,
-        "kinds": seen.kinds,
-        "right_views": sum(kind == wanted.kind for kind in seen.kinds) if wanted else 0,
-        "worn": seen.worn,
-        "colors": seen.colors,
-        "best_iou": placed,
-        "best_iou_aligned": aligned,
-    }
+    result = {"prompt": config.prompt}
+    result |= verdict(config.prompt, shade(mesh, sheet_cameras(), 64, 64))
+    result["best_iou"], result["best_iou_aligned"] = best_iou(mesh, config.prompt)
     write_report(run, {"evaluation": result})
     return result

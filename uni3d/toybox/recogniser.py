@@ -6,6 +6,7 @@ else, and would blame the teacher for that.
 """
 
 import dataclasses
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -174,6 +175,7 @@ def train_recogniser(
     save_file({k: v.contiguous() for k, v in tensors.items()}, out, metadata=card)
 
 
+@functools.cache
 def load_recogniser(path: Path = WEIGHTS) -> Recogniser:
     """The shipped recogniser, in evaluation mode.
 

@@ -178,7 +178,7 @@ def to_config(request: RunRequest, base: Mapping[str, Any], teachers: Mapping[st
 
     asked: dict[str, Any] = {
         "prompt": request.prompt,
-        "teacher": teachers[request.teacher],
+        "teacher": {"name": teachers[request.teacher]},
         "method": request.method,
         "divergence": request.divergence,
         "seed": request.seed,
@@ -188,7 +188,9 @@ def to_config(request: RunRequest, base: Mapping[str, Any], teachers: Mapping[st
     for name in ("steps", "views"):
         if getattr(request, name):
             asked[name] = getattr(request, name)
-    mapping = config_io.merge(config_io.merge(differences[request.preset], base), asked)
+    mapping = config_io.merge(
+        config_io.merge(differences[request.preset], RunConfig.upgraded(base)), asked
+    )
     steps = mapping.get("steps", RunConfig.steps)
     # A page may be closed and a server killed at any time: lose a minute at most.
     mapping.setdefault("checkpoint_every", max(1, min(25, steps // 4)))

@@ -192,14 +192,20 @@ def files_line(count: int) -> str:
     return f"<div class='u3-small'>{runs} on this machine. Choose one to open it.</div>"
 
 
+def _teacher(one: Summary) -> str:
+    """The last part of the teacher's name; runs of before it was a group hold the bare name."""
+    teacher = one.config.get("teacher", "")
+    name = teacher.get("name", "") if isinstance(teacher, Mapping) else teacher
+    return str(name).rstrip("/").rpartition("/")[2]
+
+
 def comparison(left: Summary, right: Summary, told: Sequence[Mapping[str, Any]]) -> str:
     """A table of what differs and of what came out."""
     rows = []
-    for key in ("prompt", "method", "divergence", "seed", "steps", "views", "teacher"):
+    for key in ("prompt", "method", "divergence", "seed", "steps", "views"):
         a, b = (str(one.config.get(key, "")) or "(the method's)" for one in (left, right))
-        if key == "teacher":
-            a, b = a.rstrip("/").rpartition("/")[2], b.rstrip("/").rpartition("/")[2]
         rows.append((key.capitalize(), a, b))
+    rows.append(("Teacher", _teacher(left), _teacher(right)))
     rows.append(("Time", duration(left.state.seconds), duration(right.state.seconds)))
     meshes: list[dict[str, Any]] = [dict(one.get("mesh") or {}) for one in told]
     rows.append(("Faces", *(f"{m['faces']:,}" if "faces" in m else "no mesh" for m in meshes)))

@@ -230,23 +230,16 @@ class _Pace:
 
 
 class _Eye:
-    """How far the recogniser agrees with the prompt; silent where it cannot be asked."""
+    """How far the live picture shows what was asked; silent where the teacher cannot judge."""
 
     def __init__(self, config: Any) -> None:
-        self.net: Any = None
-        if config.teacher != "toybox":
-            return
-        from uni3d.toybox.grammar import parse
-        from uni3d.toybox.recogniser import WEIGHTS, load_recogniser
-        from uni3d.toybox.world import KINDS
+        from uni3d.teacher.abilities import abilities_of
 
-        wanted = parse(config.prompt)
-        if wanted is not None and WEIGHTS.is_file():
-            self.net, self.kind = load_recogniser(), list(KINDS).index(wanted.kind)
+        self.prompt, self.able = config.prompt, abilities_of(config.teacher.name)
 
     def judge(self, path: Path) -> dict[str, float]:
         """Mean probability of the wanted kind over the views of a live picture."""
-        if self.net is None:
+        if self.able is None:
             return {}
         import numpy as np
         import torch
@@ -259,7 +252,8 @@ class _Eye:
             ]
             pixels = np.stack([np.asarray(view.convert("RGB")) for view in views])
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-        return {"recogniser": float(self.net.judge(images).kind_probability[:, self.kind].mean())}
+        sure = self.able.certainty(self.prompt, images)
+        return {} if sure is None else {"recogniser": sure}
 
 
 def _import_heavy() -> None:
@@ -278,10 +272,9 @@ def _import_heavy() -> None:
 
 
 def _unknown(config: Any) -> str:
-    """What the built-in teacher was never taught, as a sentence; empty where all is known."""
-    if config.teacher != "toybox":
-        return ""
-    from uni3d.toybox.grammar import doubts
+    """What the teacher says it cannot draw, as a sentence; empty where all is known."""
+    from uni3d.teacher.abilities import abilities_of
 
-    phrases = "; ".join(doubts(config.prompt))
-    return f"Toybox: {phrases}." if phrases else ""
+    able = abilities_of(config.teacher.name)
+    phrases = "; ".join(able.doubts(config.prompt)) if able else ""
+    return f"{config.teacher.name.capitalize()}: {phrases}." if phrases else ""
