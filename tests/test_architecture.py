@@ -17,7 +17,7 @@ ORDER = {
     "errors": "",
     "config_io": "",
     "storage": "checkpoint cache whole",
-    "instruct": "divergences noise denoiser density_ratio loss",
+    "instruct": "names divergences noise denoiser density_ratio loss",
     "cameras": "",
     "scene": (
         "kernels hashgrid_kernels hashgrid mlp field occupancy march composite backends render "
@@ -25,7 +25,7 @@ ORDER = {
     ),
     "mesh": "types rasterize simplify level unwrap bake surface files pictures",
     "teacher": "sampler prompts codecs hub texts model fake_score memory abilities",
-    "run": "settings folder real_samples step run finish",
+    "run": "presets settings folder real_samples step run finish",
     "toybox": (
         "shapes kinds roles world grammar raytrace mesh dataset model recogniser judge training "
         "bars commands"
@@ -211,6 +211,7 @@ def test_what_is_allowed_is_not_reported(tmp_path, source):
     [
         ("uni3d", HEAVY | {"torch", "numba", "yaml"}),
         ("uni3d.instruct", HEAVY | {"numba", "yaml"}),
+        ("uni3d.instruct.names, uni3d.run.presets", HEAVY | {"torch", "numba", "numpy", "yaml"}),
         ("uni3d.config_io", HEAVY | {"torch", "numba", "numpy"}),
         ("uni3d.run.run, uni3d.run.finish, uni3d.cli", HEAVY),
         # The page is up before torch is: these may not bring it.

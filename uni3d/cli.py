@@ -22,7 +22,7 @@ def _say(text: str) -> None:
 
 def _run_arguments(parser: argparse.ArgumentParser) -> None:
     """What a RunConfig is made from, besides the prompt."""
-    from uni3d.run.settings import PRESETS
+    from uni3d.run.presets import PRESETS
 
     parser.add_argument(
         "--teacher", help="toybox, sd, sdxl, if, a hub id, or a folder in diffusers layout"
@@ -88,7 +88,8 @@ def _app(argv: list[str]) -> int:
 def _configured(args: argparse.Namespace):
     """RunConfig from preset, file, flags and overrides, later ones winning."""
     from uni3d import config_io
-    from uni3d.run.settings import PRESETS, RunConfig
+    from uni3d.run.presets import PRESETS
+    from uni3d.run.settings import RunConfig
 
     mapping = config_io.merge(PRESETS[args.preset], {})
     if args.config:

@@ -110,7 +110,7 @@ def test_sid_alpha_can_be_chosen():
     [
         (
             {"method": "vds"},
-            r"^method: got 'vds'; wanted one of sds, .*; do: use '[sv][ds][sd]'\?$",
+            r"^method: got 'vds'; wanted one of uni-instruct, sds, .*; do: use '[sv][ds][sd]'\?$",
         ),
         ({"method": "uni-instruct"}, "^divergence: got none with method uni-instruct"),
         (

@@ -14,7 +14,7 @@ import yaml
 from served import Served
 from tiny import TINY
 
-from uni3d.web.requests import PRESETS
+from uni3d.run.presets import PRESETS, STEPS, VIEWS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -186,7 +186,8 @@ def test_a_quick_click_with_advanced_closed_starts_what_was_chosen(browser, tmp_
         page.context.close()
     assert config["prompt"] == "a red chair"
     assert config["prompts"]["negative_prompt"] == ""
-    steps, views = PRESETS[preset]["steps"], PRESETS[preset]["views"]
+    steps = PRESETS[preset].get("steps", STEPS)
+    views = PRESETS[preset].get("views", VIEWS)
     assert (config["steps"], config["views"]) == (steps, views)
 
 

@@ -10,11 +10,15 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from uni3d.instruct.names import DIVERGENCE_NAMES, FORM_NAMES, METHOD_NAMES
+
 OfLogRatio = Callable[[Tensor], Tensor]
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +100,15 @@ _ROWS = (
     ),
 )
 
-DIVERGENCES: Mapping[str, FDivergence] = MappingProxyType({row.name: row for row in _ROWS})
+
+def _table(names: tuple[str, ...], rows: Mapping[str, Row]) -> Mapping[str, Row]:
+    """The rows in the order of their names; a row without a name, or a name without, is a fault."""
+    if set(names) != set(rows):
+        raise AssertionError(f"names.py and the rows differ: {sorted(set(names) ^ set(rows))}")
+    return MappingProxyType({name: rows[name] for name in names})
+
+
+DIVERGENCES = _table(DIVERGENCE_NAMES, {row.name: row for row in _ROWS})
 
 # The spellings of the reference's command line.
 DIVERGENCE_ALIASES: Mapping[str, str] = MappingProxyType(
@@ -122,12 +134,13 @@ class Form:
     integral: bool = False
 
 
-FORMS: Mapping[str, Form] = MappingProxyType(
+FORMS = _table(
+    FORM_NAMES,
     {
         "paper": Form(sim=True, curvature=True),
         "exact": Form(sim=True, fgm=True, curvature=True, cross=True),
         "integral": Form(integral=True),
-    }
+    },
 )
 
 
@@ -153,7 +166,8 @@ class Method:
 
 
 _INTEGRAL_KL = Method(name="vsd", form="integral", divergence="reverse-kl")
-METHODS: Mapping[str, Method] = MappingProxyType(
+METHODS = _table(
+    METHOD_NAMES,
     {
         row.name: row
         for row in (
@@ -168,7 +182,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             Method(name="f-distill-jensen-shannon", form="integral", divergence="jensen-shannon"),
             Method(name="uni-instruct"),
         )
-    }
+    },
 )
 
 

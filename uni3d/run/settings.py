@@ -9,13 +9,14 @@ from uni3d.cameras import CameraConfig
 from uni3d.errors import ConfigError
 from uni3d.instruct import DIVERGENCES, METHODS, Method, resolve_method
 from uni3d.mesh.types import MeshConfig
+from uni3d.run.presets import STEPS, VIEWS
 from uni3d.scene.regularizers import RegularizerConfig
 from uni3d.scene.scene import SceneConfig
 from uni3d.teacher.fake_score import FakeScoreConfig
 from uni3d.teacher.model import TeacherConfig
 from uni3d.teacher.prompts import PromptConfig
 
-__all__ = ["PRESETS", "GuidanceConfig", "RunConfig"]
+__all__ = ["GuidanceConfig", "RunConfig"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,8 +58,8 @@ class RunConfig:
     # sid's a; None: 1.2 as published, or 1 where the teacher is guided. There |D_q - D_p| never
     # closes, and a > 1 rewards it: the scene fills up. a = 1 is sim.
     sid_alpha: float | None = None
-    steps: int = 700
-    views: int = 4
+    steps: int = STEPS
+    views: int = VIEWS
     seed: int = 0
     resolutions: tuple[tuple[float, int], ...] = ((0.0, 32), (0.35, 64))
     checkpoint_every: int = 100
@@ -124,19 +125,3 @@ class RunConfig:
         guidance = self.guidance
         done = min(1.0, fraction / max(guidance.anneal_end, 1e-9))
         return guidance.t_max + (guidance.t_max_end - guidance.t_max) * done
-
-
-# Differences from RunConfig's defaults; the times they aim at are in the README.
-PRESETS: dict[str, dict[str, Any]] = {
-    "draft": {
-        "steps": 220,
-        "resolutions": [[0.0, 32], [0.6, 64]],
-        "mesh": {"resolution": 72, "target_faces": 8000, "texture_size": 512},
-    },
-    "default": {},
-    "high": {
-        "steps": 1200,
-        "views": 6,
-        "mesh": {"resolution": 128, "target_faces": 40000, "texture_size": 2048},
-    },
-}

@@ -5,16 +5,14 @@ import secrets
 from typing import Any
 
 from uni3d.errors import Uni3DError
+from uni3d.instruct.names import DIVERGENCE_NAMES, FREE_METHODS, METHOD_NAMES
+from uni3d.run.presets import PRESETS
 from uni3d.web import words
 from uni3d.web.api import add_api
 from uni3d.web.gallery import compare_tab, gallery_tab
 from uni3d.web.requests import (
-    DIVERGENCES,
-    FREE_METHODS,
     LIMITS,
     LONGEST,
-    METHODS,
-    PRESETS,
 )
 from uni3d.web.result import ResultPanel
 from uni3d.web.runs import ACTIVE
@@ -100,10 +98,14 @@ def _form(site: Site) -> dict[str, Any]:
         )
     with gr.Row():
         form["method"] = gr.Dropdown(
-            list(METHODS), value="uni-instruct", label="Method", elem_id="method", min_width=140
+            list(METHOD_NAMES),
+            value="uni-instruct",
+            label="Method",
+            elem_id="method",
+            min_width=140,
         )
         form["divergence"] = gr.Dropdown(
-            [DEFAULT_DIVERGENCE, *((d, d) for d in DIVERGENCES)],
+            [DEFAULT_DIVERGENCE, *((d, d) for d in DIVERGENCE_NAMES)],
             value="",
             label="Divergence",
             elem_id="divergence",

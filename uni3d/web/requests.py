@@ -1,7 +1,6 @@
 """What a person may ask for: names, ranges, and one clear line for whatever is outside them.
 
-Importing this is free: the page must be up before torch is. The names stand in tables elsewhere
-(`uni3d.instruct`, `uni3d.run.settings`); a test keeps these copies equal to them.
+Importing this is free: the page must be up before torch is.
 """
 
 import dataclasses
@@ -10,15 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from uni3d.errors import ConfigError
+from uni3d.instruct.names import DIVERGENCE_NAMES, FREE_METHODS, METHOD_NAMES
+from uni3d.run.presets import PRESETS
 
 __all__ = [
-    "DIVERGENCES",
     "FORMATS",
-    "FREE_METHODS",
     "LIMITS",
     "LONGEST",
-    "METHODS",
-    "PRESETS",
     "RunRequest",
     "parse_formats",
     "parse_request",
@@ -26,32 +23,6 @@ __all__ = [
     "whole",
 ]
 
-METHODS = (
-    "uni-instruct",
-    "sds",
-    "vsd",
-    "diff-instruct",
-    "dmd",
-    "sim",
-    "sid",
-    "f-distill-forward-kl",
-    "f-distill-reverse-kl",
-    "f-distill-jensen-shannon",
-)
-FREE_METHODS = ("uni-instruct",)  # the others fix their divergence
-DIVERGENCES = (
-    "forward-kl",
-    "reverse-kl",
-    "jeffrey-kl",
-    "chi-square",
-    "jensen-shannon",
-    "hellinger",
-)
-PRESETS = {  # what the page's sliders show: steps and views of each
-    "draft": {"steps": 220, "views": 4},
-    "default": {"steps": 700, "views": 4},
-    "high": {"steps": 1200, "views": 6},
-}
 FORMATS = ("glb", "obj", "ply")
 LONGEST = 300  # characters of a prompt
 LIMITS = {
@@ -137,8 +108,8 @@ def parse_request(values: Mapping[str, Any], teachers: Mapping[str, str]) -> Run
         prompt = check_prompt(prompt)
     else:
         raise _wrong("prompt", prompt, 'a sentence such as "a corgi astronaut"')
-    method = _choice("method", full["method"], METHODS)
-    divergence = _choice("divergence", full["divergence"], ("", *DIVERGENCES))
+    method = _choice("method", full["method"], METHOD_NAMES)
+    divergence = _choice("divergence", full["divergence"], ("", *DIVERGENCE_NAMES))
     if divergence and method not in FREE_METHODS:
         raise ConfigError(
             f"divergence: got {divergence} with method {method}, which fixes its own; wanted none; "
@@ -173,7 +144,6 @@ def parse_formats(value: Any) -> tuple[str, ...]:
 def to_config(request: RunRequest, base: Mapping[str, Any], teachers: Mapping[str, str]):
     """The RunConfig of a request: preset, then the server's own `base`, then what was asked."""
     from uni3d import config_io
-    from uni3d.run.settings import PRESETS as differences
     from uni3d.run.settings import RunConfig
 
     asked: dict[str, Any] = {
@@ -189,7 +159,7 @@ def to_config(request: RunRequest, base: Mapping[str, Any], teachers: Mapping[st
         if getattr(request, name):
             asked[name] = getattr(request, name)
     mapping = config_io.merge(
-        config_io.merge(differences[request.preset], RunConfig.upgraded(base)), asked
+        config_io.merge(PRESETS[request.preset], RunConfig.upgraded(base)), asked
     )
     steps = mapping.get("steps", RunConfig.steps)
     # A page may be closed and a server killed at any time: lose a minute at most.

@@ -7,9 +7,9 @@ from typing import Any
 
 from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
+from uni3d.run.presets import PRESETS, STEPS, VIEWS
 from uni3d.web.requests import (
     LIMITS,
-    PRESETS,
     parse_formats,
     parse_request,
     to_config,
@@ -40,8 +40,8 @@ class Site:
 
     def preset(self, name: str) -> dict[str, int]:
         """Steps and views that a preset stands for on this server."""
-        values = PRESETS[name]
-        return {key: int(self.base.get(key, values[key])) for key in values}
+        values = {"steps": STEPS, "views": VIEWS} | PRESETS[name]
+        return {key: int(self.base.get(key, values[key])) for key in ("steps", "views")}
 
     def start(self, values: Mapping[str, Any], user: str) -> str:
         """Queue a new run and return its id. ConfigError or PromptError for a bad request."""

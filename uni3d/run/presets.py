@@ -1,0 +1,22 @@
+"""The presets, and the two defaults that the page shows beside them; free of torch."""
+
+from typing import Any
+
+__all__ = ["PRESETS", "STEPS", "VIEWS"]
+
+STEPS, VIEWS = 700, 4  # of a run, where a preset says nothing
+
+# Differences from RunConfig's defaults; the times they aim at are in the README.
+PRESETS: dict[str, dict[str, Any]] = {
+    "draft": {
+        "steps": 220,
+        "resolutions": [[0.0, 32], [0.6, 64]],
+        "mesh": {"resolution": 72, "target_faces": 8000, "texture_size": 512},
+    },
+    "default": {},
+    "high": {
+        "steps": 1200,
+        "views": 6,
+        "mesh": {"resolution": 128, "target_faces": 40000, "texture_size": 2048},
+    },
+}
