@@ -32,14 +32,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--small-share", type=float, default=0.3)
     train.add_argument(
-        "--worn-share",
+        "--composed-share",
         type=float,
         default=0.0,
-        help="of each batch, from the toys that wear something",
+        help="of each batch, from the toys that are more than a kind and its colour",
     )
+    train.add_argument(
+        "--renew", type=int, default=0, help="steps after which the oldest shard is replaced"
+    )
+    train.add_argument("--workers", type=int, default=1, help="processes that render new shards")
+    train.add_argument("--batch", type=int, default=32)
+    train.add_argument("--learning-rate", type=float, default=1e-3)
+    train.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    train.add_argument("--bf16", action="store_true", help="compute in bfloat16 where it is safe")
     train.add_argument("--resume", action="store_true")
     train.add_argument("--from-shipped", action="store_true", help="start from the shipped weights")
     train.add_argument("--ship", action="store_true", help="write the weights into the package")
+    train.add_argument(
+        "--export-state", type=Path, help="at the end, a small copy of the state to go on from"
+    )
     recogniser = sub.add_parser("train-recogniser", help="train the recogniser")
     recogniser.add_argument("--steps", type=int, default=6000)
     recogniser.add_argument("--shards", type=int, default=20)
@@ -99,6 +110,8 @@ def _train(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from uni3d.toybox import training
+    from uni3d.toybox.shipping import ship
+    from uni3d.toybox.state import export_state
 
     config = training.TrainConfig(
         out=args.out,
@@ -107,7 +120,13 @@ def _train(args: argparse.Namespace) -> None:
         shards=args.shards,
         seed=args.seed,
         small_share=args.small_share,
-        worn_share=args.worn_share,
+        composed_share=args.composed_share,
+        renew=args.renew,
+        workers=args.workers,
+        batch=args.batch,
+        learning_rate=args.learning_rate,
+        device=args.device,
+        bf16=args.bf16,
         resume=args.resume,
         from_shipped=args.from_shipped,
     )
@@ -124,8 +143,11 @@ def _train(args: argparse.Namespace) -> None:
                 record = {"step": p.step, "loss": smooth, "validation": p.validation}
                 log.write(json.dumps({**record, "seconds": p.seconds}) + "\n")
                 log.flush()
+    if args.export_state:
+        size = export_state(config.out, args.export_state)
+        sys.stdout.write(f"{args.export_state}: {size / 1e6:.1f} MB\n")
     if args.ship:
-        training.ship(config)
+        ship(config)
 
 
 def _train_recogniser(args: argparse.Namespace) -> None:

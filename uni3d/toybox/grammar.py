@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from uni3d.toybox.roles import ROLES
-from uni3d.toybox.shapes import COLORS
+from uni3d.toybox.shapes import COLORS, PATTERNS
 from uni3d.toybox.world import KINDS, STANDS, WEARABLES, Description
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "corpus",
     "doubts",
     "parse",
+    "told_words",
     "unknown_words",
     "view_words",
 ]
@@ -135,6 +136,14 @@ def corpus() -> list[str]:
     names += [f for forms in OUTFITS.values() for f in forms]
     names += [*PREFIXES, *ADJECTIVES, *SUFFIXES]
     return [*names, "a an the and of in on as with standing top dressed wearing ,"]
+
+
+def told_words() -> list[str]:
+    """Every word of canonical captions, sorted; each is one token of a teacher trained on them."""
+    names = [kind.words[0] for kind in KINDS.values()]
+    names += [worn.words[0] for worn in WEARABLES.values()]
+    names += [*COLORS, *PATTERNS, *STANDS, *VIEWS, "a an on wearing"]
+    return sorted({word for name in names for word in _words(name)})
 
 
 @functools.cache

@@ -5,14 +5,25 @@ CLIP text model, with pooled text and the camera added to the time embedding.
 """
 
 import json
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from uni3d.toybox.grammar import corpus
 
-__all__ = ["FACTOR", "IMAGE_SIZE", "build_networks", "build_tokenizer", "save_folder"]
+__all__ = [
+    "FACTOR",
+    "IMAGE_SIZE",
+    "build_networks",
+    "build_tokenizer",
+    "grow_embedding",
+    "grow_tokenizer",
+    "save_folder",
+]
 
 IMAGE_SIZE = 64
 FACTOR = 4  # space-to-depth block: lossless, and 4x cheaper than 2 at equal width
@@ -89,6 +100,53 @@ def adopt_tokenizer(source: Path, folder: Path) -> None:
     (folder / "vocab.json").write_text(json.dumps(told["vocab"]))
     lines = [m if isinstance(m, str) else " ".join(m) for m in told["merges"]]
     (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n")
+
+
+def grow_tokenizer(folder: Path, words: Iterable[str]) -> list[str]:
+    """Make each of `words` one token of the tokenizer in `folder`; returns those that were not.
+
+    New tokens are numbered after the old ones, and their merges come after the old merges: byte
+    pair encoding takes the earliest merge first, so every word that was whole stays what it was.
+    A word of n pieces takes n - 1 new tokens, as every merge makes one.
+    """
+    vocab = json.loads((folder / "vocab.json").read_text())
+    lines = (folder / "merges.txt").read_text().splitlines()
+    merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#")]
+    grown = []
+    for word in words:
+        pieces = _merged(word, {pair: rank for rank, pair in enumerate(merges)})
+        if len(pieces) > 1:
+            grown.append(word)
+        while len(pieces) > 1:
+            merges.append((pieces[0], pieces[1]))
+            pieces[:2] = [pieces[0] + pieces[1]]
+            vocab.setdefault(pieces[0], len(vocab))
+    if grown:
+        (folder / "vocab.json").write_text(json.dumps(vocab))
+        text = [" ".join(pair) for pair in merges]
+        (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *text]) + "\n")
+    return grown
+
+
+def _merged(word: str, rank: dict[tuple[str, ...], int]) -> list[str]:
+    """The pieces of a word under byte pair encoding: the earliest merge first."""
+    pieces = [*word[:-1], word[-1] + "</w>"]
+    while len(pieces) > 1:
+        pairs = [(rank.get(pair, len(rank)), i) for i, pair in enumerate(pairwise(pieces))]
+        best, i = min(pairs)
+        if best == len(rank):
+            break
+        pieces[i : i + 2] = [pieces[i] + pieces[i + 1]]
+    return pieces
+
+
+def grow_embedding(old: Tensor, rows: int, seed: int = 0) -> Tensor:
+    """A token embedding `[vocabulary, width]` with more rows: the old ones, then random ones of
+    their mean and spread."""
+    generator = torch.Generator().manual_seed(seed)
+    fresh = torch.randn(rows, old.shape[1], generator=generator) * old.std(0) + old.mean(0)
+    fresh[: len(old)] = old
+    return fresh
 
 
 def build_networks(vocabulary_size: int, seed: int) -> tuple[Any, Any, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from uni3d.cameras import Cameras
+from uni3d.toybox.looks import surface
 from uni3d.toybox.shapes import Toy, part_distance
 
 __all__ = ["render_toy", "silhouette_toy"]
@@ -96,6 +97,7 @@ def _trace(
     frequency,
     bound,
     half,
+    look,
     out,
 ):
     near = np.empty(_MAX_PARTS_PER_RAY, np.int64)
@@ -158,6 +160,14 @@ def _trace(
         nz = m[2, 0] * gx + m[2, 1] * gy + m[2, 2] * gz
         length = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
         nx, ny, nz = nx / length, ny / length, nz / length
+        if look[hit] > 0:
+            key = (lights[i, 0], lights[i, 1], lights[i, 2])
+            rgb = (color[hit, 0], color[hit, 1], color[hit, 2])
+            red, green, blue = surface(
+                look[hit], rgb, (px, py, pz), (nx, ny, nz), key, (dx, dy, dz)
+            )
+            out[i, 0], out[i, 1], out[i, 2], out[i, 3] = red, green, blue, 1.0
+            continue
         facing = max(nx * lights[i, 0] + ny * lights[i, 1] + nz * lights[i, 2], 0.0)
         light = _AMBIENT + _SKY * (0.5 + 0.5 * nz) + _KEY * facing
         second = pattern[hit] > 0 and _patterned(pattern[hit], frequency[hit], px, py, pz)

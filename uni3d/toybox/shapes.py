@@ -15,6 +15,7 @@ from numba import njit
 
 __all__ = [
     "COLORS",
+    "LOOKS",
     "PATTERNS",
     "Builder",
     "Part",
@@ -40,6 +41,21 @@ COLORS: dict[str, tuple[float, float, float]] = {
     "gray": (0.52, 0.53, 0.55),
 }
 PATTERNS = ("plain", "striped", "spotted")
+# Surfaces as the tracer knows them; the first is what every toy without a material has.
+LOOKS = (
+    "plain",
+    "wooden",
+    "golden",
+    "silver",
+    "stone",
+    "glass",
+    "leather",
+    "knitted",
+    "origami",
+    "brick",
+    "porcelain",
+    "rusty",
+)
 
 ELLIPSOID, BOX, CAPSULE, CYLINDER, CONE, TORUS, DOME, WEDGE, ARC = range(9)
 
@@ -63,6 +79,7 @@ class Part:
     pattern: int = 0
     color2: tuple[float, float, float] = (1.0, 1.0, 1.0)
     frequency: float = 0.0
+    look: int = 0  # index into LOOKS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +96,7 @@ class Toy:
     frequency: np.ndarray  # [n]
     bound: np.ndarray  # [n] radius of a ball around `center` that holds the part
     half: np.ndarray  # [n, 3] half extents of the local box that holds the part
+    look: np.ndarray  # [n] int64, index into LOOKS
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -233,8 +251,9 @@ class Builder:
             [p.frequency or 9.0 for p in self.parts],
             [_bound(p) * scale for p in self.parts],
             [_half_extent(p) * scale for p in self.parts],
+            [p.look for p in self.parts],
         ]
-        dtypes = [np.int64, *[np.float64] * 5, np.int64, *[np.float64] * 3]
+        dtypes = [np.int64, *[np.float64] * 5, np.int64, *[np.float64] * 3, np.int64]
         return Toy(*(np.ascontiguousarray(a, dtype=d) for a, d in zip(stack, dtypes, strict=True)))
 
 

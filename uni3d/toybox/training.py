@@ -1,11 +1,11 @@
 """Training of the toybox teacher: resumable at any moment, deterministic from its seed.
 
 DDPM in the clean-image parameterisation with the v-loss weight 1 / sigma^2 (clipped), AdamW, EMA.
-The first `SMALL_SHARE` of the run sees pictures at half size, which is four times cheaper.
+The first `small_share` of the run sees pictures at half size, which is four times cheaper.
+Captions are the canonical ones: reading what people write is not the teacher's work.
 """
 
 import dataclasses
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,18 +13,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pixel_shuffle, pixel_unshuffle
 
 from uni3d.teacher.sampler import euler
 from uni3d.toybox import dataset, grammar, model
+from uni3d.toybox.state import SHIPPED, load_shipped, load_state, parameters_of, save_state
 
 __all__ = ["TrainConfig", "TrainProgress", "sample_pictures", "train"]
 
-SHIPPED = Path(__file__).parent / "weights" / "teacher"
 WEIGHT_CLIP = 8.0  # of 1 / sigma^2: keeps the cleanest noise levels from ruling the gradient
-EVALUATION_PICTURES = 128
+EVALUATION_PICTURES = 512
+SAVE_SECONDS = 240
+VALIDATION_SEED = 31337  # of pictures that no training draws
 PROMPTS = (
     "a corgi",
     "a corgi astronaut",
@@ -55,9 +56,13 @@ class TrainConfig:
     batch: int = 32
     learning_rate: float = 1e-3
     small_share: float = 0.3
-    worn_share: float = 0.0  # of a batch drawn from the toys that wear something (world: 1 in 8)
+    composed_share: float = 0.0  # of a batch drawn from toys that are more than kind and colour
     shards: int = 25
+    renew: int = 0  # steps after which a fresh shard takes the place of the oldest; 0: never
+    workers: int = 1  # processes that render fresh shards
     seed: int = 0
+    device: str = "cpu"
+    bf16: bool = False  # forward and backward in bfloat16 where it is safe; weights stay fp32
     resume: bool = False
     from_shipped: bool = False  # start from the weights in the package, with fresh moments
 
@@ -84,7 +89,7 @@ def _batch(pictures: dataset.Pictures, indices: np.ndarray, rng: np.random.Gener
         rgba = rgba.astype(np.float32) / 255
         background = rng.random((3, 1, 1), dtype=np.float32)
         images.append(rgba[:3] + (1 - rgba[3:]) * background)
-        text = grammar.caption(what, rng)
+        text = grammar.canonical(what)
         if rng.random() < views:
             text += f", {grammar.view_words(azimuth, elevation)}"
         captions.append(text if rng.random() >= 0.1 else "")
@@ -104,24 +109,28 @@ def encode_text(tokenizer: Any, text_encoder: Any, captions: list[str]) -> Tenso
         max_length=model.CONTEXT,
         return_tensors="pt",
     ).input_ids
-    return text_encoder(ids).last_hidden_state
+    return text_encoder(ids.to(text_encoder.device)).last_hidden_state
 
 
 def _loss(networks, images, captions, cameras, t, eps) -> Tensor:
     """Per-sample v-loss of the clean-image prediction, `[batch]`."""
     unet, text_encoder, tokenizer, alphas_cumprod = networks
+    device = alphas_cumprod.device
+    images, cameras, t, eps = (part.to(device) for part in (images, cameras, t, eps))
     x0 = pixel_unshuffle(images, model.FACTOR)
     alpha, sigma2 = alphas_cumprod[t].sqrt(), 1 - alphas_cumprod[t]
     noisy = alpha[:, None, None, None] * x0 + sigma2.sqrt()[:, None, None, None] * eps
     context = encode_text(tokenizer, text_encoder, captions)
     predicted = unet(noisy, t, context, class_labels=cameras).sample
-    return (predicted - x0).square().mean(dim=(1, 2, 3)) * (1 / sigma2).clamp(max=WEIGHT_CLIP)
+    error = (predicted.float() - x0).square().mean(dim=(1, 2, 3))
+    return error * (1 / sigma2).clamp(max=WEIGHT_CLIP)
 
 
 @torch.no_grad()
 def sample_pictures(networks, prompts, cameras, *, steps=25, guidance=3.0, seed=0) -> Tensor:
     """Teacher samples `[batch, 3, 64, 64]` in [0, 1]; `cameras` are embeddings `[batch, 4]`."""
     unet, text_encoder, tokenizer, alphas_cumprod = networks
+    cameras = cameras.to(alphas_cumprod.device)
     context = encode_text(tokenizer, text_encoder, [*prompts, *[""] * len(prompts)])
     both = torch.cat([cameras, cameras])
     t_index = torch.linspace(len(alphas_cumprod) - 1, 15, steps).long()
@@ -137,104 +146,8 @@ def sample_pictures(networks, prompts, cameras, *, steps=25, guidance=3.0, seed=
     side = model.IMAGE_SIZE // model.FACTOR
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(len(prompts), 3 * model.FACTOR**2, side, side, generator=generator)
-    x0 = euler(denoise, noise, sigmas[t_index])
+    x0 = euler(denoise, noise.to(cameras.device), sigmas[t_index]).cpu()
     return (pixel_shuffle(x0, model.FACTOR).clamp(-1, 1) + 1) / 2
-
-
-def _state_files(out: Path) -> tuple[Path, Path]:
-    return out / "state.safetensors", out / "state.json"
-
-
-def save_state(config: TrainConfig, step: int, modules, average, optimizer) -> None:
-    """Weights, their moving average and both Adam moments, in one safetensors file."""
-    tensors: dict[str, Tensor] = {}
-    for name, parameter in _parameters(modules):
-        tensors[f"weight/{name}"] = parameter.data.contiguous()
-        tensors[f"average/{name}"] = average[name].contiguous()
-        state = optimizer.state.get(parameter)
-        if state:
-            tensors[f"m/{name}"] = state["exp_avg"].contiguous()
-            tensors[f"v/{name}"] = state["exp_avg_sq"].contiguous()
-    tensor_path, json_path = _state_files(config.out)
-    temporary = tensor_path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata={"step": str(step)})
-    temporary.replace(tensor_path)
-    described = {k: str(v) for k, v in dataclasses.asdict(config).items()}
-    json_path.write_text(json.dumps({"step": step, "config": described}, indent=2) + "\n")
-
-
-def _parameters(modules) -> Iterator[tuple[str, torch.nn.Parameter]]:
-    for prefix, module in modules.items():
-        for name, parameter in module.named_parameters():
-            yield f"{prefix}.{name}", parameter
-
-
-def load_state(config: TrainConfig, modules, average, optimizer) -> int:
-    """Restore what `save_state` wrote; returns the step to go on from."""
-    tensors = load_file(_state_files(config.out)[0])
-    from safetensors import safe_open
-
-    with safe_open(_state_files(config.out)[0], "pt") as file:
-        step = int(file.metadata()["step"])
-    for name, parameter in _parameters(modules):
-        parameter.data.copy_(tensors[f"weight/{name}"])
-        average[name].copy_(tensors[f"average/{name}"])
-        if f"m/{name}" in tensors:
-            optimizer.state[parameter] = {
-                "step": torch.tensor(float(step)),
-                # In the parameter's memory layout: the fused step walks through memory.
-                "exp_avg": torch.empty_like(parameter).copy_(tensors[f"m/{name}"]).detach(),
-                "exp_avg_sq": torch.empty_like(parameter).copy_(tensors[f"v/{name}"]).detach(),
-            }
-    return step
-
-
-def load_shipped(modules) -> None:
-    """Take the weights that the package ships."""
-    for prefix, file in (("unet", "diffusion_pytorch_model"), ("text_encoder", "model")):
-        tensors = load_file(SHIPPED / prefix / f"{file}.safetensors")
-        modules[prefix].load_state_dict({k: v.float() for k, v in tensors.items()}, strict=False)
-
-
-def ship(config: TrainConfig) -> None:
-    """Write the averaged weights of a run into the package, with their card."""
-    tokenizer = model.build_tokenizer(config.out / "tokenizer")
-    unet, text_encoder, scheduler = model.build_networks(len(tokenizer), config.seed)
-    tensors = load_file(_state_files(config.out)[0])
-    for name, parameter in _parameters({"unet": unet, "text_encoder": text_encoder}):
-        parameter.data.copy_(tensors[f"average/{name}"])
-    model.save_folder(SHIPPED, unet, text_encoder, tokenizer, scheduler)
-    state = json.loads(_state_files(config.out)[1].read_text())
-    count = sum(p.numel() for p in unet.parameters())
-    continued = state["config"]["from_shipped"] == "True"
-    history = _history() if continued else []
-    command = f"uni3d toybox train{' --from-shipped' if continued else ''} --steps {config.steps}"
-    history.append(
-        f"  - {state['step']} of {config.steps} steps of {config.batch} pictures (twice that at "
-        f"half size, {config.small_share:.0%} of them), AdamW {config.learning_rate}: `{command} "
-        f"--shards {config.shards} --seed {config.seed} --small-share {config.small_share} "
-        f"--worn-share {config.worn_share} --ship`"
-    )
-    lines = "\n".join(history)
-    card = f"""# The toybox teacher
-
-A text-to-image diffusion model of a procedural world of {len(grammar.KINDS)} kinds of toys; it
-knows nothing else. {count / 1e6:.1f} M parameters, 64x64 pictures, weights in half precision.
-
-- data: shards of {dataset.SHARD} pictures, as many and from the seed that each command names
-- trained by these, each going on from the one before (average 0.999; to go on: `--from-shipped`):
-{lines}
-- what it reaches: `uni3d toybox evaluate` prints it
-- limits: only the words of its grammar; one object on a plain background; 64x64 pixels
-"""
-    (SHIPPED / "README.md").write_text(card)
-
-
-def _history() -> list[str]:
-    """What the card in the package says of earlier trainings."""
-    card = SHIPPED / "README.md"
-    lines = card.read_text().splitlines() if card.exists() else []
-    return [line for line in lines if line.startswith("  - ")]
 
 
 class _Swapped:
@@ -244,12 +157,12 @@ class _Swapped:
         self.modules, self.average = modules, average
 
     def __enter__(self) -> None:
-        self.kept = {n: p.data.clone() for n, p in _parameters(self.modules)}
-        for name, parameter in _parameters(self.modules):
+        self.kept = {n: p.data.clone() for n, p in parameters_of(self.modules)}
+        for name, parameter in parameters_of(self.modules):
             parameter.data.copy_(self.average[name])
 
     def __exit__(self, *_: object) -> None:
-        for name, parameter in _parameters(self.modules):
+        for name, parameter in parameters_of(self.modules):
             parameter.data.copy_(self.kept[name])
 
 
@@ -258,9 +171,7 @@ def _validation_loss(networks, pictures: dataset.Pictures) -> float:
     generator = torch.Generator().manual_seed(12345)
     losses = []
     for start in range(0, EVALUATION_PICTURES, 32):
-        # The last shard is kept out of training.
-        indices = len(pictures) - dataset.SHARD + start * 7 + np.arange(32) * 7
-        images, captions, cameras = _batch(pictures, indices, rng)
+        images, captions, cameras = _batch(pictures, start + np.arange(32), rng)
         t = torch.linspace(20, 980, 32).long()
         eps = torch.randn(32, 3 * model.FACTOR**2, 16, 16, generator=generator)
         with torch.no_grad():
@@ -280,70 +191,96 @@ def _sheet(networks, path: Path) -> None:
     Image.fromarray((grid.numpy() * 255).astype(np.uint8)).save(path)
 
 
-def train(config: TrainConfig) -> Iterator[TrainProgress]:
-    """Train, yielding progress; the state in `config.out` is current whenever it stops."""
-    config.out.mkdir(parents=True, exist_ok=True)
-    # 1. the data
-    dataset.prepare(config.out / "pictures", config.shards, config.seed)
-    pictures = dataset.Pictures(config.out / "pictures", config.shards, config.seed)
-    # 2. the networks
+def _networks(config: TrainConfig):
+    """(modules, networks) as the configuration says, before any state of an earlier run.
+
+    Every word of today's captions is a token: a tokenizer from before the world grew grows too.
+    """
     words = config.out / "tokenizer"
     if not config.resume:
         (words / "merges.txt").unlink(missing_ok=True)  # an earlier run's
         if config.from_shipped:
             model.adopt_tokenizer(SHIPPED / "tokenizer", words)
+    model.build_tokenizer(words)
+    model.grow_tokenizer(words, grammar.told_words())
     tokenizer = model.build_tokenizer(words)
     unet, text_encoder, scheduler = model.build_networks(len(tokenizer), config.seed)
-    unet = unet.to(memory_format=torch.channels_last)
     modules = {"unet": unet, "text_encoder": text_encoder}
-    networks = (unet, text_encoder, tokenizer, scheduler.alphas_cumprod)
-    parameters = [p for _, p in _parameters(modules)]
-    optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     if config.from_shipped:
         load_shipped(modules)
-    average = {n: p.data.clone() for n, p in _parameters(modules)}
-    step = load_state(config, modules, average, optimizer) if config.resume else 0
-    worn = pictures.wearing(len(pictures) - dataset.SHARD)
-    # 3. the loop: everything random follows from (seed, step)
-    started = saved = sheeted = time.monotonic()
-    while step < config.steps:
-        rng = np.random.default_rng((config.seed, step))
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        small = step < config.small_share * config.steps
-        count = config.batch * (2 if small else 1)
-        indices = rng.integers(len(pictures) - dataset.SHARD, size=count)
-        chosen = round(config.worn_share * count)
-        if chosen:
-            indices[:chosen] = rng.choice(worn, chosen)
-        images, captions, cameras = _batch(pictures, indices, rng)
-        if small:
-            images = avg_pool2d(images, 2)
-        t = ((torch.arange(count) + torch.rand(count, generator=generator)) * (1000 / count)).long()
-        side = images.shape[-1] // model.FACTOR
-        eps = torch.randn(count, 3 * model.FACTOR**2, side, side, generator=generator)
+    unet.to(config.device, memory_format=torch.channels_last)
+    text_encoder.to(config.device)
+    return modules, (unet, text_encoder, tokenizer, scheduler.alphas_cumprod.to(config.device))
+
+
+def _indices(config: TrainConfig, pictures, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Which pictures a step sees, `[count]`."""
+    indices = rng.integers(len(pictures), size=count)
+    chosen = round(config.composed_share * count)
+    if chosen:
+        indices[:chosen] = rng.choice(pictures.composed(), chosen)
+    return indices
+
+
+def _gradients(config: TrainConfig, networks, pictures, step: int) -> Tensor:
+    """Backward of one batch; everything random follows from (seed, step). Returns the loss."""
+    rng = np.random.default_rng((config.seed, step))
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    small = step < config.small_share * config.steps
+    count = config.batch * (2 if small else 1)
+    indices = _indices(config, pictures, count, rng)
+    images, captions, cameras = _batch(pictures, indices, rng)
+    if small:
+        images = avg_pool2d(images, 2)
+    t = ((torch.arange(count) + torch.rand(count, generator=generator)) * (1000 / count)).long()
+    side = images.shape[-1] // model.FACTOR
+    eps = torch.randn(count, 3 * model.FACTOR**2, side, side, generator=generator)
+    kind = torch.device(config.device).type
+    with torch.autocast(kind, dtype=torch.bfloat16, enabled=config.bf16):
         loss = _loss(networks, images, captions, cameras, t, eps).mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = _learning_rate(config, step)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        decay = min(0.999, (1 + step) / (10 + step))
-        for name, parameter in _parameters(modules):
-            average[name].lerp_(parameter.data, 1 - decay)
-        step += 1
-        now = time.monotonic()
-        last = step == config.steps or now - started > config.minutes * 60
-        if last or now - saved > 240:
-            save_state(config, step, modules, average, optimizer)
-            saved = now
-            with _Swapped(modules, average):
-                checked = _validation_loss(networks, pictures)
-                if last or now - sheeted > 600:
-                    _sheet(networks, config.out / f"samples-{step:06d}.png")
-                    sheeted = now
-            yield TrainProgress(step, float(loss.detach()), now - started, checked, "saved")
-        else:
-            yield TrainProgress(step, float(loss.detach()), now - started)
-        if last:
-            break
+    loss.backward()
+    return loss.detach()
+
+
+def train(config: TrainConfig) -> Iterator[TrainProgress]:
+    """Train, yielding progress; the state in `config.out` is current whenever it stops."""
+    # 1. the data
+    folder = config.out / "pictures"
+    dataset.prepare(folder, 1, VALIDATION_SEED, size=EVALUATION_PICTURES)
+    validation = dataset.Pictures(folder, 1, VALIDATION_SEED)
+    window = dataset.Window(folder, config.shards, config.seed, config.renew, config.workers)
+    # 2. the networks
+    modules, networks = _networks(config)
+    parameters = [p for _, p in parameters_of(modules)]
+    optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    average = {n: p.data.clone() for n, p in parameters_of(modules)}
+    step = load_state(config, modules, average, optimizer) if config.resume else 0
+    # 3. the loop
+    started = saved = sheeted = time.monotonic()
+    with window:
+        while step < config.steps:
+            loss = _gradients(config, networks, window.at(step), step)
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            for group in optimizer.param_groups:
+                group["lr"] = _learning_rate(config, step)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            decay = min(0.999, (1 + step) / (10 + step))
+            for name, parameter in parameters_of(modules):
+                average[name].lerp_(parameter.data, 1 - decay)
+            step += 1
+            now = time.monotonic()
+            last = step == config.steps or now - started > config.minutes * 60
+            if last or now - saved > SAVE_SECONDS:
+                save_state(config, step, modules, average, optimizer)
+                saved = now
+                with _Swapped(modules, average):
+                    checked = _validation_loss(networks, validation)
+                    if last or now - sheeted > 600:
+                        _sheet(networks, config.out / f"samples-{step:06d}.png")
+                        sheeted = now
+                yield TrainProgress(step, float(loss), now - started, checked, "saved")
+            else:
+                yield TrainProgress(step, float(loss), now - started)
+            if last:
+                break

@@ -36,6 +36,7 @@ from uni3d.toybox.kinds.storage import STORAGE
 from uni3d.toybox.kinds.tools import TOOLS
 from uni3d.toybox.kinds.transport import TRANSPORT
 from uni3d.toybox.kinds.vehicles import VEHICLES
+from uni3d.toybox.materials import MATERIALS, make_of, suits
 from uni3d.toybox.roles import ACCESSORIES, ROLES, Role
 from uni3d.toybox.shapes import COLORS, PATTERNS, Builder, Toy, lowest_point
 
@@ -160,6 +161,8 @@ def build_toy(what: Description, rng: np.random.Generator) -> Toy:
     kind.build(builder)
     if what.wears:
         WEARABLES[what.wears].apply(builder)
+    if what.material:
+        make_of(builder, what.material, colored=what.color is not None)
     if what.stand:
         _add_stand(builder, what.stand)
     return builder.finish()

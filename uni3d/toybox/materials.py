@@ -1,0 +1,92 @@
+"""What toys can be made of: the colours of a material, and which kinds it suits.
+
+A material changes no shape. Here it repaints the parts, along a ramp from its dark to its light
+tone, so that eyes stay dark and a belly stays pale; the tracer adds grain and gloss (`LOOKS`).
+"""
+
+import dataclasses
+
+import numpy as np
+
+from uni3d.toybox.shapes import LOOKS, Builder
+
+__all__ = ["MATERIALS", "Material", "make_of", "suits"]
+
+Rgb = tuple[float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """dark, light: ends of its colour ramp. keep: the share of a part's own colour that stays.
+
+    tint: whether an asked colour takes the place of the ramp's ("green glass").
+    """
+
+    name: str
+    dark: Rgb
+    light: Rgb
+    keep: float = 0.0
+    tint: bool = False
+
+
+MATERIALS = {
+    row.name: row
+    for row in (
+        Material("wooden", (0.30, 0.16, 0.06), (0.84, 0.62, 0.36)),
+        Material("golden", (0.42, 0.25, 0.02), (1.0, 0.80, 0.22)),
+        Material("silver", (0.28, 0.29, 0.32), (0.88, 0.90, 0.94)),
+        Material("stone", (0.30, 0.29, 0.27), (0.70, 0.68, 0.63)),
+        Material("glass", (0.20, 0.42, 0.46), (0.72, 0.93, 0.95), tint=True),
+        Material("leather", (0.15, 0.07, 0.03), (0.46, 0.21, 0.10), tint=True),
+        Material("knitted", (0.20, 0.15, 0.16), (0.93, 0.88, 0.80), keep=0.75, tint=True),
+        Material("origami", (0.30, 0.30, 0.36), (0.97, 0.96, 0.93), keep=0.55, tint=True),
+        Material("brick", (0.42, 0.14, 0.09), (0.76, 0.33, 0.22)),
+        Material("porcelain", (0.10, 0.20, 0.58), (0.97, 0.97, 0.99), tint=True),
+        Material("rusty", (0.25, 0.12, 0.06), (0.66, 0.33, 0.12)),
+    )
+}
+
+_FIGURE = ("wooden", "golden", "silver", "stone", "glass", "knitted", "origami", "porcelain")
+_BY_CATEGORY = {
+    "animal": _FIGURE,
+    "character": (*_FIGURE, "rusty"),
+    "person": _FIGURE,
+    "vehicle": ("wooden", "golden", "silver", "glass", "origami", "rusty"),
+    "furniture": ("wooden", "golden", "stone", "glass", "leather", "rusty"),
+    "food": ("wooden", "golden", "glass", "knitted", "porcelain"),
+    "plant": ("wooden", "golden", "glass", "knitted", "origami", "porcelain"),
+    "household": ("wooden", "golden", "silver", "stone", "glass", "porcelain", "rusty"),
+    "building": ("wooden", "golden", "stone", "glass", "origami", "brick", "rusty"),
+    "clothing": ("golden", "silver", "glass", "leather", "knitted", "origami"),
+    "desk": ("wooden", "golden", "silver", "stone", "leather", "rusty"),
+    "kitchen": ("wooden", "golden", "silver", "stone", "glass", "porcelain", "rusty"),
+    "home": ("wooden", "golden", "silver", "stone", "glass", "porcelain"),
+    "storage": ("wooden", "golden", "silver", "stone", "leather", "brick", "rusty"),
+    "music": ("wooden", "golden", "silver", "glass", "rusty"),
+    "tool": ("wooden", "golden", "silver", "stone", "glass", "rusty"),
+}
+_OTHER = ("wooden", "golden", "silver", "stone", "glass")
+
+
+def suits(category: str) -> tuple[str, ...]:
+    """The materials that a kind of this category may be made of, where its row names none."""
+    return _BY_CATEGORY.get(category, _OTHER)
+
+
+def make_of(b: Builder, name: str, colored: bool) -> None:
+    """Repaint every part there is as of this material; `colored`: the prompt asks for a colour."""
+    material = MATERIALS[name]
+    shift = b.rng.uniform(-0.04, 0.04, 3)
+    for part in b.parts:
+        own = np.asarray(part.color)
+        keeps = (colored and part.main and material.tint) or part.region == "eye"
+        part.color = _painted(material, own, shift, 0.92 if keeps else material.keep)
+        part.look = LOOKS.index(name)
+        part.main = False  # no pattern over a material's own grain
+
+
+def _painted(material: Material, own: np.ndarray, shift: np.ndarray, keep: float) -> Rgb:
+    light = float(own @ (0.3, 0.59, 0.11))
+    t = min(1.0, 0.1 + 1.15 * light**0.6)
+    ramp = np.asarray(material.dark) * (1 - t) + np.asarray(material.light) * t + shift
+    return tuple(np.clip(ramp * (1 - keep) + own * keep, 0.0, 1.0))  # type: ignore[return-value]

@@ -1,0 +1,69 @@
+"""Putting a trained teacher into the package: weights, card, and the world it was trained on."""
+
+import json
+from typing import Any
+
+from safetensors.torch import load_file
+
+from uni3d.toybox import dataset, grammar, model, world
+from uni3d.toybox.shapes import COLORS, PATTERNS
+from uni3d.toybox.state import SHIPPED, parameters_of, state_files
+
+__all__ = ["known_world", "ship"]
+
+
+def known_world() -> dict[str, list[str]]:
+    """The names that a teacher trained now has seen."""
+    return {
+        "kinds": list(world.KINDS),
+        "colors": list(COLORS),
+        "patterns": list(PATTERNS),
+        "materials": [],
+        "wears": list(world.WEARABLES),
+        "actions": [],
+        "relations": [],
+        "stands": list(world.STANDS),
+    }
+
+
+def ship(config: Any) -> None:
+    """Write the averaged weights of a run into the package, with their card and world.json."""
+    tokenizer = model.build_tokenizer(config.out / "tokenizer")
+    unet, text_encoder, scheduler = model.build_networks(len(tokenizer), config.seed)
+    tensors = load_file(state_files(config.out)[0])
+    for name, parameter in parameters_of({"unet": unet, "text_encoder": text_encoder}):
+        parameter.data.copy_(tensors[f"average/{name}"])
+    model.save_folder(SHIPPED, unet, text_encoder, tokenizer, scheduler)
+    (SHIPPED / "world.json").write_text(json.dumps(known_world(), indent=1) + "\n")
+    state = json.loads(state_files(config.out)[1].read_text())
+    count = sum(p.numel() for p in unet.parameters())
+    continued = state["config"]["from_shipped"] == "True"
+    history = _history() if continued else []
+    command = f"uni3d toybox train{' --from-shipped' if continued else ''} --steps {config.steps}"
+    history.append(
+        f"  - {state['step']} of {config.steps} steps of {config.batch} pictures (twice that at "
+        f"half size, {config.small_share:.0%} of them), AdamW {config.learning_rate}: `{command} "
+        f"--shards {config.shards} --renew {config.renew} --seed {config.seed} "
+        f"--small-share {config.small_share} --composed-share {config.composed_share} --ship`"
+    )
+    lines = "\n".join(history)
+    card = f"""# The toybox teacher
+
+A text-to-image diffusion model of a procedural world of {len(grammar.KINDS)} kinds of toys; it
+knows nothing else. {count / 1e6:.1f} M parameters, 64x64 pictures, weights in half precision.
+
+- data: shards of {dataset.SHARD} pictures, as many and from the seed that each command names
+- trained by these, each going on from the one before (average 0.999; to go on: `--from-shipped`):
+{lines}
+- what it reaches: `uni3d toybox evaluate` prints it
+- limits: only the canonical captions of its world (world.json); one object on a plain background;
+  64x64 pixels
+"""
+    (SHIPPED / "README.md").write_text(card)
+
+
+def _history() -> list[str]:
+    """What the card in the package says of earlier trainings."""
+    card = SHIPPED / "README.md"
+    lines = card.read_text().splitlines() if card.exists() else []
+    return [line for line in lines if line.startswith("  - ")]

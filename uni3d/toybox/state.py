@@ -1,0 +1,113 @@
+"""The state of a teacher training on disk: weights, their moving average and Adam's moments."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from uni3d.toybox import model
+
+__all__ = [
+    "SHIPPED",
+    "export_state",
+    "load_shipped",
+    "load_state",
+    "parameters_of",
+    "save_state",
+    "state_files",
+]
+
+SHIPPED = Path(__file__).parent / "weights" / "teacher"
+WORDS = "text_encoder.embeddings.token_embedding.weight"  # the one tensor that grows
+
+
+def parameters_of(modules: dict[str, Any]) -> Iterator[tuple[str, torch.nn.Parameter]]:
+    """(module.parameter, value) of all modules, in a fixed order."""
+    for prefix, module in modules.items():
+        for name, parameter in module.named_parameters():
+            yield f"{prefix}.{name}", parameter
+
+
+def state_files(out: Path) -> tuple[Path, Path]:
+    return out / "state.safetensors", out / "state.json"
+
+
+def save_state(config: Any, step: int, modules, average, optimizer) -> None:
+    """Weights, their moving average and both Adam moments, in one safetensors file."""
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in parameters_of(modules):
+        tensors[f"weight/{name}"] = parameter.data.contiguous()
+        tensors[f"average/{name}"] = average[name].contiguous()
+        state = optimizer.state.get(parameter)
+        if state:
+            tensors[f"m/{name}"] = state["exp_avg"].contiguous()
+            tensors[f"v/{name}"] = state["exp_avg_sq"].contiguous()
+    tensor_path, json_path = state_files(config.out)
+    temporary = tensor_path.with_suffix(".tmp")
+    save_file(tensors, temporary, metadata={"step": str(step)})
+    temporary.replace(tensor_path)
+    described = {k: str(v) for k, v in dataclasses.asdict(config).items()}
+    json_path.write_text(json.dumps({"step": step, "config": described}, indent=2) + "\n")
+
+
+def load_state(config: Any, modules, average, optimizer) -> int:
+    """Restore what `save_state` wrote; returns the step to go on from.
+
+    Where the vocabulary has grown since, the new words keep the rows they have in `modules`, and
+    their moments are zero. A file without moments (`export_state`) starts them afresh.
+    """
+    path = state_files(config.out)[0]
+    tensors = load_file(path)
+    with safe_open(path, "pt") as file:
+        step = int(file.metadata()["step"])
+    for name, parameter in parameters_of(modules):
+        rows = slice(None, len(tensors[f"weight/{name}"]) if name == WORDS else None)
+        parameter.data[rows].copy_(tensors[f"weight/{name}"])
+        average[name].copy_(parameter.data)
+        average[name][rows].copy_(tensors[f"average/{name}"])
+        if f"m/{name}" in tensors:
+            moments = {}
+            for key, short in (("exp_avg", "m"), ("exp_avg_sq", "v")):
+                # In the parameter's memory layout: the fused step walks through memory.
+                moments[key] = torch.zeros_like(parameter).detach()
+                moments[key][rows].copy_(tensors[f"{short}/{name}"])
+            optimizer.state[parameter] = {"step": torch.tensor(float(step)), **moments}
+    return step
+
+
+def load_shipped(modules) -> None:
+    """Take the weights that the package ships; words it does not know get random rows."""
+    for prefix, file in (("unet", "diffusion_pytorch_model"), ("text_encoder", "model")):
+        tensors = load_file(SHIPPED / prefix / f"{file}.safetensors")
+        tensors = {k: v.float() for k, v in tensors.items()}
+        if prefix == "text_encoder":
+            name = next(k for k in tensors if k.endswith("token_embedding.weight"))
+            rows = modules[prefix].config.vocab_size
+            tensors[name] = model.grow_embedding(tensors[name], rows)
+        modules[prefix].load_state_dict(tensors, strict=False)
+
+
+def export_state(out: Path, target: Path) -> int:
+    """Write weights and average of a run in half precision, with its words, to `target`.
+
+    A run that finds this file as its state goes on from it with fresh moments; returns its bytes.
+    """
+    path = state_files(out)[0]
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(path)
+    kept = {k: v.half() for k, v in tensors.items() if k.startswith(("weight/", "average/"))}
+    target.mkdir(parents=True, exist_ok=True)
+    save_file(kept, target / path.name, metadata=metadata)
+    (target / "state.json").write_bytes(state_files(out)[1].read_bytes())
+    words = target / "tokenizer"
+    words.mkdir(exist_ok=True)
+    for name in ("vocab.json", "merges.txt"):
+        (words / name).write_bytes((out / "tokenizer" / name).read_bytes())
+    return (target / path.name).stat().st_size
