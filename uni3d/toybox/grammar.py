@@ -8,7 +8,15 @@ import numpy as np
 
 from uni3d.toybox.roles import ROLES
 from uni3d.toybox.shapes import COLORS, PATTERNS
-from uni3d.toybox.world import KINDS, STANDS, WEARABLES, Description
+from uni3d.toybox.world import (
+    ACTIONS,
+    KINDS,
+    MATERIALS,
+    RELATIONS,
+    STANDS,
+    WEARABLES,
+    Description,
+)
 
 __all__ = [
     "VIEWS",
@@ -142,7 +150,8 @@ def told_words() -> list[str]:
     """Every word of canonical captions, sorted; each is one token of a teacher trained on them."""
     names = [kind.words[0] for kind in KINDS.values()]
     names += [worn.words[0] for worn in WEARABLES.values()]
-    names += [*COLORS, *PATTERNS, *STANDS, *VIEWS, "a an on wearing"]
+    names += [*COLORS, *PATTERNS, *MATERIALS, *ACTIONS, *RELATIONS, *STANDS, *VIEWS]
+    names.append("a an on wearing")
     return sorted({word for name in names for word in _words(name)})
 
 

@@ -46,7 +46,11 @@ def _step(low, high, x):
 @njit(cache=True)
 def _facet(n):
     """The normal of the paper's fold: the nearest of a coarse set of directions."""
-    x, y, z = (math.floor(n[0] * 1.4 + 0.5), math.floor(n[1] * 1.4 + 0.5), math.floor(n[2] * 1.4 + 0.5))
+    x, y, z = (
+        math.floor(n[0] * 1.4 + 0.5),
+        math.floor(n[1] * 1.4 + 0.5),
+        math.floor(n[2] * 1.4 + 0.5),
+    )
     length = math.sqrt(x * x + y * y + z * z)
     if length < 0.5:
         return n
@@ -58,7 +62,9 @@ def _grain(look, p, n):
     """Factor of brightness by place, and how far the colour goes to the material's other tone."""
     x, y, z = p
     if look == 1:  # wood: rings around an axis that leans
-        u = math.sqrt((y - 0.6) ** 2 + (z + 0.25 * x - 0.5) ** 2) + 0.05 * _noise(3 * x, 3 * y, 3 * z)
+        u = math.sqrt((y - 0.6) ** 2 + (z + 0.25 * x - 0.5) ** 2) + 0.05 * _noise(
+            3 * x, 3 * y, 3 * z
+        )
         ring = 0.5 + 0.5 * math.sin(46.0 * u)
         return 0.68 + 0.38 * ring, 0.0
     if look == 4:  # stone: specks of two sizes
@@ -83,7 +89,7 @@ def _grain(look, p, n):
         u = across * 3.6 + 0.5 * (course % 2)
         v = z * 7.5 - course
         mortar = v < 0.17 or u - math.floor(u) < 0.1
-        tone = 0.8 + 0.35 * _lattice(int(course), int(math.floor(u)), 7)
+        tone = 0.8 + 0.35 * _lattice(course, math.floor(u), 7)
         return (1.0, 1.0) if mortar else (tone, 0.0)
     if look == 11:  # rust: bare steel shows in patches
         patch = _noise(5 * x, 5 * y, 5 * z) + 0.35 * _noise(16 * x, 16 * y, 16 * z)

@@ -8,6 +8,7 @@ import dataclasses
 
 import numpy as np
 
+from uni3d.toybox.kinds.kind import Kind
 from uni3d.toybox.shapes import LOOKS, Builder
 
 __all__ = ["MATERIALS", "Material", "make_of", "suits"]
@@ -41,7 +42,7 @@ MATERIALS = {
         Material("knitted", (0.20, 0.15, 0.16), (0.93, 0.88, 0.80), keep=0.75, tint=True),
         Material("origami", (0.30, 0.30, 0.36), (0.97, 0.96, 0.93), keep=0.55, tint=True),
         Material("brick", (0.42, 0.14, 0.09), (0.76, 0.33, 0.22)),
-        Material("porcelain", (0.10, 0.20, 0.58), (0.97, 0.97, 0.99), tint=True),
+        Material("porcelain", (0.25, 0.36, 0.72), (0.97, 0.97, 0.99), tint=True),
         Material("rusty", (0.25, 0.12, 0.06), (0.66, 0.33, 0.12)),
     )
 }
@@ -68,15 +69,15 @@ _BY_CATEGORY = {
 _OTHER = ("wooden", "golden", "silver", "stone", "glass")
 
 
-def suits(category: str) -> tuple[str, ...]:
-    """The materials that a kind of this category may be made of, where its row names none."""
-    return _BY_CATEGORY.get(category, _OTHER)
+def suits(kind: Kind) -> tuple[str, ...]:
+    """The materials that a kind may be made of: those its row names, or those of its category."""
+    return _BY_CATEGORY.get(kind.category, _OTHER) if kind.materials is None else kind.materials
 
 
 def make_of(b: Builder, name: str, colored: bool) -> None:
     """Repaint every part there is as of this material; `colored`: the prompt asks for a colour."""
     material = MATERIALS[name]
-    shift = b.rng.uniform(-0.04, 0.04, 3)
+    shift = b.rng.uniform(-0.04, 0.04)
     for part in b.parts:
         own = np.asarray(part.color)
         keeps = (colored and part.main and material.tint) or part.region == "eye"
@@ -85,7 +86,7 @@ def make_of(b: Builder, name: str, colored: bool) -> None:
         part.main = False  # no pattern over a material's own grain
 
 
-def _painted(material: Material, own: np.ndarray, shift: np.ndarray, keep: float) -> Rgb:
+def _painted(material: Material, own: np.ndarray, shift: float, keep: float) -> Rgb:
     light = float(own @ (0.3, 0.59, 0.11))
     t = min(1.0, 0.1 + 1.15 * light**0.6)
     ramp = np.asarray(material.dark) * (1 - t) + np.asarray(material.light) * t + shift

@@ -8,7 +8,7 @@ import numpy as np
 
 from uni3d.toybox.shapes import CAPSULE, Builder, Part
 
-__all__ = ["ACCESSORIES", "ROLES", "Role"]
+__all__ = ["ACCESSORIES", "ROLES", "Role", "at", "dress_in", "is_lying"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Role:
     apply: Callable[[Builder], None]
 
 
-def _dress(b: Builder, color, regions=("torso", "leg", "arm", "belly", "neck")) -> None:
+def dress_in(b: Builder, color, regions=("torso", "leg", "arm", "belly", "neck")) -> None:
     """Recolour the parts of the body that a suit covers."""
     rgb = b.rgb(color)
     for part in b.parts:
@@ -28,21 +28,21 @@ def _dress(b: Builder, color, regions=("torso", "leg", "arm", "belly", "neck")) 
             part.color, part.main, part.pattern = rgb, False, 0
 
 
-def _at(b: Builder, name: str) -> tuple[float, float, float, float]:
+def at(b: Builder, name: str) -> tuple[float, float, float, float]:
     center, radius = b.anchors[name]
     return float(center[0]), float(center[1]), float(center[2]), radius
 
 
-def _is_lying(b: Builder) -> bool:
+def is_lying(b: Builder) -> bool:
     """Whether the back is on top (four legs) rather than behind (two)."""
     back, torso = b.anchors["back"][0], b.anchors["torso"][0]
     return bool(back[2] - torso[2] > abs(back[0] - torso[0]))
 
 
 def _pack(b: Builder, color, size: float = 1.0) -> None:
-    x, _, z, r = _at(b, "back")
-    r = max(r, 0.85 * _at(b, "head")[3]) * size  # slender animals carry a pack as big as their head
-    if _is_lying(b):
+    x, _, z, r = at(b, "back")
+    r = max(r, 0.85 * at(b, "head")[3]) * size  # slender animals carry a pack as big as their head
+    if is_lying(b):
         b.box(
             (x, 0, z + 0.32 * r), (0.6 * r, 0.62 * r, 0.42 * r), color, region="worn", rounding=0.05
         )
@@ -58,17 +58,17 @@ def _pack(b: Builder, color, size: float = 1.0) -> None:
 
 def _collar(b: Builder, color, thick: float = 0.3) -> None:
     """A ring where head and body meet, its axis along the neck."""
-    x, _, z, r = _at(b, "neck")
-    hx, _, hz, _ = _at(b, "head")
-    tilt = math.degrees(math.atan2(hx - x, hz - z)) if _is_lying(b) else 0.0
+    x, _, z, r = at(b, "neck")
+    hx, _, hz, _ = at(b, "head")
+    tilt = math.degrees(math.atan2(hx - x, hz - z)) if is_lying(b) else 0.0
     b.torus((x, 0, z), r * 1.08, r * thick, color, turn=(0, tilt, 0), region="worn")
 
 
 def _cape(b: Builder, color) -> None:
     """A blanket over a lying trunk, or half a shell behind an upright one: the front stays free."""
-    tx, _, tz, r = _at(b, "torso")
+    tx, _, tz, r = at(b, "torso")
     nx = float(b.anchors["neck"][0][0])
-    if _is_lying(b):
+    if is_lying(b):
         rear = min(p.center[0] - _reach(p)[0] for p in b.parts if p.region == "torso")
         front = max(nx - 0.2 * r, tx + 0.5 * r)
         half = (front - rear) / 2 + 0.02 * r
@@ -107,13 +107,13 @@ def _reach(part: Part) -> np.ndarray:
 
 
 def _astronaut(b: Builder) -> None:
-    _dress(b, "white")
+    dress_in(b, "white")
     for part in b.parts:
         if part.region == "foot":
             part.color, part.main = b.rgb("gray"), False
     _collar(b, "gray")
     _pack(b, "gray")
-    x, y, z, r = _at(b, "chest")
+    x, y, z, r = at(b, "chest")
     if y:
         patch = b.box((x, y, z), (0.4 * r, 0.08, 0.32 * r), "blue", region="worn")
         b.mirror(patch)
@@ -122,8 +122,8 @@ def _astronaut(b: Builder) -> None:
 
 
 def _wizard(b: Builder) -> None:
-    _dress(b, "purple")
-    x, _, z, r = _at(b, "head")
+    dress_in(b, "purple")
+    x, _, z, r = at(b, "head")
     z += 0.78 * r
     b.cylinder((x, 0, z), 1.35 * r, 0.14 * r, "purple", region="worn")
     b.cone((x, 0, z + 0.85 * r), 0.8 * r, 0.03, 0.85 * r, "purple", region="worn")
@@ -134,24 +134,24 @@ def _wizard(b: Builder) -> None:
 
 
 def _pirate(b: Builder) -> None:
-    _dress(b, "red", ("torso", "belly"))
+    dress_in(b, "red", ("torso", "belly"))
     for part in b.parts:
         if part.region in ("torso", "belly"):  # a sailor's shirt: no other role is striped
             part.pattern, part.color2, part.frequency = 1, b.rgb("white"), 9.0
-    x, _, z, r = _at(b, "head")
+    x, _, z, r = at(b, "head")
     z += 0.72 * r
     b.ellipsoid((x, 0, z), (0.85 * r, 1.4 * r, 0.3 * r), "black", region="worn")
     b.dome((x, 0, z), (0.75 * r, 0.9 * r, 0.8 * r), "black", region="worn")
     b.ball((x + 0.68 * r, 0, z + 0.36 * r), 0.22 * r, "white", region="worn")
     b.ball((x - 0.68 * r, 0, z + 0.36 * r), 0.16 * r, "white", region="worn")
-    ex, _, ez, gap = _at(b, "eyes")
+    ex, _, ez, gap = at(b, "eyes")
     b.ellipsoid((ex, gap, ez), (0.1, 0.28 * r, 0.28 * r), "black", region="worn")
 
 
 def _knight(b: Builder) -> None:
     steel = (0.62, 0.64, 0.68)
-    _dress(b, steel, ("torso", "leg", "arm", "belly", "neck", "foot"))
-    x, _, z, r = _at(b, "head")
+    dress_in(b, steel, ("torso", "leg", "arm", "belly", "neck", "foot"))
+    x, _, z, r = at(b, "head")
     b.dome((x - 0.08 * r, 0, z + 0.22 * r), (1.1 * r, 1.12 * r, 0.86 * r), steel, region="worn")
     b.torus((x - 0.08 * r, 0, z + 0.26 * r), 1.06 * r, 0.12 * r, "black", region="worn")
     b.ellipsoid((x - 0.2 * r, 0, z + 1.2 * r), (0.85 * r, 0.26 * r, 0.55 * r), "red", region="worn")
@@ -159,8 +159,8 @@ def _knight(b: Builder) -> None:
 
 
 def _chef(b: Builder) -> None:
-    _dress(b, "white", ("torso", "belly", "arm"))
-    x, _, z, r = _at(b, "head")
+    dress_in(b, "white", ("torso", "belly", "arm"))
+    x, _, z, r = at(b, "head")
     z += 0.75 * r
     b.cylinder((x, 0, z + 0.25 * r), 0.72 * r, 0.35 * r, "white", region="worn")
     b.ellipsoid((x, 0, z + 0.85 * r), (0.98 * r, 0.98 * r, 0.48 * r), "white", region="worn")
@@ -168,7 +168,7 @@ def _chef(b: Builder) -> None:
 
 
 def _crown_on(b: Builder) -> None:
-    x, _, z, r = _at(b, "head")
+    x, _, z, r = at(b, "head")
     z += 0.82 * r
     gold = (0.98, 0.78, 0.1)
     b.cylinder((x, 0, z + 0.12 * r), 0.72 * r, 0.22 * r, gold, region="worn")
@@ -186,7 +186,7 @@ def _king(b: Builder) -> None:
 
 
 def _top_hat(b: Builder) -> None:
-    x, _, z, r = _at(b, "head")
+    x, _, z, r = at(b, "head")
     z += 0.8 * r
     b.cylinder((x, 0, z), 1.15 * r, 0.1 * r, "black", region="worn")
     b.cylinder((x, 0, z + 0.55 * r), 0.72 * r, 0.6 * r, "black", region="worn")
@@ -195,7 +195,7 @@ def _top_hat(b: Builder) -> None:
 
 def _scarf(b: Builder) -> None:
     _collar(b, "red", 0.36)
-    x, _, z, r = _at(b, "neck")
+    x, _, z, r = at(b, "neck")
     b.capsule(
         (x + 0.85 * r, 0.45 * r, z - 0.1),
         (x + 0.95 * r, 0.5 * r, z - 0.15 - 0.8 * r),
@@ -212,9 +212,9 @@ def _only_cape(b: Builder) -> None:
 
 def _backpack(b: Builder) -> None:
     _pack(b, "green", 1.1)
-    x, _, z, r = _at(b, "back")
-    r = max(r, 0.85 * _at(b, "head")[3])
-    if _is_lying(b):
+    x, _, z, r = at(b, "back")
+    r = max(r, 0.85 * at(b, "head")[3])
+    if is_lying(b):
         b.box((x, 0, z + 0.84 * r), (0.45 * r, 0.45 * r, 0.12 * r), "brown", region="worn")
     else:
         b.box(
@@ -223,8 +223,8 @@ def _backpack(b: Builder) -> None:
 
 
 def _sunglasses(b: Builder) -> None:
-    x, _, z, gap = _at(b, "eyes")
-    _, _, _, r = _at(b, "head")
+    x, _, z, gap = at(b, "eyes")
+    _, _, _, r = at(b, "head")
     lens = b.ellipsoid(
         (x + 0.05 * r, max(gap, 0.36 * r), z),
         (0.16 * r, 0.36 * r, 0.28 * r),

@@ -24,6 +24,7 @@ __all__ = [
     "lowest_point",
     "nearest_color",
     "part_distance",
+    "support",
 ]
 
 # Linear display colours, spread so that each is told from the others under soft light.
@@ -234,12 +235,10 @@ class Builder:
                 part.pattern = PATTERNS.index(self.pattern)
                 part.color2 = (contrast, contrast, contrast)
         directions = _sphere_directions(200)  # [d, 3]
-        support = np.max([_support(part, directions) for part in self.parts], axis=0)  # [d]
-        box = np.max(
-            [_support(part, np.concatenate([np.eye(3), -np.eye(3)])) for part in self.parts], 0
-        )
+        reach = support(self.parts, directions)  # [d]
+        box = support(self.parts, np.concatenate([np.eye(3), -np.eye(3)]))
         middle = (box[:3] - box[3:]) / 2
-        scale = radius / float(np.max(support - directions @ middle))
+        scale = radius / float(np.max(reach - directions @ middle))
         stack = [
             [p.shape for p in self.parts],
             [(p.center - middle) * scale for p in self.parts],
@@ -257,10 +256,15 @@ class Builder:
         return Toy(*(np.ascontiguousarray(a, dtype=d) for a, d in zip(stack, dtypes, strict=True)))
 
 
+def support(parts: Sequence[Part], directions: np.ndarray) -> np.ndarray:
+    """How far the parts reach along each direction `[d, 3]`, from the origin, `[d]`."""
+    return np.max([_support(part, directions) for part in parts], axis=0)
+
+
 def lowest_point(parts: Sequence[Part]) -> tuple[float, float]:
     """Height of the lowest point of the parts, and how far they reach from the z axis."""
     around = np.array([[0, 0, -1.0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
-    reach = np.max([_support(part, around) for part in parts], axis=0)
+    reach = support(parts, around)
     return -float(reach[0]), float(reach[1:].max())
 
 

@@ -18,10 +18,10 @@ def known_world() -> dict[str, list[str]]:
         "kinds": list(world.KINDS),
         "colors": list(COLORS),
         "patterns": list(PATTERNS),
-        "materials": [],
+        "materials": list(world.MATERIALS),
         "wears": list(world.WEARABLES),
-        "actions": [],
-        "relations": [],
+        "actions": list(world.ACTIONS),
+        "relations": list(world.RELATIONS),
         "stands": list(world.STANDS),
     }
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from uni3d.toybox.actions import ACTIONS, RELATIONS, act, can_hold, can_sit, relate
+from uni3d.toybox.garments import GARMENTS
 from uni3d.toybox.kinds.animals import ANIMALS
 from uni3d.toybox.kinds.birds import BIRDS
 from uni3d.toybox.kinds.buildings import BUILDINGS
@@ -40,7 +42,21 @@ from uni3d.toybox.materials import MATERIALS, make_of, suits
 from uni3d.toybox.roles import ACCESSORIES, ROLES, Role
 from uni3d.toybox.shapes import COLORS, PATTERNS, Builder, Toy, lowest_point
 
-__all__ = ["KINDS", "STANDS", "WEARABLES", "Description", "build_toy", "held_out", "sample"]
+__all__ = [
+    "ACTIONS",
+    "KINDS",
+    "MATERIALS",
+    "RELATIONS",
+    "STANDS",
+    "WEARABLES",
+    "Description",
+    "actions_of",
+    "build_toy",
+    "held_out",
+    "relations_of",
+    "sample",
+    "suits",
+]
 
 _ROWS = (
     *ANIMALS,
@@ -73,16 +89,16 @@ _ROWS = (
 )
 FIRST_GENERATION = 53  # kinds of the first shipped weights; their held-out pairs stay as they are
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ROWS}
-WEARABLES: dict[str, Role] = {**ROLES, **ACCESSORIES}
+# New ones come last: weights know them by number.
+WEARABLES: dict[str, Role] = {**ROLES, **ACCESSORIES, **GARMENTS}
 STANDS = ("table", "rock", "pedestal")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Description:
-    """What a prompt of the grammar asks for. Names are keys of KINDS, COLORS, WEARABLES, STANDS.
-
-    material: "wood", "gold", ...; action: "sitting", "holding sword", "riding bicycle", ...;
-    relation: "next to ball", "on plate", "in basket", ...: a preposition and a thing.
+    """What a prompt of the grammar asks for. Names are keys of KINDS, COLORS, MATERIALS,
+    WEARABLES, STANDS, or of ACTIONS ("sitting", "holding sword", "riding bicycle") and RELATIONS
+    ("next to ball", "on plate", "in basket"): a preposition and a thing.
     """
 
     kind: str
@@ -97,21 +113,23 @@ class Description:
 
 @functools.cache
 def held_out() -> frozenset[tuple[str, str]]:
-    """The (kind, colour or wearable) pairs that never appear in training."""
+    """The (kind, colour, wearable or material) pairs that never appear in training."""
     text = importlib.resources.files("uni3d.toybox").joinpath("held_out.txt").read_text()
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return frozenset((line.split()[0], line.split()[1]) for line in lines)
 
 
 def is_held_out(what: Description) -> bool:
-    return (what.kind, what.color) in held_out() or (what.kind, what.wears) in held_out()
+    asked = (what.color, what.wears, what.material)
+    return any((what.kind, thing) in held_out() for thing in asked if thing)
 
 
 def propose_held_out(seed: int = 0, share: float = 0.1) -> list[tuple[str, str]]:
     """The list that held_out.txt was made from: a share of all possible pairs.
 
-    Of the first generation they are drawn together; of each later kind by its own name, so that
-    a further kind changes nothing that is already in the list.
+    Of the first generation they are drawn together; of each later kind by its own name, and of
+    later wearables and materials by the name of the pair, so that what the world gains changes
+    nothing that is already in the list.
     """
     first, later = _ROWS[:FIRST_GENERATION], _ROWS[FIRST_GENERATION:]
     pairs = _pairs(first)
@@ -123,35 +141,96 @@ def propose_held_out(seed: int = 0, share: float = 0.1) -> list[tuple[str, str]]
         rng = np.random.default_rng((seed, zlib.crc32(kind.name.encode())))
         picked = rng.choice(len(pairs), int(share * len(pairs)), replace=False)
         held += [pairs[i] for i in sorted(picked)]
+    for kind, thing in _later_pairs():
+        if zlib.crc32(f"{seed} {kind} {thing}".encode()) % 1000 < 1000 * share:
+            held.append((kind, thing))
     return held
 
 
 def _pairs(kinds: Sequence[Kind]) -> list[tuple[str, str]]:
-    """All (kind, colour that is not its usual one) and (kind, wearable) pairs."""
+    """All (kind, colour that is not its usual one) and (kind, one of the first wearables)."""
     pairs = [(k.name, c) for k in kinds if k.colorable for c in COLORS if c != k.color]
-    return pairs + [(k.name, w) for k in kinds if k.wears for w in WEARABLES]
+    return pairs + [(k.name, w) for k in kinds if k.wears for w in (*ROLES, *ACCESSORIES)]
+
+
+def _later_pairs() -> list[tuple[str, str]]:
+    """All (kind, later wearable) and (kind, material) pairs."""
+    return [
+        (kind.name, thing)
+        for kind in _ROWS
+        for thing in (*(GARMENTS if kind.wears else ()), *suits(kind))
+    ]
+
+
+@functools.cache
+def actions_of(name: str) -> tuple[str, ...]:
+    """Those of ACTIONS that a kind's body can take."""
+    kind = KINDS[name]
+    able = {"sitting": can_sit(kind), "riding": can_sit(kind), "holding": can_hold(kind)}
+    return tuple(action for action in ACTIONS if able[action.split(" ")[0]])
+
+
+def relations_of(name: str) -> tuple[str, ...]:
+    """Those of RELATIONS that make sense: nothing as large as a house is in a bowl."""
+    large = KINDS[name].category in ("building", "vehicle", "furniture")
+    return tuple(r for r in RELATIONS if not (large and r.startswith(("on", "in"))))
+
+
+def _choice(rng: np.random.Generator, options):
+    return options[rng.integers(len(options))]
 
 
 def sample(rng: np.random.Generator, held: bool = False) -> Description:
-    """A random description: of the training part of the world, or of the held-out compositions."""
-    names = list(KINDS)
+    """A random description: of the training part of the world, or of the held-out compositions.
+
+    Kinds that can be composed in more ways come more often: twice as often where they wear
+    things.
+    """
     while True:
-        kind = KINDS[names[rng.integers(len(names))]]
-        color = pattern = wears = stand = None
-        if kind.wears and rng.random() < 0.45:
-            pool = ROLES if rng.random() < 0.6 else ACCESSORIES
-            wears = list(pool)[rng.integers(len(pool))]
-        if kind.colorable and rng.random() < (0.2 if wears else 0.5):
-            color = list(COLORS)[rng.integers(len(COLORS))]
-        if kind.patterned and wears is None and rng.random() < 0.15:
-            pattern = PATTERNS[1 + rng.integers(2)]
-        if rng.random() < 0.06:
-            stand = STANDS[rng.integers(3)]
-        what = Description(
-            kind=kind.name, color=color, pattern=pattern or "plain", wears=wears, stand=stand
-        )
+        what = _draw(rng)
         if is_held_out(what) == held:
             return what
+
+
+@functools.cache
+def _weights() -> tuple[list[str], np.ndarray]:
+    weights = np.array([2.0 if kind.wears else 1.0 for kind in KINDS.values()])
+    return list(KINDS), np.cumsum(weights / weights.sum())
+
+
+def _draw(rng: np.random.Generator) -> Description:
+    names, cumulative = _weights()
+    kind = KINDS[names[min(int(np.searchsorted(cumulative, rng.random())), len(names) - 1)]]
+    color = wears = material = action = relation = stand = None
+    pattern = "plain"
+    actions = actions_of(kind.name)
+    if actions and rng.random() < 0.22:
+        action = "sitting" if rng.random() < 0.2 else _choice(rng, actions)
+    if suits(kind) and rng.random() < (0.06 if action else 0.2):
+        material = _choice(rng, suits(kind))
+    busy = action or material
+    if kind.wears and rng.random() < (0.15 if busy else 0.5):
+        pool = _choice(rng, (ROLES, ROLES, ACCESSORIES, GARMENTS, GARMENTS))
+        wears = _choice(rng, list(pool))
+    tinted = material is None or MATERIALS[material].tint
+    if kind.colorable and tinted and rng.random() < (0.2 if wears or busy else 0.5):
+        color = _choice(rng, list(COLORS))
+    if kind.patterned and not (wears or busy) and rng.random() < 0.15:
+        pattern = _choice(rng, PATTERNS[1:])
+    if action is None and rng.random() < 0.09:
+        relation = _choice(rng, relations_of(kind.name))
+    elif action is None and rng.random() < 0.05:
+        stand = _choice(rng, STANDS)
+    return Description(
+        kind=kind.name,
+        color=color,
+        pattern=pattern,
+        material=material,
+        wears=wears,
+        action=action,
+        relation=relation,
+        stand=stand,
+    )
 
 
 def build_toy(what: Description, rng: np.random.Generator) -> Toy:
@@ -163,6 +242,10 @@ def build_toy(what: Description, rng: np.random.Generator) -> Toy:
         WEARABLES[what.wears].apply(builder)
     if what.material:
         make_of(builder, what.material, colored=what.color is not None)
+    if what.action and what.action in actions_of(what.kind):  # not all bodies can
+        act(builder, what.action)
+    if what.relation:
+        relate(builder, what.relation)
     if what.stand:
         _add_stand(builder, what.stand)
     return builder.finish()

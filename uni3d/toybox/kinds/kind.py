@@ -19,6 +19,7 @@ class Kind:
     "head" (top part of the skull: centre, radius), "neck" (centre, radius of the ring around it),
     "torso" (centre, radius) and "eyes" (midpoint between the eyes on the surface, half distance),
     and mark the parts a suit covers with region "torso" or "leg", the rest "head", "tail", ...).
+    materials: what "wooden X" may be asked of (names of MATERIALS); None: as for its category.
     """
 
     name: str
@@ -29,3 +30,4 @@ class Kind:
     colorable: bool = True
     patterned: bool = False
     wears: bool = False
+    materials: tuple[str, ...] | None = None
