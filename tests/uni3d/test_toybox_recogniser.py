@@ -12,7 +12,7 @@ from uni3d.toybox.world import KINDS, Description, build_toy
 def test_the_weights_keep_the_names_they_were_trained_with():
     """Old weights, new kinds: a windmill is still a windmill, and a new kind has probability 0."""
     net = load_recogniser()
-    assert net.kinds == tuple(KINDS)[: len(net.kinds)]
+    assert net.names["kind"] == tuple(KINDS)[: len(net.names["kind"])]
     cameras = Cameras.orbit([40.0], 15.0)
     asked = ("corgi", "sofa", "rocket", "mug", "castle", "lighthouse", "windmill")
     for name in asked:
@@ -22,5 +22,5 @@ def test_the_weights_keep_the_names_they_were_trained_with():
         assert seen.kinds == [name]
         assert seen.kind_probability.argmax(1).item() == list(KINDS).index(name)
         assert seen.kind_probability.shape == (1, len(KINDS))
-        assert (seen.kind_probability[:, len(net.kinds) :] == 0).all()
-    assert Recogniser().kinds == tuple(KINDS)  # what is trained anew knows them all
+        assert (seen.kind_probability[:, len(net.names["kind"]) :] == 0).all()
+    assert Recogniser().names["kind"] == tuple(KINDS)  # what is trained anew knows them all

@@ -2,30 +2,54 @@
 
 import math
 
+import numpy as np
+
 from uni3d.toybox.roles import Role, at, dress_in, is_lying
-from uni3d.toybox.shapes import Builder, lowest_point
+from uni3d.toybox.shapes import Builder, lowest_point, part_distance, support
 
 __all__ = ["GARMENTS"]
 
 
-def _throat(b: Builder) -> tuple[float, float, float, float]:
-    """The front of the neck and the neck's radius."""
+def _outside(b: Builder, start, direction) -> tuple[float, float, float]:
+    """The last point of the toy's surface on the way from `start`."""
+    steps = np.arange(0.0, 1.2, 0.01)
+    points = np.asarray(start) + steps[:, None] * np.asarray(direction)
+    last = 0
+    for part in b.parts:
+        local = (points - part.center) @ part.axes
+        inside = [part_distance(part.shape, *point, *part.size) < 0 for point in local]
+        last = max([last, *np.flatnonzero(inside)])
+    x, y, z = points[last]
+    return float(x), float(y), float(z)
+
+
+def _throat(b: Builder) -> tuple[float, float, float]:
+    """The front of the neck, below the chin."""
     x, _, z, r = at(b, "neck")
     if is_lying(b):
         hx, _, hz, _ = at(b, "head")
         tilt = math.atan2(hx - x, hz - z)
-        return x + 1.4 * r * math.cos(tilt), 0.0, z - 1.4 * r * math.sin(tilt), r
-    return x + 1.25 * r, 0.0, z - 0.4 * r, r  # below the chin
+        return _outside(b, (x, 0, z), (math.cos(tilt), 0, -math.sin(tilt)))
+    return _outside(b, (x, 0, z - 0.15 * r), (1, 0, 0))
 
 
 def _bow_tie(b: Builder) -> None:
-    x, _, z, r = _throat(b)
-    size = max(0.55 * r, 0.55 * at(b, "head")[3])
+    x, _, z = _throat(b)
+    r = at(b, "neck")[3]
+    around = support(b.parts, np.concatenate([np.eye(3), -np.eye(3)]))
+    extent = float(np.max(around[:3] + around[3:]))
+    size = max(0.55 * r, 0.55 * at(b, "head")[3], 0.5 * at(b, "torso")[3], 0.1 * extent)
     wing = b.cone(
-        (x, 0.5 * size, z), 0.12 * size, 0.5 * size, 0.5 * size, "red", (-90, 0, 0), "worn"
+        (x, 0.5 * size, z),
+        0.12 * size,
+        0.5 * size,
+        0.5 * size,
+        (0.1, 0.35, 0.95),
+        (-90, 0, 0),
+        "worn",
     )
     b.mirror(wing)
-    b.ball((x + 0.05, 0, z), 0.28 * size, (0.6, 0.05, 0.05), region="worn")
+    b.ball((x + 0.05, 0, z), 0.28 * size, "white", region="worn")
 
 
 def _tuxedo(b: Builder) -> None:

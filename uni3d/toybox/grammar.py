@@ -71,6 +71,12 @@ def view_words(azimuth_deg: float, elevation_deg: float) -> str:
     return VIEWS[0] if turn < 45 else VIEWS[2] if turn > 135 else VIEWS[1]
 
 
+def _phrase(name: str) -> str:
+    """An action or a relation in words: "sitting", "holding a sword"; its last word is a thing."""
+    *before, thing = name.split(" ")
+    return f"{' '.join(before)} {_a(thing)}" if before else thing
+
+
 def canonical(what: Description) -> str:
     """The one sentence that stands for a description: what the teacher is told in a run.
 
@@ -85,10 +91,9 @@ def canonical(what: Description) -> str:
         text += f" {WEARABLES[what.wears].words[0]}"
     elif what.wears:
         text += f" wearing {_a(WEARABLES[what.wears].words[0])}"
-    for phrase in (what.action, what.relation):
-        if phrase:  # "sitting"; "holding sword": its last word is a thing
-            *before, thing = phrase.split(" ")
-            text += f" {' '.join(before)} {_a(thing)}" if before else f" {thing}"
+    for name in (what.action, what.relation):
+        if name:
+            text += f" {_phrase(name)}"
     if what.stand:
         text += f" on {_a(what.stand)}"
     return _a(text)
@@ -201,6 +206,12 @@ def _mentions(text: str, phrases) -> list[tuple[int, int, str]]:
 def parse(prompt: str) -> Description | None:
     """What a prompt asks for in terms of the world; None when it names no known kind."""
     text = " ".join(_words(prompt))
+    found: dict[str, str | None] = {"material": None, "action": None, "relation": None}
+    for field, names in (("material", MATERIALS), ("action", ACTIONS), ("relation", RELATIONS)):
+        for name in names:
+            if found[field] is None and re.search(rf"\b{_phrase(name)}\b", text):
+                found[field] = name
+                text = re.sub(rf"\b{_phrase(name)}\b", "", text)
     stand = next((s for s in STANDS if re.search(rf"\bon (top of )?an? {s}\b", text)), None)
     if stand:
         text = re.sub(rf"(standing )?on (top of )?an? {stand}\b", "", text)
@@ -221,4 +232,4 @@ def parse(prompt: str) -> Description | None:
         re.search(r"\b(spotted|spots|dots)\b", text),
     )
     pattern = "striped" if striped else "spotted" if spotted else "plain"
-    return Description(kind=kind, color=color, pattern=pattern, wears=wears, stand=stand)
+    return Description(kind=kind, color=color, pattern=pattern, wears=wears, stand=stand, **found)

@@ -1,4 +1,4 @@
-"""A small CNN that names kind, colour and what is worn from a picture; for evaluation only.
+"""A small CNN that names what a picture shows, by kind and by composition; for evaluation only.
 
 It has its own seed and its own pictures, and is never used in an optimisation. Unlike the teacher
 it sees the held-out compositions: an instrument that never saw a yellow corgi calls it something
@@ -7,19 +7,21 @@ else, and would blame the teacher for that.
 
 import dataclasses
 import functools
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from uni3d.toybox import dataset
 from uni3d.toybox.shapes import COLORS
-from uni3d.toybox.world import KINDS, WEARABLES, Description
+from uni3d.toybox.world import ACTIONS, KINDS, MATERIALS, RELATIONS, WEARABLES, Description
 
 __all__ = ["Recogniser", "Verdict", "load_recogniser", "train_recogniser"]
 
@@ -27,7 +29,14 @@ WEIGHTS = Path(__file__).parent / "weights" / "recogniser.safetensors"
 SEED = 777
 HELD_SHARE = 0.2  # of its pictures that show held-out compositions
 NOTHING = "nothing"
-WORN = (NOTHING, *WEARABLES)
+# What each head tells apart, in the order of its rows.
+NAMES: dict[str, tuple[str, ...]] = {
+    "kind": tuple(KINDS),
+    "color": tuple(COLORS),
+    "worn": (NOTHING, *WEARABLES),
+    "material": (NOTHING, *MATERIALS),
+    "doing": (NOTHING, *ACTIONS, *RELATIONS),  # an action, or where there is none a relation
+}
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:
@@ -50,15 +59,17 @@ class Verdict:
     kind_probability: Tensor  # [batch, len(KINDS)]; 0 for kinds newer than the weights
     colors: list[str]
     worn: list[str]
+    materials: list[str]  # "nothing" for all, where the weights are older than the head
+    doing: list[str]
 
 
 class Recogniser(nn.Module):
-    """Images `[batch, 3, 64, 64]` in [0, 1] to logits of kind, colour and what is worn."""
+    """Images `[batch, 3, 64, 64]` in [0, 1] to logits of each head of `names`."""
 
-    def __init__(self, kinds: tuple[str, ...] = tuple(KINDS)) -> None:
-        """`kinds`: the names of the kind head's rows; the first of KINDS, all of them when new."""
+    def __init__(self, names: dict[str, tuple[str, ...]] | None = None) -> None:
+        """`names`: what the rows of each head stand for; all of today's world when new."""
         super().__init__()
-        self.kinds = kinds
+        self.names = NAMES if names is None else names
         # Stem at half resolution: cheap, and supersampled pictures lose little.
         self.body = nn.Sequential(
             nn.Conv2d(3, 24, 5, stride=2, padding=2),
@@ -69,11 +80,7 @@ class Recogniser(nn.Module):
         )  # 4x4x128
         self.hidden = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(2048, 160), nn.ReLU())
         self.heads = nn.ModuleDict(
-            {
-                "kind": nn.Linear(160, len(kinds)),
-                "color": nn.Linear(160, len(COLORS)),
-                "worn": nn.Linear(160, len(WORN)),
-            }
+            {name: nn.Linear(160, len(rows)) for name, rows in self.names.items()}
         )
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -84,23 +91,39 @@ class Recogniser(nn.Module):
     def judge(self, images: Tensor) -> Verdict:
         self.eval()
         logits = self(images)
-        colors = list(COLORS)
+        said = {name: [NOTHING] * len(images) for name in NAMES}
+        for name, rows in self.names.items():
+            said[name] = [rows[i] for i in logits[name].argmax(1)]
+        known = list(KINDS)
+        probability = images.new_zeros(len(images), len(known))
+        probability[:, [known.index(k) for k in self.names["kind"]]] = logits["kind"].softmax(1)
         return Verdict(
-            [self.kinds[i] for i in logits["kind"].argmax(1)],
-            nn.functional.pad(logits["kind"].softmax(1), (0, len(KINDS) - len(self.kinds))),
-            [colors[i] for i in logits["color"].argmax(1)],
-            [WORN[i] for i in logits["worn"].argmax(1)],
+            said["kind"],
+            probability,
+            said["color"],
+            said["worn"],
+            said["material"],
+            said["doing"],
         )
 
 
-def labels(what: list[Description]) -> dict[str, Tensor]:
-    """Targets `[batch]`; colour is -1 (not asked) where the prompt names none."""
-    kinds, colors = list(KINDS), list(COLORS)
-    return {
-        "kind": torch.tensor([kinds.index(w.kind) for w in what]),
-        "color": torch.tensor([colors.index(w.color) if w.color else -1 for w in what]),
-        "worn": torch.tensor([WORN.index(w.wears or NOTHING) for w in what]),
+def labels(what: list[Description], names: dict[str, tuple[str, ...]]) -> dict[str, Tensor]:
+    """Rows of `names` that are right, `[batch]`, for each of its heads.
+
+    Colour is -1 (not asked) where the prompt names none; a name that has no row is -2, never right.
+    """
+    asked = {
+        "kind": [w.kind for w in what],
+        "color": [w.color for w in what],
+        "worn": [w.wears or NOTHING for w in what],
+        "material": [w.material or NOTHING for w in what],
+        "doing": [w.action or w.relation or NOTHING for w in what],
     }
+    targets = {}
+    for name, rows in names.items():
+        place = {row: i for i, row in enumerate(rows)} | {None: -1}
+        targets[name] = torch.tensor([place.get(told, -2) for told in asked[name]])
+    return targets
 
 
 def pictures_of(pictures: dataset.Pictures, indices, rng: np.random.Generator):
@@ -153,11 +176,13 @@ def train_recogniser(
             what += part[1]
         images = torch.cat(images)
         net.train()
-        logits, target = net(_augmented(images, rng)), labels(what)
-        loss = cross_entropy(logits["kind"], target["kind"])
-        loss = loss + cross_entropy(logits["worn"], target["worn"])
-        if (target["color"] >= 0).any():
-            loss = loss + cross_entropy(logits["color"], target["color"], ignore_index=-1)
+        logits, target = net(_augmented(images, rng)), labels(what, net.names)
+        loss = sum(
+            cross_entropy(logits[name], rows, ignore_index=-1)
+            for name, rows in target.items()
+            if (rows >= 0).any()
+        )
+        assert isinstance(loss, Tensor)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -170,6 +195,7 @@ def train_recogniser(
         "pictures": str(sum(map(len, world))),
         "seed": str(seed),
         "minutes": f"{(time.monotonic() - started) / 60:.1f}",
+        "names": json.dumps(net.names),
     }
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in tensors.items()}, out, metadata=card)
@@ -177,11 +203,18 @@ def train_recogniser(
 
 @functools.cache
 def load_recogniser(path: Path = WEIGHTS) -> Recogniser:
-    """The shipped recogniser, in evaluation mode.
-
-    It knows the kinds there were when it was trained: the first of KINDS, as new ones come last.
-    """
+    """The shipped recogniser, in evaluation mode; it knows the names its file holds."""
     tensors = load_file(path)
-    net = Recogniser(tuple(KINDS)[: len(tensors["heads.kind.weight"])])
+    with safe_open(path, "pt") as file:
+        told = (file.metadata() or {}).get("names")
+    if told:
+        names = {head: tuple(rows) for head, rows in json.loads(told).items()}
+    else:  # files of the first world: its names are the first of today's, as new ones come last
+        names = {
+            head: rows[: len(tensors[f"heads.{head}.weight"])]
+            for head, rows in NAMES.items()
+            if f"heads.{head}.weight" in tensors
+        }
+    net = Recogniser(names)
     net.load_state_dict({k: v.float() if v.dtype == torch.half else v for k, v in tensors.items()})
     return net.eval()
