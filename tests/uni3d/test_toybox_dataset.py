@@ -1,5 +1,6 @@
 """The stored pictures: each follows from its seed and index, and is filed under it."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -10,7 +11,7 @@ from uni3d.cameras import Cameras
 from uni3d.toybox import dataset
 from uni3d.toybox.grammar import view_words
 from uni3d.toybox.raytrace import render_toy
-from uni3d.toybox.world import Description, build_toy, held_out, sample
+from uni3d.toybox.world import Description, build_toy, is_held_out, sample
 
 SEED = 3
 
@@ -65,20 +66,41 @@ def test_held_shards_hold_only_held_out_compositions(folder, monkeypatch):
     monkeypatch.setattr(dataset, "SHARD", 40)
     held = dataset.Pictures(folder, 1, SEED, held=True)
     kinds = [held[i][2] for i in range(40)]
-    assert all({(w.kind, w.color), (w.kind, w.wears)} & held_out() for w in kinds)
+    assert all(is_held_out(w) for w in kinds)
     for shard in (0, 1):
         told = json.loads((folder / f"train-3-000{shard}.json").read_text())
         assert len(told) == 2
         for w in (Description(**d) for d in told):
-            assert not {(w.kind, w.color), (w.kind, w.wears)} & held_out()
+            assert not is_held_out(w)
 
 
-def test_who_wears_something_is_known_by_picture(folder, monkeypatch):
+def test_the_composed_are_known_by_picture(folder, monkeypatch):
     monkeypatch.setattr(dataset, "SHARD", 40)
     held = dataset.Pictures(folder, 1, SEED, held=True)
-    expected = [i for i in range(30) if held[i][2].wears]
-    assert 0 < len(expected) < 30
-    assert held.wearing(30).tolist() == expected
+    plain = {"color", "pattern", "stand", "kind"}
+    expected = [
+        i for i in range(40) if {f for f, v in dataclasses.asdict(held[i][2]).items() if v} - plain
+    ]
+    assert 0 < len(expected) < 40
+    assert held.composed().tolist() == expected
+
+
+def test_the_window_follows_from_the_step(tmp_path, monkeypatch):
+    """Two shards of four pictures, a new one every third step; the same however one gets there."""
+    monkeypatch.setattr(dataset, "SHARD", 4)
+    with dataset.Window(tmp_path / "one", 2, SEED, renew=3) as window:
+        first = np.array(window.at(0).rgba)
+        assert window.at(2) is window.at(0)
+        window.at(3)
+        late = np.array(window.at(7).rgba)
+    left = {p.name for p in (tmp_path / "one").glob("train-3-????.npy")}
+    assert "train-3-0000.npy" not in left and "train-3-0003.npy" in left
+    with dataset.Window(tmp_path / "two", 2, SEED, renew=3) as window:
+        np.testing.assert_array_equal(np.array(window.at(8).rgba), late)
+    dataset.prepare(tmp_path / "three", 4, SEED)
+    fixed = np.array(dataset.Pictures(tmp_path / "three", 4, SEED).rgba)
+    np.testing.assert_array_equal(fixed[:2], first)
+    np.testing.assert_array_equal(fixed[2:], late)
 
 
 def test_present_shards_are_left_alone(folder, monkeypatch):

@@ -13,7 +13,7 @@ from uni3d.toybox.world import KINDS, STANDS, WEARABLES, Description, sample
 def sentences(count: int) -> list[tuple[Description, str]]:
     rng = np.random.default_rng(7)
     described = [sample(rng, held=k % 4 == 0) for k in range(count)]
-    return [(what, grammar.caption(what, rng)) for what in described]
+    return [(what, grammar.canonical(what)) for what in described]
 
 
 def test_captions_are_understood():
@@ -21,19 +21,6 @@ def test_captions_are_understood():
         (text, grammar.parse(text)) for what, text in sentences(3000) if grammar.parse(text) != what
     ]
     assert not wrong, f"{len(wrong)} of 3000, such as {wrong[:3]}"
-
-
-def test_captions_vary_and_name_what_they_describe():
-    rng = np.random.default_rng(0)
-    what = Description(kind="corgi", color="purple", wears="chef", stand="rock")
-    texts = {grammar.caption(what, rng) for _ in range(300)}
-    assert len(texts) > 200
-    for text in texts:
-        assert re.search(r"\b(corgi|dog|puppy)\b", text)
-        assert re.search(r"\b(purple|violet)\b", text)
-        assert re.search(r"\b(chef|cook)\b", text)
-        assert text.count(" rock") == 1
-        assert not re.search(r"\ba [aeiou]|\ban [^aeiou]", text), text
 
 
 @pytest.mark.parametrize(
@@ -61,6 +48,11 @@ def test_captions_vary_and_name_what_they_describe():
         ("a teddy bear with a top hat", {"kind": "teddy_bear", "wears": "top_hat"}),
         ("a birthday cake", {"kind": "cake"}),
         ("a flower vase", {"kind": "vase"}),
+        ("a wine glass", {"kind": "wine_glass"}),
+        ("a wooden wine glass", {"kind": "wine_glass", "material": "wooden"}),
+        ("a cat holding a sword", {"kind": "cat", "action": "holding sword"}),
+        ("a knitted bear sitting", {"kind": "bear", "material": "knitted", "action": "sitting"}),
+        ("an apple in a bowl", {"kind": "apple", "relation": "in bowl"}),
     ],
 )
 def test_prompts_of_people(prompt, expected):
@@ -133,7 +125,7 @@ def test_every_word_is_one_token_and_every_caption_fits(tmp_path):
         assert (start, end) == (0, 1)
         assert inside == [vocab[f"{word}</w>"]], word
     assert len({vocab[f"{word}</w>"] for word in whole}) == len(whole)
-    texts = [f"{text}, front view" for _, text in sentences(1000)]
+    texts = [f"{text}, overhead view" for _, text in sentences(3000)]
     lengths = [len(ids) for ids in tokenizer(texts).input_ids]
     assert max(lengths) <= CONTEXT, texts[int(np.argmax(lengths))]
     # Words of nobody's vocabulary still have tokens, and case does not matter.

@@ -20,6 +20,10 @@ TOYS = {
     "mug": {"kind": "mug"},
     "umbrella": {"kind": "umbrella"},
     "wizard": {"kind": "cat", "wears": "wizard", "stand": "table"},
+    "rider": {"kind": "man", "action": "riding motorcycle"},
+    "sitter": {"kind": "corgi", "action": "sitting", "material": "origami"},
+    "holder": {"kind": "monkey", "wears": "boots", "action": "holding guitar"},
+    "basket": {"kind": "mug", "material": "glass", "relation": "in basket"},
 }
 
 

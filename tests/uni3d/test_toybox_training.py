@@ -8,7 +8,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from uni3d.toybox import dataset, model, training
+from uni3d.toybox import dataset, grammar, model, training
+from uni3d.toybox.state import (
+    SHIPPED,
+    export_state,
+    load_shipped,
+    load_state,
+    parameters_of,
+    save_state,
+)
 from uni3d.toybox.training import TrainConfig
 
 TINY_UNET = {
@@ -18,7 +26,7 @@ TINY_UNET = {
     "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
     "norm_num_groups": 8,
 }
-SHARD = 220  # the validation looks at every seventh picture of the last shard, 32 of them
+SHARD = 120
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +36,7 @@ def pictures(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "SHARD", SHARD)
         dataset.prepare(folder, 2)
+        dataset.prepare(folder, 1, training.VALIDATION_SEED, size=32)
     return folder
 
 
@@ -72,7 +81,7 @@ def test_three_steps_are_one_and_a_resumed_two(tmp_path, tiny):
     assert not different, f"{len(different)} of {len(a)}, such as {different[:3]}"
 
 
-def test_a_share_of_the_batch_wears_something(tmp_path, tiny, monkeypatch):
+def test_a_share_of_the_batch_is_composed(tmp_path, tiny, monkeypatch):
     seen, batch = [], training._batch
 
     def watch(pictures, indices, rng):
@@ -81,9 +90,9 @@ def test_a_share_of_the_batch_wears_something(tmp_path, tiny, monkeypatch):
 
     monkeypatch.setattr(training, "_batch", watch)
     monkeypatch.setattr(training, "_validation_loss", lambda *_: 0.0)
-    monkeypatch.setattr(dataset.Pictures, "wearing", lambda self, limit: np.array([2, 3]))
+    monkeypatch.setattr(dataset.Pictures, "composed", lambda self: np.array([2, 3]))
     list(training.train(tiny(tmp_path / "plain")))
-    list(training.train(tiny(tmp_path / "worn", worn_share=0.5)))
+    list(training.train(tiny(tmp_path / "worn", composed_share=0.5)))
     plain, worn = seen[:3], seen[3:]
     assert [len(indices) for indices in worn] == [8, 8, 4]  # half-size steps have twice as many
     for before, now in zip(plain, worn, strict=True):
@@ -99,7 +108,7 @@ def test_the_steps_change_the_weights_by_about_the_learning_rate(tmp_path, tiny)
     list(training.train(config))
     state = load_file(config.out / "state.safetensors")
     name = "unet.mid_block.resnets.0.conv1.weight"
-    start = dict(training._parameters(before))[name].data
+    start = dict(parameters_of(before))[name].data
     rate = 1e-3 * (1 / 200)  # the first of 200 warming steps
     decayed = start * (1 - rate * 0.01)
     moved = (state[f"weight/{name}"] - decayed).abs()
@@ -131,22 +140,22 @@ def test_the_state_survives_a_round_trip(tmp_path, tiny):
     config = tiny(tmp_path / "run")
     modules, _, _ = networks_of(config)
     modules["unet"].to(memory_format=torch.channels_last)
-    parameters = [p for _, p in training._parameters(modules)]
+    parameters = [p for _, p in parameters_of(modules)]
     optimizer = torch.optim.AdamW(parameters, fused=True)
     generator = torch.Generator().manual_seed(3)
     for p in parameters:
         p.grad = torch.empty_like(p).copy_(torch.randn(p.shape, generator=generator))
     optimizer.step()
-    average = {n: p.data * 0.5 for n, p in training._parameters(modules)}
-    training.save_state(config, 17, modules, average, optimizer)
+    average = {n: p.data * 0.5 for n, p in parameters_of(modules)}
+    save_state(config, 17, modules, average, optimizer)
 
     again, _, _ = networks_of(dataclasses.replace(config, seed=9))
     again["unet"].to(memory_format=torch.channels_last)
-    fresh = [p for _, p in training._parameters(again)]
+    fresh = [p for _, p in parameters_of(again)]
     other = torch.optim.AdamW(fresh, fused=True)
-    loaded = {n: torch.zeros_like(p) for n, p in training._parameters(again)}
-    assert training.load_state(config, again, loaded, other) == 17
-    for (name, p), q in zip(training._parameters(modules), fresh, strict=True):
+    loaded = {n: torch.zeros_like(p) for n, p in parameters_of(again)}
+    assert load_state(config, again, loaded, other) == 17
+    for (name, p), q in zip(parameters_of(modules), fresh, strict=True):
         assert torch.equal(p, q) and torch.equal(loaded[name], p * 0.5)
         for moment in ("exp_avg", "exp_avg_sq"):
             kept, restored = optimizer.state[p][moment], other.state[q][moment]
@@ -230,3 +239,63 @@ def test_a_batch_is_the_pictures_over_one_colour_with_their_cameras(tmp_path, ti
             assert abs(found[1] - elevation) < 1e-3
     assert 5 <= sum(not c.any() for c in cameras) <= 40  # a fifth is drawn without its camera
     assert 2 <= captions.count("") <= 25  # and a tenth without its caption
+
+
+def test_a_grown_vocabulary_leaves_old_prompts_to_the_bit(tmp_path):
+    """The shipped text encoder, before and after new words: the same numbers, the same features."""
+    folder = tmp_path / "words"
+    model.adopt_tokenizer(SHIPPED / "tokenizer", folder)
+    old = model.build_tokenizer(folder)
+    before = {"unet": torch.nn.Identity(), "text_encoder": model.build_networks(len(old), 0)[1]}
+    grown = model.grow_tokenizer(folder, ["zyzzyva", "corgi", *grammar.told_words()])
+    assert grown[0] == "zyzzyva" and "corgi" not in grown
+    new = model.build_tokenizer(folder)
+    after = {"unet": torch.nn.Identity(), "text_encoder": model.build_networks(len(new), 0)[1]}
+    assert len(new) > len(old)
+    for modules in (before, after):
+        load_shipped(modules)
+    vocab = new.get_vocab()
+    assert {word: vocab[word] for word in old.get_vocab()} == old.get_vocab()
+    assert sorted(vocab.values()) == list(range(len(new)))
+    prompts = ["a corgi astronaut, front view", "a spotted pink pig", "a cat wearing a scarf"]
+    told = [training.encode_text(old, before["text_encoder"], prompts)]
+    told.append(training.encode_text(new, after["text_encoder"], prompts))
+    assert torch.equal(*told)
+    for word in ("zyzzyva", "golden", "motorcycle"):
+        assert len(old(word).input_ids) > 3 and len(new(word).input_ids) == 3
+    assert model.grow_tokenizer(folder, grammar.told_words()) == []
+
+
+def test_a_run_goes_on_with_more_words(tmp_path, tiny, monkeypatch):
+    """Old rows, their average and their moments stay; new words begin at the embedding's end."""
+    monkeypatch.setattr(grammar, "told_words", lambda: ["corgi"])
+    config = tiny(tmp_path / "run", minutes=0.0)
+    list(training.train(config))
+    before = load_file(config.out / "state.safetensors")
+    monkeypatch.setattr(grammar, "told_words", lambda: ["corgi", "zyzzyva"])
+    modules, networks = training._networks(dataclasses.replace(config, resume=True))
+    optimizer = torch.optim.AdamW([p for _, p in parameters_of(modules)])
+    average = {n: p.data.clone() for n, p in parameters_of(modules)}
+    assert load_state(config, modules, average, optimizer) == 1
+    rows = modules["text_encoder"].get_input_embeddings().weight
+    name = "text_encoder.embeddings.token_embedding.weight"
+    count = len(before[f"weight/{name}"])
+    assert len(rows) == len(networks[2]) > count
+    assert torch.equal(rows[:count], before[f"weight/{name}"])
+    assert torch.equal(average[name][:count], before[f"average/{name}"])
+    assert torch.equal(average[name][count:], rows[count:])
+    moments = optimizer.state[rows]["exp_avg"]
+    assert torch.equal(moments[:count], before[f"m/{name}"]) and not moments[count:].any()
+
+
+def test_an_exported_state_is_half_as_precise_and_goes_on(tmp_path, tiny):
+    config = tiny(tmp_path / "run")
+    list(training.train(config))
+    export_state(config.out, tmp_path / "kept")
+    whole = load_file(config.out / "state.safetensors")
+    small = load_file(tmp_path / "kept" / "state.safetensors")
+    assert all(torch.equal(v, whole[k].half()) for k, v in small.items())
+    assert {k for k in whole if k[0] in "wa"} == set(small)
+    again = dataclasses.replace(config, out=tmp_path / "kept", resume=True, steps=4)
+    (tmp_path / "kept" / "pictures").symlink_to(config.out / "pictures")
+    assert [p.step for p in training.train(again)] == [4]

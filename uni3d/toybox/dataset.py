@@ -4,7 +4,6 @@ import dataclasses
 import json
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
@@ -137,7 +136,7 @@ class Window:
         self.waiting: dict[int, Future[None]] = {}
         self.first, self.pictures = -1, None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Window":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,6 +1,7 @@
 """More things worn: clothes and small accessories, put at the same anchors as in `roles`."""
 
 import math
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,10 +15,10 @@ def _outside(b: Builder, start, direction) -> tuple[float, float, float]:
     """The last point of the toy's surface on the way from `start`."""
     steps = np.arange(0.0, 1.2, 0.01)
     points = np.asarray(start) + steps[:, None] * np.asarray(direction)
-    last = 0
+    last, inside_of = 0, cast(Any, part_distance)  # its arguments are numba's to check
     for part in b.parts:
         local = (points - part.center) @ part.axes
-        inside = [part_distance(part.shape, *point, *part.size) < 0 for point in local]
+        inside = [inside_of(part.shape, *point, *part.size) < 0 for point in local]
         last = max([last, *np.flatnonzero(inside)])
     x, y, z = points[last]
     return float(x), float(y), float(z)

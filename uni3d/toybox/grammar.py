@@ -1,10 +1,8 @@
-"""Sentences about toys: descriptions to captions with many paraphrases, and prompts back again."""
+"""Sentences about toys: the one caption of a description, and prompts back again."""
 
 import difflib
 import functools
 import re
-
-import numpy as np
 
 from uni3d.toybox.roles import ROLES
 from uni3d.toybox.shapes import COLORS, PATTERNS
@@ -21,7 +19,6 @@ from uni3d.toybox.world import (
 __all__ = [
     "VIEWS",
     "canonical",
-    "caption",
     "corpus",
     "doubts",
     "parse",
@@ -31,18 +28,12 @@ __all__ = [
 ]
 
 VIEWS = ("front view", "side view", "back view", "overhead view")
-PREFIXES = (
-    "",
-    "",
-    "",
-    "",
-    "a photo of",
-    "a picture of",
-    "a 3d model of",
-    "a render of",
-    "an image of",
+# Words of no meaning that the first teacher was told, too.
+FILLERS = (
+    "a photo of a picture of a 3d model of a render of an image of",
+    "cute small nice toy beautiful little",
+    "on a plain background high quality full body",
 )
-ADJECTIVES = ("", "", "", "", "cute", "small", "nice", "toy", "beautiful", "little")
 SYNONYMS = {"gray": ("gray", "grey"), "purple": ("purple", "violet")}
 OUTFITS = {  # other ways to say a role
     "astronaut": ("in a space suit", "wearing a space suit"),
@@ -52,15 +43,10 @@ OUTFITS = {  # other ways to say a role
     "chef": ("with a chef hat",),
     "king": ("with a crown and a cape",),
 }
-SUFFIXES = ("", "", "", "", "", "on a plain background", "high quality", "full body")
 
 
 def _a(phrase: str) -> str:
     return ("an " if phrase[0] in "aeiou" else "a ") + phrase
-
-
-def _pick(rng: np.random.Generator, options):
-    return options[rng.integers(len(options))]
 
 
 def view_words(azimuth_deg: float, elevation_deg: float) -> str:
@@ -99,58 +85,6 @@ def canonical(what: Description) -> str:
     return _a(text)
 
 
-def caption(what: Description, rng: np.random.Generator) -> str:
-    """One of many sentences for a description, without view words."""
-    noun = _pick(rng, KINDS[what.kind].words)
-    color = _pick(rng, SYNONYMS.get(what.color, (what.color,))) if what.color else ""
-    pattern = what.pattern if what.pattern != "plain" else ""
-    tail = ""
-    if pattern and rng.random() < 0.3:
-        tail = " with stripes" if pattern == "striped" else " with spots"
-        pattern = ""
-    words = [color, pattern]
-    if rng.random() < 0.3:
-        words.reverse()
-    core = " ".join(w for w in (_pick(rng, ADJECTIVES), *words, noun) if w)
-    if what.wears:
-        name = _pick(rng, WEARABLES[what.wears].words)
-        if what.wears in OUTFITS:
-            forms = [
-                f"{core} {name}",
-                f"{core} {name}",
-                f"{name} {core}",
-                f"{core} dressed as {_a(name)}",
-                f"{core} as {_a(name)}",
-                *(f"{core} {o}" for o in OUTFITS[what.wears]),
-            ]
-        else:
-            forms = [
-                f"{core} wearing {_a(name)}",
-                f"{core} with {_a(name)}",
-                f"{core} in {_a(name)}",
-            ]
-        core = _pick(rng, forms)
-    text = _a(core) if rng.random() < 0.9 else core
-    text += tail
-    if what.stand:
-        text += f" {_pick(rng, ('on', 'standing on', 'on top of'))} {_a(what.stand)}"
-    prefix, suffix = _pick(rng, PREFIXES), _pick(rng, SUFFIXES)
-    if what.stand:  # the text encoder has no room for both
-        suffix = ""
-    return f"{prefix} {text}".strip() + (f", {suffix}" if suffix else "")
-
-
-def corpus() -> list[str]:
-    """Text that holds every word of the grammar; what the tokenizer is trained on."""
-    names = [w for kind in KINDS.values() for w in kind.words]
-    names += [w for role in WEARABLES.values() for w in role.words]
-    names += [*COLORS, *[w for words in SYNONYMS.values() for w in words], *STANDS, *VIEWS]
-    names += ["plain", "striped", "spotted", "with stripes", "with spots", "with polka dots"]
-    names += [f for forms in OUTFITS.values() for f in forms]
-    names += [*PREFIXES, *ADJECTIVES, *SUFFIXES]
-    return [*names, "a an the and of in on as with standing top dressed wearing ,"]
-
-
 def told_words() -> list[str]:
     """Every word of canonical captions, sorted; each is one token of a teacher trained on them."""
     names = [kind.words[0] for kind in KINDS.values()]
@@ -158,6 +92,16 @@ def told_words() -> list[str]:
     names += [*COLORS, *PATTERNS, *MATERIALS, *ACTIONS, *RELATIONS, *STANDS, *VIEWS]
     names.append("a an on wearing")
     return sorted({word for name in names for word in _words(name)})
+
+
+def corpus() -> list[str]:
+    """Text that holds every word of the grammar; what the tokenizer is trained on."""
+    names = [w for kind in KINDS.values() for w in kind.words]
+    names += [w for role in WEARABLES.values() for w in role.words]
+    names += [w for words in SYNONYMS.values() for w in words]
+    names += ["with stripes", "with spots", "with polka dots"]
+    names += [f for forms in OUTFITS.values() for f in forms]
+    return [*names, *told_words(), *FILLERS, "the and of as with standing top dressed"]
 
 
 @functools.cache
@@ -207,11 +151,20 @@ def parse(prompt: str) -> Description | None:
     """What a prompt asks for in terms of the world; None when it names no known kind."""
     text = " ".join(_words(prompt))
     found: dict[str, str | None] = {"material": None, "action": None, "relation": None}
-    for field, names in (("material", MATERIALS), ("action", ACTIONS), ("relation", RELATIONS)):
+    for field, names in (("action", ACTIONS), ("relation", RELATIONS)):
         for name in names:
             if found[field] is None and re.search(rf"\b{_phrase(name)}\b", text):
                 found[field] = name
                 text = re.sub(rf"\b{_phrase(name)}\b", "", text)
+    named = _mentions(text, [(k.name, k.words) for k in KINDS.values()])
+    for start, end, name in _mentions(text, [(m, (m,)) for m in MATERIALS]):
+        # Not of "a wine glass"; but "a stone harp" is no stone.
+        if all(b <= start or end < a for a, b, _ in named if (a, b) != (start, end)) and any(
+            a >= end for a, _, _ in named
+        ):
+            found["material"] = name
+            text = text[:start] + text[end:]
+            break
     stand = next((s for s in STANDS if re.search(rf"\bon (top of )?an? {s}\b", text)), None)
     if stand:
         text = re.sub(rf"(standing )?on (top of )?an? {stand}\b", "", text)

@@ -74,12 +74,12 @@ def _grain(look, p, n):
         return 0.8 + 0.25 * _noise(24 * x, 24 * y, 24 * z) + 0.25 * _noise(4 * x, 4 * y, 4 * z), 0.0
     if look == 7:  # knitting: rows of stitches that lean left and right
         around = math.atan2(y, x) * 0.75 if abs(n[2]) < 0.8 else x
-        column = 13.0 * around
+        column = 9.0 * around
         lean = abs(column - math.floor(column) - 0.5)
-        row = 11.0 * z + 1.1 * lean
+        row = 7.5 * z + 1.2 * lean
         loop = 0.5 + 0.5 * math.cos(2 * math.pi * row)
         gap = 1.0 - _step(0.36, 0.5, lean)
-        return 0.62 + 0.28 * loop + 0.2 * gap, 0.0
+        return 0.42 + 0.5 * loop + 0.22 * gap, 0.0
     if look == 9:  # brick: courses, every second one shifted by half a brick
         course = math.floor(z * 7.5)
         across = x if abs(n[1]) > abs(n[0]) else y

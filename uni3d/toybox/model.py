@@ -107,23 +107,25 @@ def grow_tokenizer(folder: Path, words: Iterable[str]) -> list[str]:
 
     New tokens are numbered after the old ones, and their merges come after the old merges: byte
     pair encoding takes the earliest merge first, so every word that was whole stays what it was.
-    A word of n pieces takes n - 1 new tokens, as every merge makes one.
+    A word of n pieces takes up to n - 1 new tokens, as every merge makes one.
     """
     vocab = json.loads((folder / "vocab.json").read_text())
     lines = (folder / "merges.txt").read_text().splitlines()
     merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#")]
+    rank = {pair: i for i, pair in enumerate(merges)}
     grown = []
     for word in words:
-        pieces = _merged(word, {pair: rank for rank, pair in enumerate(merges)})
+        pieces = _merged(word, rank)
         if len(pieces) > 1:
             grown.append(word)
         while len(pieces) > 1:
-            merges.append((pieces[0], pieces[1]))
-            pieces[:2] = [pieces[0] + pieces[1]]
-            vocab.setdefault(pieces[0], len(vocab))
+            pair = (pieces[0], pieces[1])
+            rank[pair] = len(rank)
+            vocab.setdefault("".join(pair), len(vocab))
+            pieces = _merged(word, rank)
     if grown:
         (folder / "vocab.json").write_text(json.dumps(vocab))
-        text = [" ".join(pair) for pair in merges]
+        text = [" ".join(pair) for pair in rank]
         (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *text]) + "\n")
     return grown
 

@@ -205,7 +205,8 @@ def _draw(rng: np.random.Generator) -> Description:
     pattern = "plain"
     actions = actions_of(kind.name)
     if actions and rng.random() < 0.22:
-        action = "sitting" if rng.random() < 0.2 else _choice(rng, actions)
+        often = "sitting" in actions and rng.random() < 0.2
+        action = "sitting" if often else _choice(rng, actions)
     if suits(kind) and rng.random() < (0.06 if action else 0.2):
         material = _choice(rng, suits(kind))
     busy = action or material
