@@ -23,7 +23,7 @@ ORDER = {
         "kernels hashgrid_kernels hashgrid mlp field occupancy march composite backends render "
         "regularizers scene"
     ),
-    "mesh": "types rasterize simplify level unwrap bake surface files pictures",
+    "mesh": "types rasterize simplify level unwrap bake surface solid files usd pictures",
     "teacher": "sampler prompts codecs hub texts model fake_score memory abilities",
     "run": "presets settings folder real_samples step run finish",
     "toybox": (
@@ -46,7 +46,9 @@ HEAVY = {
     "gradio",
     "imageio",
     "imageio_ffmpeg",
+    "lib3mf",
     "peft",
+    "pxr",
     "skimage",
     "transformers",
     "trimesh",

@@ -1,6 +1,7 @@
 """The command line: a thin shell over the pipeline; it holds no algorithm."""
 
 import argparse
+import dataclasses
 import json
 import signal
 import sys
@@ -45,8 +46,19 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", help='a sentence, such as "a corgi astronaut"')
     _run_arguments(parser)
     parser.add_argument("--out", type=Path, help="run folder (default outputs/<prompt>-<seed>)")
-    parser.add_argument("--formats", default="glb,obj,ply")
+    _file_arguments(parser)
     parser.add_argument("--strict", action="store_true", help="unknown words are an error")
+
+
+def _file_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the mesh files are like; see docs/formats.md."""
+    parser.add_argument("--formats", default="glb,obj,ply", help="also: stl, 3mf, usdz")
+    parser.add_argument(
+        "--size-mm", type=float, default=80.0, help="longest side in stl, 3mf, usdz"
+    )
+    parser.add_argument("--faces", type=int, help="triangles at most (mesh.target_faces)")
+    parser.add_argument("--texture-size", type=int, help="texels along a side (mesh.texture_size)")
+    parser.add_argument("--unlit", action="store_true", help="glb, usdz: colours as they are")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text)
         sub.add_argument("run", type=Path)
         if name != "evaluate":
-            sub.add_argument("--formats", default="glb,obj,ply")
+            _file_arguments(sub)
     doctor = commands.add_parser("doctor", help="what will run here, how long, and why")
     _run_arguments(doctor)
     doctor.set_defaults(prompt="")
@@ -108,6 +120,22 @@ def _configured(args: argparse.Namespace):
     return config_io.load(RunConfig, config_io.apply_overrides(mapping, args.overrides))
 
 
+def _with_mesh(config, args: argparse.Namespace):
+    """The RunConfig with --faces and --texture-size in its mesh part."""
+    asked = {"target_faces": args.faces, "texture_size": args.texture_size}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return dataclasses.replace(config, mesh=dataclasses.replace(config.mesh, **given))
+
+
+def _file_options(args: argparse.Namespace):
+    """(formats, FileOptions), checked before any work."""
+    from uni3d.mesh.types import FileOptions
+    from uni3d.run.finish import check_formats
+
+    options = FileOptions(size_mm=args.size_mm, unlit=args.unlit)
+    return check_formats(args.formats.split(",")), options
+
+
 def _warn_unknown(config: Any, strict: bool) -> None:
     from uni3d.teacher.abilities import abilities_of
 
@@ -135,18 +163,16 @@ def _generate(args: argparse.Namespace) -> int:
     from uni3d.teacher.prompts import check_prompt, slug
 
     args.prompt = check_prompt(args.prompt)
-    config = _configured(args)
-    from uni3d.run.finish import check_formats
-
-    formats = check_formats(args.formats.split(","))
+    config = _with_mesh(_configured(args), args)
+    outputs = _file_options(args)
     _warn_unknown(config, args.strict)
     run = args.out or Path("outputs") / f"{slug(config.prompt)}-{config.seed}"
     _writable(run)
-    return _optimise(config, run, formats, resume=False)
+    return _optimise(config, run, outputs, resume=False)
 
 
-def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> int:
-    """Optimise with a progress bar; Ctrl-C exports what exists."""
+def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> int:
+    """Optimise with a progress bar; Ctrl-C exports what exists. outputs: of _file_options."""
     from tqdm import tqdm
 
     from uni3d.run.finish import export_run
@@ -186,7 +212,7 @@ def _optimise(config, run: Path, formats: tuple[str, ...], *, resume: bool) -> i
     write_report(
         run, {"seconds_optimise": time.monotonic() - started, "interrupted": bool(interrupted)}
     )
-    _follow(export_run(stepper.config, run, formats))
+    _follow(export_run(stepper.config, run, *outputs))
     sys.stdout.write(f"{run}\n")
     return 130 if interrupted else 0
 
@@ -234,12 +260,12 @@ def _run_command(args: argparse.Namespace) -> int:
 
         sys.stdout.write(json.dumps(evaluate_run(config, args.run), indent=2) + "\n")
         return 0
-    from uni3d.run.finish import check_formats, export_run
+    from uni3d.run.finish import export_run
 
-    formats = check_formats(args.formats.split(","))
+    config, outputs = _with_mesh(config, args), _file_options(args)
     if args.command == "resume":
-        return _optimise(config, args.run, formats, resume=True)
-    _follow(export_run(config, args.run, formats))
+        return _optimise(config, args.run, outputs, resume=True)
+    _follow(export_run(config, args.run, *outputs))
     return 0
 
 

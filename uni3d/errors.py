@@ -50,5 +50,5 @@ class MissingExtraError(Uni3DError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
-            f"{package} is needed for this and is not installed; do: pip install 'uni3d[{extra}]'"
+            f"{package} is needed for this and is not installed; do: pip install -e '.[{extra}]'"
         )

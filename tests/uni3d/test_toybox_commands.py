@@ -43,6 +43,7 @@ def test_mesh_is_readable_and_as_large_as_the_toy(tmp_path, suffix):
     mesh = trimesh.load(out, force="mesh")
     assert len(mesh.faces) > 5000
     assert 0.85 < np.linalg.norm(mesh.vertices, axis=1).max() < 0.98
+    assert mesh.volume > 0  # its faces look outwards
 
 
 def test_an_unknown_kind_is_a_one_line_error(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Meshes as files: GLB, OBJ, PLY.
+"""Meshes as files for viewers: GLB, OBJ, PLY; for printers see `uni3d.mesh.solid`.
 
 Every file appears whole or not at all. Nothing depends on the clock, so the same input gives the
 same bytes.
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uni3d.errors import ExportError
-from uni3d.mesh.rasterize import sample_texture, vertex_normals
+from uni3d.mesh.rasterize import vertex_normals
+from uni3d.mesh.solid import welded
 from uni3d.mesh.types import Mesh
 from uni3d.storage.whole import replace_all
 
@@ -28,18 +29,27 @@ __all__ = [
 ]
 
 PathLike = str | os.PathLike[str]
+UNLIT = "KHR_materials_unlit"
 
 
-def write_glb(mesh: Mesh, path: PathLike) -> None:
+def write_glb(mesh: Mesh, path: PathLike, *, unlit: bool = False) -> None:
     """Binary glTF 2: y up, front +z, smooth normals, a matte material.
+
+    unlit: viewers that know KHR_materials_unlit show the colours as they are, without light.
 
     glTF takes vertex colours as linear light, unlike textures; they are converted, or they
     would look pale.
     """
     shape = _as_trimesh(mesh, linear_colors=True)
-    data = shape.export(
-        file_type="glb", include_normals=True, tree_postprocessor=_add_missing_material
-    )
+
+    def finish(tree: dict[str, Any]) -> None:
+        _add_missing_material(tree)
+        if unlit:
+            tree["extensionsUsed"] = [*tree.get("extensionsUsed", []), UNLIT]
+            for material in tree["materials"]:
+                material["extensions"] = {UNLIT: {}}
+
+    data = shape.export(file_type="glb", include_normals=True, tree_postprocessor=finish)
     replace_all({pathlib.Path(path): data})
 
 
@@ -82,13 +92,8 @@ def write_ply(mesh: Mesh, path: PathLike) -> None:
     import trimesh
 
     vertices, faces, rgb = mesh.vertices, mesh.faces, mesh.vertex_colors
-    if rgb is None and mesh.texture is not None and mesh.uv is not None:
-        colors = sample_texture(mesh.texture, mesh.uv)
-        vertices, weld = np.unique(mesh.vertices, axis=0, return_inverse=True)
-        weld = weld.reshape(-1)
-        count = np.bincount(weld)[:, None]
-        total = np.stack([np.bincount(weld, colors[:, k]) for k in range(3)], axis=-1)
-        faces, rgb = weld[faces], np.rint(total / count * 255).astype(np.uint8)
+    if rgb is None and mesh.texture is not None:
+        vertices, faces, rgb = welded(mesh)
     shape = trimesh.Trimesh(vertices, faces, vertex_colors=rgb, process=False)
     data: Any = shape.export(file_type="ply")
     replace_all({pathlib.Path(path): data})

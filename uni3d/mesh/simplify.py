@@ -9,7 +9,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["decimate", "drop_small_components", "signed_volume", "taubin_smooth"]
+__all__ = [
+    "compact",
+    "component_labels",
+    "decimate",
+    "drop_small_components",
+    "signed_volume",
+    "taubin_smooth",
+]
 
 
 def signed_volume(vertices: NDArray, faces: NDArray) -> float:
@@ -19,6 +26,18 @@ def signed_volume(vertices: NDArray, faces: NDArray) -> float:
     return float(np.einsum("fi,fi->", corners[:, 0], crossed) / 6)
 
 
+def component_labels(faces: NDArray, vertices: int) -> NDArray[np.int32]:
+    """The connected part of each face `[f]`, of a surface with that many vertices."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    edges = faces[:, [0, 1, 1, 2]].reshape(-1, 2)  # two edges tie the three corners of a face
+    graph = coo_matrix(
+        (np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])), shape=(vertices, vertices)
+    )
+    return connected_components(graph, directed=False)[1][faces[:, 0]]
+
+
 def drop_small_components(
     vertices: NDArray, faces: NDArray, min_fraction: float
 ) -> tuple[NDArray, NDArray, int]:
@@ -26,26 +45,18 @@ def drop_small_components(
 
     Returns vertices, faces and how many parts were dropped.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    edges = faces[:, [0, 1, 1, 2]].reshape(-1, 2)  # two edges tie the three corners of a face
-    graph = coo_matrix(
-        (np.ones(len(edges), np.int8), (edges[:, 0], edges[:, 1])),
-        shape=(len(vertices), len(vertices)),
-    )
-    label = connected_components(graph, directed=False)[1][faces[:, 0]]  # [f]
+    label = component_labels(faces, len(vertices))  # [f]
     corners = np.asarray(vertices, dtype=np.float64)[faces]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     area = np.bincount(label, np.linalg.norm(normal, axis=-1) / 2)
     volume = np.abs(np.bincount(label, np.einsum("fi,fi->f", corners[:, 0], normal) / 6))
     present = np.unique(label)
     keep = (area >= min_fraction * area.max()) | (volume >= min_fraction * volume.max())
-    keep_vertices, keep_faces = _compact(vertices, faces[keep[label]])
+    keep_vertices, keep_faces = compact(vertices, faces[keep[label]])
     return keep_vertices, keep_faces, int((~keep[present]).sum())
 
 
-def _compact(vertices: NDArray, faces: NDArray) -> tuple[NDArray, NDArray]:
+def compact(vertices: NDArray, faces: NDArray) -> tuple[NDArray, NDArray]:
     """Drop the vertices no face uses; order is kept."""
     used = np.unique(faces)
     place = np.full(len(vertices), -1, dtype=np.int32)
@@ -89,7 +100,7 @@ def decimate(
         return points, faces.astype(np.int32)
     quadric = _quadrics(points, faces.astype(np.int64))
     kept = _collapse(points, faces.astype(np.int32).copy(), quadric, target_faces)
-    return _compact(points, kept)
+    return compact(points, kept)
 
 
 def _quadrics(points: NDArray, faces: NDArray) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from uni3d.errors import ExportError
 
-__all__ = ["LOOK_SAMPLES", "Mesh", "MeshConfig", "MeshReport"]
+__all__ = ["LOOK_SAMPLES", "FileOptions", "Mesh", "MeshConfig", "MeshReport"]
 
 LOOK_SAMPLES = 12  # points along the short ray that makes a texel's colour
 
@@ -33,6 +33,20 @@ class MeshConfig:
             value = getattr(self, name)
             if value < least:
                 raise ExportError(f"mesh.{name}: got {value}, want at least {least}; raise it")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """What may be asked of the mesh files of a run."""
+
+    size_mm: float = 80.0  # longest side in STL, 3MF and USDZ
+    # The colours hold little light (a soft lamp at the camera), and without shading a shape is
+    # hard to read; so lit is the default.
+    unlit: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.size_mm <= 100_000:
+            raise ExportError(f"size-mm: got {self.size_mm}, want 0.1 to 100000; change it")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,18 +1,22 @@
 """What a run leaves behind: mesh files, turntable, sheet and report, from its checkpoint."""
 
 import dataclasses
+import importlib.util
 import resource
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from uni3d.cameras import Cameras
-from uni3d.errors import ConfigError
-from uni3d.mesh import files, pictures
+from uni3d.errors import ConfigError, MissingExtraError
+from uni3d.mesh import files, pictures, solid, usd
 from uni3d.mesh.rasterize import normals, shade
 from uni3d.mesh.surface import extract_mesh
+from uni3d.mesh.types import FileOptions, Mesh
 from uni3d.run.folder import write_report
 from uni3d.run.run import Progress, restore_scene
 from uni3d.run.settings import RunConfig
@@ -23,10 +27,16 @@ __all__ = [
     "check_formats",
     "export_run",
     "sheet_cameras",
+    "write_and_check",
 ]
 
-WRITERS = {"glb": files.write_glb, "obj": files.write_obj, "ply": files.write_ply}
-FORMATS = tuple(WRITERS)
+FORMATS = ("glb", "obj", "ply")  # what a run writes unless asked
+MORE_FORMATS = ("stl", "3mf", "usdz")
+# format -> the extra that it needs, and the modules of that extra with their packages
+EXTRAS = {
+    "3mf": ("print", {"lib3mf": "lib3mf", "lxml": "lxml", "networkx": "networkx"}),
+    "usdz": ("usd", {"pxr": "usd-core"}),
+}
 TURNTABLE_FRAMES, TURNTABLE_SIZE = 72, 256
 SHEET_SIZE = 192
 
@@ -37,20 +47,53 @@ def sheet_cameras() -> Cameras:
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
-    unknown = [f for f in formats if f not in WRITERS]
-    if unknown or not formats:
-        raise ConfigError(f"formats: got {','.join(formats)!r}; want some of {', '.join(FORMATS)}")
-    return tuple(formats)
+    """The formats, each once. ConfigError for an unknown one, MissingExtraError for one whose
+    packages are not installed."""
+    known = (*FORMATS, *MORE_FORMATS)
+    if not formats or any(name not in known for name in formats):
+        raise ConfigError(f"formats: got {','.join(formats)!r}; want some of {', '.join(known)}")
+    for name in formats:
+        extra, modules = EXTRAS.get(name, ("", {}))
+        for module, package in modules.items():
+            if importlib.util.find_spec(module) is None:
+                raise MissingExtraError(package, extra)
+    return tuple(dict.fromkeys(formats))
+
+
+def write_and_check(
+    name: str, mesh: Mesh, path: Path, options: FileOptions
+) -> tuple[dict[str, Any], str]:
+    """Write one format, read it back; what was found in the file, and what to tell ("" = none)."""
+    if name == "glb":
+        files.write_glb(mesh, path, unlit=options.unlit)
+    elif name == "obj":
+        files.write_obj(mesh, path)
+    elif name == "ply":
+        files.write_ply(mesh, path)
+    elif name == "usdz":
+        usd.write_usdz(mesh, path, options.size_mm, unlit=options.unlit)
+        return usd.reopen_usdz(path), ""
+    else:
+        write = {"stl": solid.write_stl, "3mf": solid.write_3mf}[name]
+        made = write(mesh, path, options.size_mm)
+        found = files.reopen_and_check(path)
+        size = " x ".join(f"{side:.1f}" for side in np.ptp(found["bounds"], axis=0))
+        closed = "watertight" if made.watertight else "NOT watertight: repair it in the slicer"
+        return found, f"{path.name}: {size} mm, {closed}"
+    return files.reopen_and_check(path), ""
 
 
 def export_run(
-    config: RunConfig, run: Path, formats: Sequence[str] = FORMATS
+    config: RunConfig,
+    run: Path,
+    formats: Sequence[str] = FORMATS,
+    options: FileOptions = FileOptions(),  # noqa: B008 - frozen
 ) -> Iterator[Progress]:
     """Write the mesh files, turntable.mp4, sheet.png and report.json of a run's checkpoint.
 
     Files are replaced whole or not at all. Raises ExportError for an empty scene or a full disk.
     """
-    check_formats(formats)
+    formats = check_formats(formats)
     started = time.monotonic()
 
     def tell(stage: str, note: str = "") -> Progress:
@@ -67,8 +110,9 @@ def export_run(
     checks = {}
     for name in formats:
         path = run / f"mesh.{name}"
-        WRITERS[name](mesh, path)
-        checks[path.name] = files.reopen_and_check(path)
+        checks[path.name], told = write_and_check(name, mesh, path, options)
+        if told:
+            yield tell("wrote", told)
     yield tell("picturing")
     cameras = sheet_cameras()
     rows = {

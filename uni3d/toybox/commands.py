@@ -87,13 +87,12 @@ def _sheet(out: Path) -> None:
 
 
 def _mesh(prompt: str, seed: int, out: Path) -> None:
-    from uni3d.errors import ConfigError
-    from uni3d.run.finish import WRITERS
+    from uni3d.mesh.types import FileOptions
+    from uni3d.run.finish import check_formats, write_and_check
     from uni3d.toybox.mesh import toy_mesh
 
-    if out.suffix[1:] not in WRITERS:
-        raise ConfigError(f"{out}: got {out.suffix!r}; want one of .{', .'.join(WRITERS)}")
-    WRITERS[out.suffix[1:]](toy_mesh(truth(prompt, seed)), out)
+    (name,) = check_formats([out.suffix[1:]])
+    write_and_check(name, toy_mesh(truth(prompt, seed)), out, FileOptions())
 
 
 def _render(prompt: str, seed: int, out: Path) -> None:
