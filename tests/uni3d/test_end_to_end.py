@@ -35,7 +35,7 @@ NEVER = -1
 def _run(kill_at: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", RUN, str(kill_at), *arguments],
-        cwd=Path(finish.__file__).parents[1],
+        cwd=Path(finish.__file__).parents[2],
         capture_output=True,
         text=True,
         timeout=180,

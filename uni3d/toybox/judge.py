@@ -149,7 +149,7 @@ def evaluate_run(config: RunConfig, run: Path) -> dict[str, Any]:
             f"evaluate: got teacher {config.teacher.name!r}; ground truth exists for {BUILT_IN}"
         )
     mesh = read_mesh(run)
-    result = {"prompt": config.prompt}
+    result: dict[str, Any] = {"prompt": config.prompt}
     result |= verdict(config.prompt, shade(mesh, sheet_cameras(), 64, 64))
     result["best_iou"], result["best_iou_aligned"] = best_iou(mesh, config.prompt)
     write_report(run, {"evaluation": result})

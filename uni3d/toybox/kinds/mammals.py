@@ -1,6 +1,7 @@
 """More mammals on four legs: beasts of prey, farm animals and their kin."""
 
 import math
+from typing import Any
 
 from uni3d.toybox.kinds.bodies import Body, eyes, quadruped
 from uni3d.toybox.kinds.kind import Kind
@@ -43,7 +44,7 @@ def _stripe(b: Builder, frequency: float, dark="black", plain=()) -> None:
             part.pattern, part.color2, part.frequency = 1, b.rgb(dark), frequency
 
 
-def _cat_face(b: Builder, body: Body, muzzle, nose="pink") -> None:
+def _cat_face(b: Builder, body: Body, muzzle, nose: Any = "pink") -> None:
     x, _, z = body.head
     r = body.head_radius
     cheek = b.ellipsoid(
@@ -137,7 +138,7 @@ def _wolf(b: Builder) -> None:
     b.ball((body.rump[0] - 0.3, 0, body.trunk - 0.36), 0.075, b.shade(0.5), region="tail")
 
 
-def _equine(b: Builder, mane, hoof="black") -> Body:
+def _equine(b: Builder, mane, hoof: Any = "black") -> Body:
     """Horse, zebra and unicorn: long legs, arched neck, long head, mane and hanging tail."""
     body = quadruped(
         b,

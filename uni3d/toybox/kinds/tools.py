@@ -38,7 +38,7 @@ def _balloon(b: Builder) -> None:
     b.cone((0, 0, -tall * 0.88), 0.05, wide * 0.52, 0.17)
     b.cone((0, 0, -tall - 0.16), 0.12, 0.04, 0.07)
     b.ellipsoid((wide * 0.68, wide * 0.30, tall * 0.44), (0.07, 0.09, 0.15), b.shade(1.8))
-    points = [(0, 0.0, -tall - 0.2)]
+    points = [(0.0, 0.0, -tall - 0.2)]
     for k in range(4):
         sway = 0.10 * (1 if k % 2 else -1)
         points.append((sway * 0.7, sway, points[-1][2] - string))

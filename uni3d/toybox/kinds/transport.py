@@ -22,8 +22,8 @@ def _spoked_wheel(
     for k in range(diameters):
         a = math.pi * (k + 0.25) / diameters
         r = radius - tyre
-        ends = [(x + s * r * math.cos(a), y, z + s * r * math.sin(a)) for s in (1, -1)]
-        b.capsule(*ends, 0.032, spoke)
+        across, up = r * math.cos(a), r * math.sin(a)
+        b.capsule((x + across, y, z + up), (x - across, y, z - up), 0.032, spoke)
     b.cylinder(centre, 0.08, tyre + 0.03, spoke, turn=(90, 0, 0))
 
 
