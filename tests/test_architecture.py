@@ -27,8 +27,8 @@ ORDER = {
     "teacher": "sampler prompts codecs hub texts model fake_score memory abilities",
     "run": "presets settings folder real_samples step run finish",
     "toybox": (
-        "shapes kinds roles garments things actions materials world grammar looks raytrace mesh "
-        "dataset model state training shipping recogniser judge bars commands"
+        "shapes kinds roles garments things actions materials world known grammar looks raytrace "
+        "mesh dataset model state training shipping recogniser judge bars commands"
     ),
     "doctor": "planner doctor",
     "web": "*",  # any order without a cycle

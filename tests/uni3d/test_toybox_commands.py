@@ -20,6 +20,23 @@ def test_sheet_shows_every_kind_twice(tmp_path):
     assert drawn == [True] * (2 * len(KINDS)) + [False] * (len(tiles) - 2 * len(KINDS))
 
 
+def test_a_sheet_of_materials_has_a_row_for_each(tmp_path):
+    from PIL import Image
+
+    from uni3d.toybox.world import MATERIALS
+
+    out = tmp_path / "materials.png"
+    assert main(["toybox", "sheet", "--materials", "-o", str(out)]) == 0
+    pixels = np.asarray(Image.open(out).convert("RGB"))
+    assert pixels.shape == (96 * len(MATERIALS), 12 * 96, 3)
+    toy = build_toy(Description(kind="man", material="golden"), np.random.default_rng(0))
+    rgba = render_toy(toy, Cameras.orbit([30.0], [15.0]), 96)[0]
+    expected = (rgba[:3] + (1 - rgba[3:]) * 0.8).transpose(1, 2, 0) * 255
+    row = list(MATERIALS).index("golden")
+    error = np.abs(pixels[row * 96 : (row + 1) * 96, 2 * 96 : 3 * 96] - expected).max(-1)
+    assert (error > 1.01).mean() < 2e-3
+
+
 def test_render_is_the_toy_from_eight_sides(tmp_path):
     from PIL import Image
 

@@ -9,7 +9,14 @@ import torch
 
 from uni3d.cameras import Cameras
 from uni3d.toybox import dataset, grammar
-from uni3d.toybox.recogniser import Recogniser, labels, load_recogniser, pictures_of
+from uni3d.toybox.known import shipped_known
+from uni3d.toybox.recogniser import (
+    UNNAMED,
+    Recogniser,
+    labels,
+    load_recogniser,
+    pictures_of,
+)
 from uni3d.toybox.world import Description, sample
 
 __all__ = ["measure"]
@@ -48,11 +55,17 @@ class _Tally:
         return shares
 
 
+def _known_to_both(what: Description) -> bool:
+    """Whether the shipped teacher has seen such toys and the recogniser has their names."""
+    named = labels([what], load_recogniser().names)
+    return shipped_known().covers(what) and all(int(row) != UNNAMED for row in named.values())
+
+
 def _recogniser_bar(held: bool) -> dict[str, Any]:
     """The recogniser on fresh renders of one part of the world: what a perfect teacher of that
-    part would be given."""
+    part would be given. Of the world that the shipped teacher knows, and the recogniser too."""
     with tempfile.TemporaryDirectory() as folder:
-        dataset.prepare(Path(folder), 1, FRESH_SEED, held)
+        dataset.prepare(Path(folder), 1, FRESH_SEED, held, allowed=_known_to_both)
         pictures = dataset.Pictures(Path(folder), 1, FRESH_SEED, held)
         rng = np.random.default_rng(FRESH_SEED)
         tally = _Tally(load_recogniser())
@@ -69,7 +82,7 @@ def _teacher_bar(
     teacher, net = load_teacher("toybox"), load_recogniser()
     rng = np.random.default_rng(99 + held)
     generator = torch.Generator().manual_seed(99 + held)
-    what: list[Description] = [sample(rng, held) for _ in range(prompts)]
+    what: list[Description] = [sample(rng, held, _known_to_both) for _ in range(prompts)]
     tally = _Tally(net)
     from uni3d.teacher.prompts import ViewConditioning
 

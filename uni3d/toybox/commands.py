@@ -11,6 +11,7 @@ import torch
 from uni3d.cameras import Cameras
 from uni3d.errors import PromptError
 from uni3d.toybox.shapes import Toy
+from uni3d.toybox.world import Description
 
 __all__ = ["add_arguments", "run"]
 
@@ -19,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sub = parser.add_subparsers(dest="action", required=True)
     sheet = sub.add_parser("sheet", help="a picture of the whole world")
     sheet.add_argument("-o", "--out", type=Path, default=Path("world.png"))
+    shown = sheet.add_mutually_exclusive_group()
+    for name in ("materials", "actions", "relations", "worn"):
+        shown.add_argument(f"--{name}", action="store_true", help=f"all {name}, a row each")
     for name, text in (("render", "pictures of the ground truth"), ("mesh", "its mesh")):
         one = sub.add_parser(name, help=text)
         one.add_argument("prompt")
@@ -70,20 +74,40 @@ def truth(prompt: str, seed: int) -> Toy:
     return build_toy(what, np.random.default_rng(seed))
 
 
-def _sheet(out: Path) -> None:
+COLUMNS = 12  # of a sheet, two for each toy: seen from its front left and its back left
+
+
+def _rows(args: argparse.Namespace) -> list[Description]:
+    """What a sheet shows, six toys to a row."""
+    from uni3d.toybox import world
+
+    if args.materials:
+        kinds, field, names = "corgi man car chair house vase", "material", world.MATERIALS
+    elif args.actions:
+        kinds, field, names = "man corgi teddy_bear woman horse monkey", "action", world.ACTIONS
+    elif args.relations:
+        kinds, field, names = "man corgi apple mug cat shoe", "relation", world.RELATIONS
+    elif args.worn:
+        kinds, field, names = "man corgi teddy_bear penguin horse octopus", "wears", world.WEARABLES
+    else:
+        return [world.Description(kind=kind) for kind in world.KINDS]
+    return [world.Description(kind=k, **{field: n}) for n in names for k in kinds.split()]
+
+
+def _sheet(args: argparse.Namespace) -> None:
     from uni3d.mesh.pictures import write_png
     from uni3d.toybox.raytrace import render_toy
-    from uni3d.toybox.world import KINDS, Description, build_toy
+    from uni3d.toybox.world import build_toy
 
     cameras = Cameras.orbit([30, 135], [15, 20])
     tiles = []
-    for name in KINDS:
-        rgba = render_toy(build_toy(Description(kind=name), np.random.default_rng(0)), cameras, 96)
+    for what in _rows(args):
+        rgba = render_toy(build_toy(what, np.random.default_rng(0)), cameras, 96)
         tiles += list(rgba[:, :3] + (1 - rgba[:, 3:]) * 0.8)
-    tiles += [np.full((3, 96, 96), 0.8)] * (-len(tiles) % 12)
-    grid = np.stack(tiles).reshape(-1, 12, 3, 96, 96).transpose(0, 3, 1, 4, 2)
-    pixels = np.clip(grid.reshape(-1, 12 * 96, 3) * 255, 0, 255)
-    write_png(pixels.astype(np.uint8), out)
+    tiles += [np.full((3, 96, 96), 0.8)] * (-len(tiles) % COLUMNS)
+    grid = np.stack(tiles).reshape(-1, COLUMNS, 3, 96, 96).transpose(0, 3, 1, 4, 2)
+    pixels = np.clip(grid.reshape(-1, COLUMNS * 96, 3) * 255, 0, 255)
+    write_png(pixels.astype(np.uint8), args.out)
 
 
 def _mesh(prompt: str, seed: int, out: Path) -> None:
@@ -162,7 +186,7 @@ def _train_recogniser(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.action == "sheet":
-        _sheet(args.out)
+        _sheet(args)
     elif args.action == "render":
         _render(args.prompt, args.seed, args.out)
     elif args.action == "mesh":

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
@@ -33,14 +34,21 @@ def random_cameras(rng: np.random.Generator, count: int) -> Cameras:
     )
 
 
-def _render_shard(seed: int, shard: int, held: bool, path: Path, size: int) -> None:
+def _render_shard(
+    seed: int,
+    shard: int,
+    held: bool,
+    path: Path,
+    size: int,
+    allowed: Callable[[Description], bool] | None = None,
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures = np.empty((size, 4, 64, 64), np.uint8)
     angles = np.empty((size, 3), np.float32)
     described = []
     for toy_index in range(size // VIEWS_PER_TOY):
         rng = np.random.default_rng((seed, shard, toy_index))
-        what = sample(rng, held)
+        what = sample(rng, held, allowed)
         cameras = random_cameras(rng, VIEWS_PER_TOY)
         rgba = render_toy(build_toy(what, rng), cameras, 64)
         part = slice(toy_index * VIEWS_PER_TOY, (toy_index + 1) * VIEWS_PER_TOY)
@@ -67,13 +75,15 @@ def prepare(
     held: bool = False,
     workers: int = 1,
     size: int | None = None,
+    allowed: Callable[[Description], bool] | None = None,
 ) -> None:
     """Render the missing ones of the first `shards` shards (about 20 s a shard and core).
 
-    `size`: pictures in a shard, where it is not SHARD; then the seed must be its own, too.
+    `size`: pictures in a shard, where it is not SHARD; `allowed`: what they may show. With either
+    of them the seed must be one of its own.
     """
     todo = [
-        (seed, i, held, shard_path(folder, seed, i, held), size or SHARD)
+        (seed, i, held, shard_path(folder, seed, i, held), size or SHARD, allowed)
         for i in range(shards)
         if not shard_path(folder, seed, i, held).exists()
     ]

@@ -4,6 +4,7 @@ import difflib
 import functools
 import re
 
+from uni3d.toybox.known import shipped_known
 from uni3d.toybox.roles import ROLES
 from uni3d.toybox.shapes import COLORS, PATTERNS
 from uni3d.toybox.world import (
@@ -127,8 +128,12 @@ def doubts(prompt: str) -> list[str]:
         f"unknown word {word!r}" + (f" (nearest: {', '.join(near)})" if near else "")
         for word, near in unknown_words(prompt).items()
     ]
-    if not phrases and parse(prompt) is None:
+    what = parse(prompt)
+    if not phrases and what is None:
         phrases = ["the prompt names none of toybox's kinds (see: uni3d toybox sheet)"]
+    if what is not None:  # the world is larger than what its teacher has been trained on
+        names = shipped_known().missing(what)
+        phrases += [f"the teacher has not learned {name.replace('_', ' ')!r} yet" for name in names]
     return phrases
 
 

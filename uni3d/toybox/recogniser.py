@@ -29,6 +29,7 @@ WEIGHTS = Path(__file__).parent / "weights" / "recogniser.safetensors"
 SEED = 777
 HELD_SHARE = 0.2  # of its pictures that show held-out compositions
 NOTHING = "nothing"
+UNNAMED = -2
 # What each head tells apart, in the order of its rows.
 NAMES: dict[str, tuple[str, ...]] = {
     "kind": tuple(KINDS),
@@ -110,7 +111,8 @@ class Recogniser(nn.Module):
 def labels(what: list[Description], names: dict[str, tuple[str, ...]]) -> dict[str, Tensor]:
     """Rows of `names` that are right, `[batch]`, for each of its heads.
 
-    Colour is -1 (not asked) where the prompt names none; a name that has no row is -2, never right.
+    Colour is -1 (not asked) where the prompt names none; a name that has no row is UNNAMED, which
+    is never right.
     """
     asked = {
         "kind": [w.kind for w in what],
@@ -122,7 +124,7 @@ def labels(what: list[Description], names: dict[str, tuple[str, ...]]) -> dict[s
     targets = {}
     for name, rows in names.items():
         place = {row: i for i, row in enumerate(rows)} | {None: -1}
-        targets[name] = torch.tensor([place.get(told, -2) for told in asked[name]])
+        targets[name] = torch.tensor([place.get(told, UNNAMED) for told in asked[name]])
     return targets
 
 

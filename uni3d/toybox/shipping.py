@@ -5,25 +5,11 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from uni3d.toybox import dataset, grammar, model, world
-from uni3d.toybox.shapes import COLORS, PATTERNS
+from uni3d.toybox import dataset, grammar, model
+from uni3d.toybox.known import today, write_known
 from uni3d.toybox.state import SHIPPED, parameters_of, state_files
 
-__all__ = ["known_world", "ship"]
-
-
-def known_world() -> dict[str, list[str]]:
-    """The names that a teacher trained now has seen."""
-    return {
-        "kinds": list(world.KINDS),
-        "colors": list(COLORS),
-        "patterns": list(PATTERNS),
-        "materials": list(world.MATERIALS),
-        "wears": list(world.WEARABLES),
-        "actions": list(world.ACTIONS),
-        "relations": list(world.RELATIONS),
-        "stands": list(world.STANDS),
-    }
+__all__ = ["ship"]
 
 
 def ship(config: Any) -> None:
@@ -34,7 +20,7 @@ def ship(config: Any) -> None:
     for name, parameter in parameters_of({"unet": unet, "text_encoder": text_encoder}):
         parameter.data.copy_(tensors[f"average/{name}"])
     model.save_folder(SHIPPED, unet, text_encoder, tokenizer, scheduler)
-    (SHIPPED / "world.json").write_text(json.dumps(known_world(), indent=1) + "\n")
+    write_known(today(), SHIPPED / "world.json")
     state = json.loads(state_files(config.out)[1].read_text())
     count = sum(p.numel() for p in unet.parameters())
     continued = state["config"]["from_shipped"] == "True"

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import importlib.resources
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -180,15 +180,20 @@ def _choice(rng: np.random.Generator, options):
     return options[rng.integers(len(options))]
 
 
-def sample(rng: np.random.Generator, held: bool = False) -> Description:
+def sample(
+    rng: np.random.Generator,
+    held: bool = False,
+    allowed: Callable[[Description], bool] | None = None,
+) -> Description:
     """A random description: of the training part of the world, or of the held-out compositions.
 
+    Drawn again until it is `allowed` (say: known to the teacher).
     Kinds that can be composed in more ways come more often: twice as often where they wear
     things.
     """
     while True:
         what = _draw(rng)
-        if is_held_out(what) == held:
+        if is_held_out(what) == held and (allowed is None or allowed(what)):
             return what
 
 

@@ -1,0 +1,77 @@
+"""What the shipped teacher was trained on: the world grows before its teacher does.
+
+`world.json` beside the weights lists the names of kinds, colours, ... that it has seen.
+"""
+
+import dataclasses
+import functools
+import json
+from pathlib import Path
+
+from uni3d.toybox import world
+from uni3d.toybox.shapes import COLORS, PATTERNS
+from uni3d.toybox.world import Description
+
+__all__ = ["Known", "read_known", "shipped_known", "today", "write_known"]
+
+FILE = Path(__file__).parent / "weights" / "teacher" / "world.json"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Known:
+    """Names of each table of the world."""
+
+    kinds: tuple[str, ...]
+    colors: tuple[str, ...]
+    patterns: tuple[str, ...]
+    materials: tuple[str, ...]
+    wears: tuple[str, ...]
+    actions: tuple[str, ...]
+    relations: tuple[str, ...]
+    stands: tuple[str, ...]
+
+    def missing(self, what: Description) -> list[str]:
+        """The names in a description that are not known, kind first."""
+        pairs = (
+            (what.kind, self.kinds),
+            (what.color, self.colors),
+            (what.pattern, self.patterns),
+            (what.material, self.materials),
+            (what.wears, self.wears),
+            (what.action, self.actions),
+            (what.relation, self.relations),
+            (what.stand, self.stands),
+        )
+        return [name for name, names in pairs if name is not None and name not in names]
+
+    def covers(self, what: Description) -> bool:
+        return not self.missing(what)
+
+
+def today() -> Known:
+    """All that the world has: what a teacher trained now gets to see."""
+    return Known(
+        kinds=tuple(world.KINDS),
+        colors=tuple(COLORS),
+        patterns=PATTERNS,
+        materials=tuple(world.MATERIALS),
+        wears=tuple(world.WEARABLES),
+        actions=world.ACTIONS,
+        relations=world.RELATIONS,
+        stands=world.STANDS,
+    )
+
+
+def write_known(known: Known, path: Path = FILE) -> None:
+    path.write_text(json.dumps(dataclasses.asdict(known), indent=1) + "\n")
+
+
+def read_known(path: Path = FILE) -> Known:
+    told = json.loads(path.read_text())
+    return Known(**{key: tuple(names) for key, names in told.items()})
+
+
+@functools.cache
+def shipped_known() -> Known:
+    """What the teacher in the package knows."""
+    return read_known()
