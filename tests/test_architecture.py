@@ -25,10 +25,11 @@ ORDER = {
     ),
     "mesh": "types rasterize simplify level unwrap bake surface solid files usd pictures",
     "teacher": "sampler prompts codecs hub texts model fake_score memory abilities",
-    "run": "presets settings folder real_samples step run finish",
+    "run": "presets settings prompt folder real_samples step run finish",
     "toybox": (
-        "shapes kinds roles garments things actions materials world known grammar looks raytrace "
-        "mesh dataset model state training shipping recogniser judge bars commands"
+        "shapes kinds roles garments things actions materials world grammar known phrase lexicon "
+        "reading read_command looks raytrace mesh dataset model state training shipping "
+        "recogniser judge bars commands"
     ),
     "doctor": "planner doctor",
     "web": "*",  # any order without a cycle

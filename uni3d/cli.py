@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from uni3d import __version__
-from uni3d.errors import ConfigError, PromptError, Uni3DError
+from uni3d.errors import ConfigError, Uni3DError
 
 COMMANDS = ("generate", "resume", "export", "evaluate", "doctor", "toybox", "app")
 
@@ -47,7 +47,10 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     _run_arguments(parser)
     parser.add_argument("--out", type=Path, help="run folder (default outputs/<prompt>-<seed>)")
     _file_arguments(parser)
-    parser.add_argument("--strict", action="store_true", help="unknown words are an error")
+    parser.add_argument("--strict", action="store_true", help="words left out are an error")
+    parser.add_argument(
+        "--anyway", action="store_true", help="go on with a subject that the teacher does not know"
+    )
 
 
 def _file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,17 +139,6 @@ def _file_options(args: argparse.Namespace):
     return check_formats(args.formats.split(",")), options
 
 
-def _warn_unknown(config: Any, strict: bool) -> None:
-    from uni3d.teacher.abilities import abilities_of
-
-    able, name = abilities_of(config.teacher.name), config.teacher.name
-    lines = able.doubts(config.prompt) if able else []
-    if lines and strict:
-        raise PromptError(f"{name}: {'; '.join(lines)}; do: use known words, or drop --strict")
-    for line in lines:
-        _say(f"uni3d: warning: {name}: {line}; going on")
-
-
 def _writable(run: Path) -> None:
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -163,9 +155,13 @@ def _generate(args: argparse.Namespace) -> int:
     from uni3d.teacher.prompts import check_prompt, slug
 
     args.prompt = check_prompt(args.prompt)
+    from uni3d.run.prompt import read_prompt
+
     config = _with_mesh(_configured(args), args)
     outputs = _file_options(args)
-    _warn_unknown(config, args.strict)
+    config, note = read_prompt(config, strict=args.strict, anyway=args.anyway)
+    if note:
+        _say(f"uni3d: {note}")
     run = args.out or Path("outputs") / f"{slug(config.prompt)}-{config.seed}"
     _writable(run)
     return _optimise(config, run, outputs, resume=False)

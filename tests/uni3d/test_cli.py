@@ -40,8 +40,8 @@ def _file_for_folder(folder):
     [
         ([""], "the prompt is empty"),
         ([" \n "], "the prompt is empty"),
-        (["x" * 1000], "has 1000 characters; wanted at most 300"),
-        (["a blorptious corgi", "--strict"], "unknown word 'blorptious'"),
+        (["x" * 1001], "has 1001 characters; wanted at most 1000"),
+        (["a blorptious corgi", "--strict"], "left out: blorptious; do: leave"),
         (["a corgi", "--teacher", "toybix", "--out", "r"], "teacher 'toybix' is not known"),
         (["a corgi", "--set", "guidance.scael=3"], "did you mean guidance.scale?"),
         (["a corgi", "--set", "steps=many"], "steps: got str 'many'; wanted int"),
@@ -93,7 +93,7 @@ def _start(monkeypatch, arguments):
     ],
 )
 def test_prompt_of_slashes_and_newlines_stays_in_outputs(monkeypatch, tmp_path, prompt, folder):
-    run, _ = _start(monkeypatch, [prompt, "--seed", "3"])
+    run, _ = _start(monkeypatch, [prompt, "--seed", "3", "--anyway"])
     assert str(run) == folder
     assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*.yaml")] == [
         f"{folder}/config.yaml"
@@ -124,10 +124,30 @@ def test_a_failed_start_leaves_the_run_that_was_there(tmp_path):
     }
 
 
-def test_unknown_words_are_only_a_warning_without_strict(monkeypatch, capsys):
-    _start(monkeypatch, ["a blorptious corgi"])
+def test_words_left_out_are_said_and_the_run_goes_on(monkeypatch, capsys):
+    _, config = _start(monkeypatch, ["a blorptious sleeping corgi"])
     err = capsys.readouterr().err
-    assert err.startswith("uni3d: warning: toybox: unknown word 'blorptious'")
+    assert err == "uni3d: toybox: shown as 'a corgi'; left out: blorptious, sleeping\n"
+    assert (config.prompt, config.caption) == ("a blorptious sleeping corgi", "a corgi")
+    assert config.told == "a corgi"
+
+
+def test_a_known_subject_is_no_error_whatever_the_length(monkeypatch, capsys):
+    _, config = _start(monkeypatch, ["a corgi " + "that is very " * 60 + "nice"])
+    assert config.told == "a corgi"
+
+
+def test_an_unknown_subject_stops_before_any_work(capsys, tmp_path):
+    assert main(["a zorblax", "--out", "z"]) == 2
+    err = capsys.readouterr().err
+    assert "toybox: 'zorblax' is not known; nearest: " in err and "uni3d toybox sheet" in err
+    assert not (tmp_path / "z").exists()
+
+
+def test_anyway_goes_on_with_the_words_as_they_are(monkeypatch, capsys):
+    _, config = _start(monkeypatch, ["a zorblax", "--anyway"])
+    assert "going on" in capsys.readouterr().err
+    assert (config.caption, config.told) == ("", "a zorblax")
 
 
 def test_ctrl_c_lets_the_step_end_and_exports_it(tiny_folder, tmp_path, monkeypatch, capsys):

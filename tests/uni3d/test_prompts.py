@@ -105,6 +105,6 @@ def test_prompts_are_folded_and_bad_ones_refused():
     for empty in ("", " \n", "...", "!?"):
         with pytest.raises(PromptError, match="empty"):
             check_prompt(empty)
-    assert check_prompt("x" * 300) == "x" * 300
-    with pytest.raises(PromptError, match="has 301 characters; wanted at most 300"):
-        check_prompt("x" * 301)
+    assert check_prompt("x" * 1000) == "x" * 1000
+    with pytest.raises(PromptError, match="has 1001 characters; wanted at most 1000"):
+        check_prompt("x" * 1001)

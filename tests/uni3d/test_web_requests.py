@@ -72,7 +72,7 @@ BAD = [
     ({"prompt": ["a corgi"]}, "prompt"),
     ({"prompt": " \n"}, "prompt"),
     ({"prompt": "!?"}, "prompt"),
-    ({"prompt": "x" * 301}, "at most 300"),
+    ({"prompt": "x" * 1001}, "at most 1000"),
     ({"teacher": "/etc"}, "teacher"),
     ({"teacher": "../../tiny"}, "teacher"),
     ({"teacher": {}}, "teacher"),
@@ -96,7 +96,7 @@ BAD = [
     ({"guidance_scale": float("inf")}, "guidance_scale"),
     ({"guidance_scale": "5"}, "guidance_scale"),
     ({"guidance_scale": 31}, "guidance_scale"),
-    ({"negative_prompt": "x" * 301}, "negative_prompt"),
+    ({"negative_prompt": "x" * 1001}, "negative_prompt"),
     ({"negative_prompt": 0}, "negative_prompt"),
     ({"out": "/etc"}, "unknown key"),
     ({"prompts.view_words": False}, "unknown key"),
@@ -115,7 +115,7 @@ def test_what_is_outside_is_one_line(values, part):
 
 @pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(requests.RunRequest)])
 def test_no_line_repeats_what_it_was_sent(field):
-    hostile = "<script>alert(1)</script>" * 20
+    hostile = "<script>alert(1)</script>" * 60
     with pytest.raises(Uni3DError) as caught:
         requests.parse_request({"prompt": "a corgi", field: hostile}, TEACHERS)
     assert "script" not in str(caught.value)

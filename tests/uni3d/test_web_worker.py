@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from uni3d.errors import ConfigError, ExportError, NonFiniteError
+from uni3d.errors import ConfigError, ExportError, NonFiniteError, PromptError
 from uni3d.run import finish
 from uni3d.run import run as pipeline
 from uni3d.run.run import Progress
@@ -211,10 +211,16 @@ def test_an_empty_scene_is_told(site, monkeypatch):
     assert "the scene is empty" in _wait(site, run_id, "failed").error
 
 
-def test_unknown_words_are_named(site):
+def test_words_left_out_are_named(site):
     run_id = site.start({"prompt": "a corgi blorptious", "steps": 1}, "")
     Stepped.gate.release(1)
-    assert "unknown word 'blorptious'" in _wait(site, run_id, "done").note
+    assert "left out: blorptious" in _wait(site, run_id, "done").note
+
+
+def test_an_unknown_subject_is_refused(site):
+    with pytest.raises(PromptError, match="'zorblax' is not known; nearest: "):
+        site.start({"prompt": "a zorblax"}, "")
+    assert site.store.runs() == []
 
 
 def test_the_queue_is_bounded(site):
@@ -225,7 +231,7 @@ def test_the_queue_is_bounded(site):
             _reach("a corgi 0", 1)  # running: it waits no more
     count = len(site.store.runs())
     with pytest.raises(ConfigError, match="queue: it is full"):
-        site.start({"prompt": "one too many"}, "")
+        site.start({"prompt": "a corgi too many"}, "")
     assert len(site.store.runs()) == count
     with pytest.raises(Exception, match="queued or running"):
         site.delete(run_id, "")

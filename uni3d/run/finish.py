@@ -126,6 +126,7 @@ def export_run(
     _, notice = pictures.write_turntable(frames, run / "turntable.mp4")
     report = {
         "prompt": config.prompt,
+        "caption": config.told,
         "steps_done": step,
         "seconds_export": time.monotonic() - started,
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -47,7 +47,7 @@ def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -
         "teacher": teacher.fingerprint,
         "precision": str(teacher.dtype),
         "device": teacher.device.type,
-        "prompt": config.prompt,
+        "prompt": config.told,
         "prompts": dataclasses.asdict(config.prompts),
         "elevation": [low, high],
         "scale": guidance.scale,

@@ -140,7 +140,7 @@ class Run:
 
 
 def prepare_parts(config: RunConfig) -> Parts:
-    prompt = check_prompt(config.prompt)
+    prompt = check_prompt(config.told)
     teacher = load_teacher(config.teacher)
     found = dataclasses.replace(config.teacher, name=teacher.name, revision=teacher.revision)
     config = dataclasses.replace(config, teacher=found)

@@ -50,6 +50,7 @@ class RunConfig:
     """A run, from sentence to mesh. `resolutions`: (fraction of the run, picture size) pairs."""
 
     prompt: str = ""
+    caption: str = ""  # what the teacher is told in place of the prompt; empty: the prompt
     teacher: TeacherConfig = TeacherConfig()
     memory: Literal["auto", "full", "24GB", "12GB", "6GB"] = "auto"  # uni3d.teacher.memory.PROFILES
     method: str = "uni-instruct"
@@ -110,6 +111,11 @@ class RunConfig:
     @property
     def needs_ratio(self) -> bool:
         return DIVERGENCES[str(self.resolved_method().divergence)].needs_ratio
+
+    @property
+    def told(self) -> str:
+        """The sentence that the teacher is told."""
+        return self.caption or self.prompt
 
     def size_at(self, fraction: float) -> int:
         """Picture size after `fraction` of the run."""

@@ -7,6 +7,7 @@ and the Perp-Neg negatives of the other views (arXiv 2304.04968), for every meth
 import dataclasses
 import math
 import re
+import unicodedata
 from collections.abc import Callable
 
 import torch
@@ -17,7 +18,7 @@ from uni3d.errors import PromptError
 
 __all__ = ["PromptConfig", "PromptSet", "ViewConditioning", "check_prompt", "slug"]
 
-LONGEST = 300  # characters
+LONGEST = 1000  # characters
 VIEWS = ("front view", "side view", "back view", "overhead view")
 
 
@@ -49,7 +50,7 @@ class ViewConditioning:
 def check_prompt(prompt: str) -> str:
     """The prompt with white space folded; raises PromptError when empty or absurdly long."""
     text = " ".join(prompt.split())
-    if not re.search(r"\w", text):
+    if not any(c.isalnum() or unicodedata.category(c) == "So" for c in text):
         raise PromptError(
             'the prompt is empty; wanted a sentence such as "a corgi astronaut"; do: give one'
         )

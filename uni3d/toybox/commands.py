@@ -18,6 +18,11 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     sub = parser.add_subparsers(dest="action", required=True)
+    reader = sub.add_parser("read", help="what prompts are understood as")
+    reader.add_argument("prompts", nargs="*", metavar="PROMPT")
+    reader.add_argument("--file", type=Path, help="a prompt a line")
+    reader.add_argument("--json", action="store_true", help="a JSON object a line")
+    reader.add_argument("--table", type=Path, help="a table of source, subject, prompt to measure")
     sheet = sub.add_parser("sheet", help="a picture of the whole world")
     sheet.add_argument("-o", "--out", type=Path, default=Path("world.png"))
     shown = sheet.add_mutually_exclusive_group()
@@ -65,10 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def truth(prompt: str, seed: int) -> Toy:
     """The ground-truth toy of a prompt and seed; PromptError when it names no kind."""
-    from uni3d.toybox.grammar import parse
+    from uni3d.toybox.known import today
+    from uni3d.toybox.reading import read
     from uni3d.toybox.world import build_toy
 
-    what = parse(prompt)
+    what = read(prompt, today()).description
     if what is None:
         raise PromptError(f"toybox: {prompt!r} names no known kind; do: uni3d toybox sheet")
     return build_toy(what, np.random.default_rng(seed))
@@ -185,6 +191,10 @@ def _train_recogniser(args: argparse.Namespace) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.action == "read":
+        from uni3d.toybox.read_command import read_prompts
+
+        return read_prompts(args.prompts, args.file, args.table, args.json)
     if args.action == "sheet":
         _sheet(args)
     elif args.action == "render":

@@ -1,10 +1,8 @@
 """Sentences about toys: the one caption of a description, and prompts back again."""
 
-import difflib
 import functools
 import re
 
-from uni3d.toybox.known import shipped_known
 from uni3d.toybox.roles import ROLES
 from uni3d.toybox.shapes import COLORS, PATTERNS
 from uni3d.toybox.world import (
@@ -21,10 +19,7 @@ __all__ = [
     "VIEWS",
     "canonical",
     "corpus",
-    "doubts",
-    "parse",
     "told_words",
-    "unknown_words",
     "view_words",
 ]
 
@@ -112,82 +107,3 @@ def vocabulary() -> frozenset[str]:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", text.lower())
-
-
-def unknown_words(prompt: str) -> dict[str, list[str]]:
-    """Words that training never saw, each with the nearest known ones (up to three)."""
-    known = vocabulary()
-    unknown = [w for w in dict.fromkeys(_words(prompt)) if w not in known]
-    content = sorted(known)
-    return {w: difflib.get_close_matches(w, content, n=3, cutoff=0.5) for w in unknown}
-
-
-def doubts(prompt: str) -> list[str]:
-    """What of the prompt the world cannot show, a phrase each; empty where all of it is known."""
-    phrases = [
-        f"unknown word {word!r}" + (f" (nearest: {', '.join(near)})" if near else "")
-        for word, near in unknown_words(prompt).items()
-    ]
-    what = parse(prompt)
-    if not phrases and what is None:
-        phrases = ["the prompt names none of toybox's kinds (see: uni3d toybox sheet)"]
-    if what is not None:  # the world is larger than what its teacher has been trained on
-        names = shipped_known().missing(what)
-        phrases += [f"the teacher has not learned {name.replace('_', ' ')!r} yet" for name in names]
-    return phrases
-
-
-def _mentions(text: str, phrases) -> list[tuple[int, int, str]]:
-    """(start, end, name) of each named phrase in the text, longest first at each place."""
-    found = []
-    for name, words in phrases:
-        for phrase in words:
-            for match in re.finditer(rf"\b{re.escape(phrase)}\b", text):
-                found.append((match.start(), match.end(), name))
-    found.sort(key=lambda m: (m[0], -(m[1] - m[0])))
-    kept: list[tuple[int, int, str]] = []
-    for m in found:
-        if not kept or m[0] >= kept[-1][1]:
-            kept.append(m)
-    return kept
-
-
-def parse(prompt: str) -> Description | None:
-    """What a prompt asks for in terms of the world; None when it names no known kind."""
-    text = " ".join(_words(prompt))
-    found: dict[str, str | None] = {"material": None, "action": None, "relation": None}
-    for field, names in (("action", ACTIONS), ("relation", RELATIONS)):
-        for name in names:
-            if found[field] is None and re.search(rf"\b{_phrase(name)}\b", text):
-                found[field] = name
-                text = re.sub(rf"\b{_phrase(name)}\b", "", text)
-    named = _mentions(text, [(k.name, k.words) for k in KINDS.values()])
-    for start, end, name in _mentions(text, [(m, (m,)) for m in MATERIALS]):
-        # Not of "a wine glass"; but "a stone harp" is no stone.
-        if all(b <= start or end < a for a, b, _ in named if (a, b) != (start, end)) and any(
-            a >= end for a, _, _ in named
-        ):
-            found["material"] = name
-            text = text[:start] + text[end:]
-            break
-    stand = next((s for s in STANDS if re.search(rf"\bon (top of )?an? {s}\b", text)), None)
-    if stand:
-        text = re.sub(rf"(standing )?on (top of )?an? {stand}\b", "", text)
-    wearing = [(n, (*r.words, *OUTFITS.get(n, ()))) for n, r in WEARABLES.items()]
-    kinds = _mentions(text, [(k.name, k.words) for k in KINDS.values()])
-    worn = _mentions(text, wearing)
-    wearers = [k for k in kinds if KINDS[k[2]].wears and not any(w[0] == k[0] for w in worn)]
-    if worn and wearers:
-        kind, wears = wearers[0][2], worn[0][2]
-    elif kinds:
-        kind, wears = kinds[0][2], None
-    else:
-        return None
-    colors = [(c, SYNONYMS.get(c, (c,))) for c in COLORS]
-    color = next((m[2] for m in _mentions(text, colors)), None)
-    striped, spotted = (
-        re.search(r"\bstripe[sd]\b", text),
-        re.search(r"\b(spotted|spots|dots)\b", text),
-    )
-    pattern = "striped" if striped else "spotted" if spotted else "plain"
-    return Description(kind=kind, color=color, pattern=pattern, wears=wears, stand=stand, **found)

@@ -13,7 +13,7 @@ from uni3d.run.finish import sheet_cameras
 from uni3d.run.folder import write_report
 from uni3d.run.settings import RunConfig
 from uni3d.teacher.hub import BUILT_IN
-from uni3d.toybox.grammar import parse
+from uni3d.toybox.reading import read
 from uni3d.toybox.recogniser import WEIGHTS, load_recogniser
 from uni3d.toybox.shapes import distance
 from uni3d.toybox.world import KINDS, build_toy
@@ -58,7 +58,7 @@ def verdict(prompt: str, images: Tensor) -> dict[str, Any]:
     """What the recogniser sees in views `[n, 3, 64, 64]` beside what the prompt asks for."""
     if not WEIGHTS.is_file():  # a checkout whose recogniser was not trained yet
         return {}
-    wanted, seen = parse(prompt), load_recogniser().judge(images)
+    wanted, seen = read(prompt).description, load_recogniser().judge(images)
     return {
         "wanted": wanted.kind if wanted else None,
         "right_views": sum(kind == wanted.kind for kind in seen.kinds) if wanted else 0,
@@ -71,7 +71,7 @@ def verdict(prompt: str, images: Tensor) -> dict[str, Any]:
 
 def certainty(prompt: str, images: Tensor) -> float | None:
     """Mean probability of the prompt's kind over views `[n, 3, 64, 64]`; None without a kind."""
-    wanted = parse(prompt)
+    wanted = read(prompt).description
     if wanted is None or not WEIGHTS.is_file():
         return None
     seen = load_recogniser().judge(images)
@@ -103,7 +103,7 @@ def _aligned(solid: np.ndarray) -> np.ndarray:
 
 def best_iou(mesh: Mesh, prompt: str, candidates: int = CANDIDATES) -> tuple[float, float]:
     """Volumetric IoU with the best of `candidates` objects of the prompt: (as placed, aligned)."""
-    what = parse(prompt)
+    what = read(prompt).description
     if what is None:
         raise ConfigError(f"{prompt!r} names no kind of toybox; there is no ground truth for it")
     solid = inside(mesh, RESOLUTION)

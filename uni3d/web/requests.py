@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 FORMATS = ("glb", "obj", "ply")
-LONGEST = 300  # characters of a prompt
+LONGEST = 1000  # characters of a prompt
 LIMITS = {
     "steps": (1, 3000),
     "views": (1, 8),

@@ -45,7 +45,10 @@ class Site:
 
     def start(self, values: Mapping[str, Any], user: str) -> str:
         """Queue a new run and return its id. ConfigError or PromptError for a bad request."""
+        from uni3d.run.prompt import read_prompt
+
         config = to_config(parse_request(values, self.teachers), self.base, self.teachers)
+        config, _ = read_prompt(config)
         run_id = self.store.create(config, user)
         try:
             self.worker.submit(Job(kind="make", run_id=run_id, owner=user))

@@ -272,9 +272,9 @@ def _import_heavy() -> None:
 
 
 def _unknown(config: Any) -> str:
-    """What the teacher says it cannot draw, as a sentence; empty where all is known."""
+    """What the teacher says of the prompt, as a sentence; empty where it is shown as it is."""
     from uni3d.teacher.abilities import abilities_of
 
     able = abilities_of(config.teacher.name)
-    phrases = "; ".join(able.doubts(config.prompt)) if able else ""
-    return f"{config.teacher.name.capitalize()}: {phrases}." if phrases else ""
+    note = able.read(config.prompt).note if able else ""
+    return f"{config.teacher.name.capitalize()}: {note}." if note else ""

@@ -1,0 +1,132 @@
+"""Real sentences: what is asked for, what is shown, and that nothing is dropped without a word."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from uni3d.cli import main
+from uni3d.toybox.known import shipped_known, today
+from uni3d.toybox.lexicon import FILLERS, SILENT, lexicon
+from uni3d.toybox.phrase import singular, without_style, words_of
+from uni3d.toybox.read_command import KEYS, table
+from uni3d.toybox.reading import nearest_kinds, read
+from uni3d.toybox.world import KINDS
+
+CASES = [
+    line.split("\t")
+    for line in (Path(__file__).parents[1] / "data" / "readings.tsv").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+FIELDS = ("color", "material", "pattern", "wears", "action", "relation", "stand")
+
+
+@pytest.mark.parametrize(("prompt", "subject", "kind", "asked", "left_out"), CASES)
+def test_what_is_read(prompt, subject, kind, asked, left_out):
+    reading = read(prompt, today())
+    wanted = {"pattern": "plain"}
+    name = ""
+    for part in asked.split():
+        if "=" in part:
+            name, value = part.split("=")
+            wanted[name] = value
+        else:
+            wanted[name] += f" {part}"
+    got = {f: getattr(reading, f) for f in FIELDS if getattr(reading, f)}
+    assert (reading.subject, reading.kind or "", got) == (subject, kind, wanted)
+    assert set(reading.left_out) >= {w for w in left_out.split(",") if w}
+    if kind:
+        assert list(reading.left_out) == [w for w in left_out.split(",") if w]
+
+
+def test_there_are_cases_enough():
+    assert len(CASES) >= 97
+
+
+def _used(reading) -> set[str]:
+    """Words of the prompt that the reading accounts for."""
+    fields = " ".join(str(getattr(reading, f) or "") for f in FIELDS).replace("_", " ")
+    kind = (reading.kind or "").replace("_", " ")
+    return {singular(w) for w in f"{reading.subject} {fields} {kind}".lower().split()}
+
+
+NOUNS = sorted(w for w in lexicon() if " " not in w)
+OTHERS = "red wooden zorblax sleeping shiny с帽 котом glowing frob two striped velvet".split()
+
+
+def test_every_word_is_used_or_named():
+    """Word salads: no content word vanishes. Synonyms of a value count as that value."""
+    from uni3d.toybox.lexicon import COLOR_OF, MATERIAL_OF, PATTERN_OF, wearables
+
+    rng = random.Random(3)
+    glue = ["a", "with a", "and a", "on a", "wearing a", "next to a", "of", "in a", "holding a"]
+    for _ in range(4000):
+        words = ["a", *rng.sample(OTHERS, 2), rng.choice(NOUNS)]
+        for _ in range(rng.randrange(3)):
+            words += [rng.choice(glue), rng.choice(OTHERS), rng.choice(NOUNS)]
+        prompt = " ".join(words)
+        for known in (today(), shipped_known()):
+            reading = read(prompt, known)
+            said = {singular(w) for w in reading.left_out} | set(reading.left_out)
+            used = _used(reading)
+            for word in words_of(without_style(prompt)):
+                named = word in said or singular(word) in said
+                value = COLOR_OF.get(word) or MATERIAL_OF.get(word) or PATTERN_OF.get(word)
+                worn = (wearables().get(singular(word)) or "").replace("_", " ").split()
+                silent = word in SILENT or word in FILLERS
+                shown = singular(word) in used or value in used or set(worn) & used
+                assert named or silent or shown, (prompt, word, reading)
+
+
+def test_what_the_teacher_does_not_know_is_left_out_and_named():
+    reading = read("a wooden chair")
+    assert (reading.caption, reading.left_out, reading.understood) == (
+        "a chair",
+        ("wooden",),
+        False,
+    )
+    assert reading.note == "shown as 'a chair'; left out: wooden"
+    assert read("a wooden chair", today()).caption == "a wooden chair"
+    assert not read("a tiger").drawable and read("a tiger").kind == "tiger"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "family"), [("a tiger", "animal"), ("a helicopter", "vehicle"), ("a taco", "food")]
+)
+def test_nearest_kinds_are_of_the_family_and_known(prompt, family):
+    near = nearest_kinds(read(prompt))
+    kinds = [next(k for k in KINDS.values() if k.words[0] == word) for word in near]
+    assert len(near) == 3 and {k.category for k in kinds} == {family}
+    assert {k.name for k in kinds} <= set(shipped_known().kinds)
+
+
+def test_every_synonym_names_a_kind():
+    assert {kind for kind, _ in lexicon().values()} <= set(KINDS)
+
+
+def test_the_command_prints_the_keys(capsys, tmp_path):
+    file = tmp_path / "p.txt"
+    file.write_text("a sleeping cat\n\na zorblax\n")
+    assert main(["toybox", "read", "a red chair", "--file", str(file), "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["kind"] for line in lines] == ["chair", "cat", None]
+    assert all(tuple(line) == KEYS for line in lines)
+    assert lines[1]["left_out"] == ["sleeping"] and not lines[1]["understood"]
+    assert main(["toybox", "read"]) == 2
+    assert main(["toybox", "read", "--file", str(tmp_path / "none.txt")]) == 2
+
+
+def test_the_table_counts_by_source():
+    lines = [
+        "source\tsubject\tprompt",
+        "one\tred chair\ta red chair",
+        "one\ttiger\ta tiger",
+        "two\tdog\ta cat",
+    ]  # the last disagrees
+    rows = [row.split("|")[1:-1] for row in table(lines).splitlines()[2:]]
+    assert [[cell.strip() for cell in row[:5]] for row in rows] == [
+        ["one", "2", "100%", "100%", "50%"],
+        ["two", "1", "0%", "100%", "100%"],
+        ["all", "3", "67%", "100%", "67%"],
+    ]

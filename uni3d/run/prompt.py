@@ -1,0 +1,32 @@
+"""The prompt of a run as its teacher takes it: as a caption of its own, where it can read."""
+
+import dataclasses
+
+from uni3d.errors import PromptError
+from uni3d.run.settings import RunConfig
+from uni3d.teacher.abilities import abilities_of
+
+__all__ = ["read_prompt"]
+
+
+def read_prompt(
+    config: RunConfig, *, strict: bool = False, anyway: bool = False
+) -> tuple[RunConfig, str]:
+    """The configuration with the caption that stands for its prompt, and a line for the reader.
+
+    A teacher that cannot read is told the prompt itself. Raises PromptError before any work where
+    the teacher does not know the subject (unless `anyway`: then it is told the prompt), or, if
+    `strict`, where anything is left out.
+    """
+    able, name = abilities_of(config.teacher.name), config.teacher.name
+    if able is None:
+        return config, ""
+    reading = able.read(config.prompt)
+    if not reading.drawable:
+        if anyway:
+            return config, f"{name}: {reading.note}; going on with the words as they are"
+        raise PromptError(f"{name}: {reading.note}; do: use one of these, or --anyway")
+    if strict and not reading.understood:
+        raise PromptError(f"{name}: {reading.note}; do: leave these words out, or drop --strict")
+    config = dataclasses.replace(config, caption=reading.caption)
+    return config, f"{name}: {reading.note}" if reading.note else ""

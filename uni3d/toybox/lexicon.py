@@ -1,0 +1,210 @@
+"""The words that the reader knows: nouns of the world and their synonyms, materials, colours.
+
+Tables that are long are files in `words/`: a language is added by one of them.
+"""
+
+import functools
+from pathlib import Path
+
+from uni3d.toybox.grammar import OUTFITS, SYNONYMS
+from uni3d.toybox.phrase import DETERMINERS, EDGES, singular
+from uni3d.toybox.shapes import COLORS
+from uni3d.toybox.world import KINDS, WEARABLES
+
+__all__ = [
+    "AGENTS",
+    "COLOR_OF",
+    "FAMILY_OF",
+    "FILLERS",
+    "MATERIAL_OF",
+    "NOT_WHOLE",
+    "PATTERN_OF",
+    "RELATED",
+    "SILENT",
+    "lexicon",
+    "nouns",
+    "translated",
+    "wearables",
+]
+
+TABLES = Path(__file__).parent / "words"
+FILLERS = frozenset("cute small nice toy beautiful little very really just".split())
+SILENT = EDGES | DETERMINERS | frozenset("it of there top made dressed wearing pair".split())
+MATERIAL_WORDS = {
+    "wooden": "wooden wood oak mahogany timber",
+    "golden": "golden gold gilded",
+    "silver": "silver chrome chrome-plated",
+    "stone": "stone marble granite",
+    "glass": "glass crystal",
+    "leather": "leather",
+    "knitted": "knitted woolen wool yarn crochet",
+    "origami": "origami paper",
+    "brick": "brick bricks",
+    "rusty": "rusty rusted",
+    "porcelain": "porcelain ceramic china",
+}
+COLOR_WORDS = {
+    "red": "crimson scarlet maroon ruby",
+    "blue": "navy azure turquoise teal cyan sapphire",
+    "green": "emerald olive lime",
+    "yellow": "golden-yellow",
+    "purple": "violet lavender magenta",
+    "brown": "tan beige chestnut",
+    "gray": "grey silver-gray",
+    "white": "ivory snow-white",
+    "pink": "rosy fuchsia",
+    "black": "jet-black ebony",
+    "orange": "amber",
+}
+PATTERN_WORDS = {
+    "striped": "striped stripes stripy stripe",
+    "spotted": "spotted spots dots polka-dotted dotted",
+}
+WEAR_WORDS = {  # other names of things worn, in the singular
+    "hat": "top_hat",
+    "sunglass": "sunglasses",
+    "shades": "sunglasses",
+    "cloak": "cape",
+    "rucksack": "backpack",
+    "muffler": "scarf",
+    "space suit": "astronaut",
+    "spacesuit": "astronaut",
+    "armor": "knight",
+    "samurai armor": "knight",
+    "chef hat": "chef",
+    "wizard hat": "wizard",
+    "wizard robe": "wizard",
+    "pirate hat": "pirate",
+    "sorcerer": "wizard",
+    "mage": "wizard",
+    "tiara": "crown",
+}
+FAMILIES = {  # of nouns that the world does not hold
+    "animal": (
+        "armadillo hedgehog platypus porcupine sloth skunk lemming weasel bat moose deer hare "
+        "hyena meerkat ostrich emu seahorse starfish hybrid animal creature beast pet ant "
+        "mantis"
+    ),
+    "vehicle": (
+        "vehicle aircraft canoe kayak ferry trolley segway unicycle sled sleigh snowmobile "
+        "zeppelin blimp raft gondola ambulance forklift"
+    ),
+    "building": (
+        "building temple pagoda shrine school hospital factory hotel shop store stadium city "
+        "village ruin gazebo garage"
+    ),
+    "food": (
+        "food fruit vegetable corn soup steak noodle rice pasta cookie muffin pretzel potato "
+        "onion broccoli grape cherry pear mango avocado popcorn waffle chocolate candy "
+        "sausage meat"
+    ),
+    "plant": ("vegetation grass vine weed moss reed bamboo clover seaweed wreath"),
+    "household": (
+        "sponge broom bucket ladder soap comb mop vacuum iron fan tap faucet kettle tool "
+        "wrench drill saw nail rope yarn paddle mixer blender record flute accordion "
+        "instrument"
+    ),
+    "furniture": ("furniture bench swing rack ottoman bathtub shower curtain"),
+    "character": (
+        "figure statuette mummy mermaid fairy angel wizardess clown puppet mascot knight"
+    ),
+}
+AGENTS = ("er", "or", "ist", "master", "couple")
+NOT_WHOLE = frozenset(
+    "sculpture head face ornament hybrid toy figure figurine statue bust engine".split()
+)
+RELATED = {
+    "person": "character",
+    "clothing": "household",
+    "kitchen": "household",
+    "tool": "household",
+    "desk": "household",
+    "home": "household",
+    "storage": "furniture",
+    "music": "household",
+    "instrument": "household",
+    "nature": "plant",
+    "street": "building",
+    "toy": "character",
+}
+
+
+@functools.cache
+def lexicon() -> dict[str, tuple[str, dict[str, str]]]:
+    """Noun phrases in the singular -> (kind, what else they say), synonyms of the world's words."""
+    found: dict[str, tuple[str, dict[str, str]]] = {}
+    for kind in KINDS.values():
+        for word in kind.words:
+            found[word] = (kind.name, {})
+            found.setdefault(
+                " ".join((*word.split()[:-1], singular(word.split()[-1]))), (kind.name, {})
+            )
+    for line in (TABLES / "synonyms.tsv").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            word, kind, *more = line.split("\t")
+            extra = dict(pair.split("=") for pair in (more[0].split() if more else ()))
+            found.setdefault(word, (kind, extra))
+    for name, row in WEARABLES.items():  # a role alone is a person in that role
+        for word in row.words:
+            if name in OUTFITS:
+                found.setdefault(word, ("person", {"wears": name}))
+    return found
+
+
+@functools.cache
+def nouns() -> frozenset[str]:
+    """Last words of all that the lexicon holds."""
+    return frozenset(phrase.split()[-1] for phrase in lexicon()) | frozenset(lexicon())
+
+
+@functools.cache
+def wearables() -> dict[str, str]:
+    """Phrases for things worn -> their names."""
+    found = dict(WEAR_WORDS)
+    for name, row in WEARABLES.items():
+        for word in (*row.words, name.replace("_", " ")):
+            found[word.removeprefix("pair of ")] = name
+    return found
+
+
+def _inverted(table: dict[str, str]) -> dict[str, str]:
+    return {word: name for name, words in table.items() for word in words.split()}
+
+
+COLOR_OF = {**{c: c for c in COLORS}, **{w: c for c, ws in SYNONYMS.items() for w in ws}}
+COLOR_OF |= _inverted(COLOR_WORDS)
+MATERIAL_OF, PATTERN_OF = _inverted(MATERIAL_WORDS), _inverted(PATTERN_WORDS)
+FAMILY_OF = _inverted(FAMILIES)
+
+
+@functools.cache
+def _languages() -> dict[str, dict[str, tuple[str, str]]]:
+    """Each other language's words -> (English, part of speech); a file each."""
+    found = {}
+    for path in sorted(TABLES.glob("*.tsv")):
+        if path.stem != "synonyms":
+            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
+            rows = [line.split("\t") for line in lines if not line.startswith("#")]
+            found[path.stem] = {word: (english, part) for word, english, part in rows}
+    return found
+
+
+def translated(words: list[str]) -> list[str]:
+    """English words of a prompt in a language that has a table, or the words as they are."""
+    for table in _languages().values():
+        known = [w for w in words if w in table]
+        articles = [w for w in known if table[w][0] in ("a", "the") and w not in ("a",)]
+        if not articles or len(known) < 2:
+            continue
+        out: list[str] = []
+        parts: list[str] = []
+        for word in words:
+            english, part = table.get(word, (word, "n"))
+            english_words = english.split("-")
+            if part == "a" and parts and parts[-1] == "n":  # "gato rojo": the noun comes first
+                out[-1:] = [english_words[0], out[-1]]
+                continue
+            out += [" ".join(english_words)] if len(english_words) > 1 else english_words
+            parts.append(part)
+        return [w for phrase in out for w in phrase.split()]
+    return words

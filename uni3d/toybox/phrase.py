@@ -1,0 +1,253 @@
+"""Where in a sentence the thing is that is asked for: words, the first noun phrase, and the rest.
+
+English by tables and word endings, no tagger: prompts are short, and what a table does not know is
+named to the person who wrote it.
+"""
+
+import dataclasses
+import re
+import unicodedata
+
+__all__ = ["EDGES", "NUMBERS", "Parts", "singular", "split", "words_of"]
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+DETERMINERS = _set("a an the this that these those some his her its their my your our one another")
+NUMBERS = _set("two three four five six seven eight nine ten dozen many several few 2 3 4 5 6")
+PREPOSITIONS = _set(
+    "on in at with without over under beside near next inside behind above below by from for "
+    "to through against around across along between among like as atop onto into off up down "
+    "during within underneath alongside toward towards about beneath upon out amid amidst "
+    "beyond using"
+)
+EDGES = PREPOSITIONS | _set(
+    "is are was were be being has have had not no who which that whose where while when and "
+    "or but , . ; : ( ) doing"
+)
+VERBS = _set(  # third person or past, where they end a noun phrase
+    "sits stands lies rests leans hangs burns trains touches touch mingles gleams glows "
+    "shines casts shares floats flies runs plays waits holds wears rides eats drinks reads "
+    "jumps climbs sleeps looks peeks swims walks dances flips cut lie rest sit stand float "
+    "hang lean play stares catches blooms spins carries reflects emits turns overlooks towers "
+    "accompanies adorns covers complements highlights points shows brings leaves spills "
+    "drapes nestles perches curls bubbles ticks simmers steams cools wilts snuggles gathers "
+    "slices cuts tells keeps lays sprawled dressed made carved built covered filled shaped "
+    "stitched perched sculpted cocooned forgotten wearing holding riding sitting standing "
+    "flying playing eating taking driving wielding putting"
+)
+SIZES = _set(  # adjectives that endings do not give away; nobody's name
+    "small big large tall old new young tiny huge giant little long short thin thick fat baby "
+    "red green blue black white pink brown gray grey purple violet orange yellow gold silver "
+    "wooden dark light bright hot cold fresh ripe cute nice toy human wild grand antique "
+    "modern classic plush stone steel metal iron plain vibrant elegant clear round square "
+    "half open closed broken worn rough smooth sleek solid simple soft hard deep tan teal "
+    "turquoise neon velvet porcelain marble"
+)
+ADJECTIVE_ENDINGS = ("ed", "ous", "ful", "ical", "ish", "less", "ive", "ly", "est", "some", "ary")
+NOT_ADJECTIVES = _set("bed seed weed steed sled family lily jelly butterfly dragonfly fly bully")
+ING_NOUNS = _set("ring king wing string building painting earring thing pudding swing")
+PREFIX = re.compile(
+    r"^(?:(?:a|an|the)\s+)?(?:(?:very|extremely|zoomed[\s-]out|wide[\s-]angle|close[\s-]?up|top[\s-]down|"
+    r"high[\s-]quality|high[\s-]resolution|highly[\s-]detailed|detailed|blurry|dslr|raw|macro|3d|"
+    r"low[\s-]poly|realistic|photorealistic|professional|studio|colou?r|digital|aerial|beautiful|"
+    r"michelangelo[\s-]style|voxel)[\s,]+)*"
+    r"(?:photo|photograph|picture|image|render|rendering|model|shot|view|drawing|illustration|asset)"
+    r"\s+of\s+"
+)
+COMMAND = re.compile(
+    r"^(?:please\s+)?(?:turn (?:him|her|it|them|this) into|make(?: me)?|create|generate|draw|"
+    r"render|i want|show me)\s+"
+)
+STYLE = re.compile(  # says how a picture looks, not what is in it
+    r"\b(?:highly detailed(?: skin)?|high detail|intricate details?|highly realistic|"
+    r"ultra realistic|hyper realistic|photo ?realistic|realistic|realism|best quality|"
+    r"(?:very )?high quality|"
+    r"high resolution|studio lighting|soft lighting|product photography|full body|low poly|"
+    r"animated movie character|3d models?|3d render(?:ing)?|3d asset|8k(?: uhd)?|4k|uhd|hd|hdr|"
+    r"dslr|film grain|raw photo|fujifilm \w+|octane render|unreal engine(?: \d)?|blender|"
+    r"trending on \w+|artstation|masterpiece|sharp focus|detailed photo|detailed|plain background|"
+    r"on a plain background|white background|front view|side view|back view|overhead view|"
+    r"aerial view|\d+(?:\.\d+)? ?uhd)\b"
+)
+# "a pair of X", "a statue of X": the thing is X.
+OF_WORDS = _set(
+    "pair bunch group team tangle array wedge set pile stack plush toy bust sculpture statue "
+    "figure figurine model slice piece bouquet flock herd collection row couple handful tray "
+    "carving kind type portrait lot head"
+)
+TRAILING = _set("too full high upside left overgrown up down flat away")
+IRREGULAR = {
+    "mice": "mouse",
+    "geese": "goose",
+    "men": "man",
+    "women": "woman",
+    "children": "child",
+    "feet": "foot",
+    "leaves": "leaf",
+    "wolves": "wolf",
+    "knives": "knife",
+    "loaves": "loaf",
+    "shelves": "shelf",
+    "scarves": "scarf",
+    "dwarves": "dwarf",
+    "elves": "elf",
+    "dice": "dice",
+    "glasses": "glasses",
+    "sunglasses": "sunglasses",
+    "jeans": "jeans",
+    "scissors": "scissors",
+    "binoculars": "binoculars",
+    "headphones": "headphones",
+    "pancakes": "pancakes",
+    "bus": "bus",
+    "cactus": "cactus",
+    "octopus": "octopus",
+    "walrus": "walrus",
+    "hippopotamus": "hippopotamus",
+    "cacti": "cactus",
+    "calves": "calf",
+    "oxen": "ox",
+    "potatoes": "potato",
+    "goggles": "goggles",
+    "tomatoes": "tomato",
+    "spectacles": "spectacles",
+    "sushi": "sushi",
+    "people": "people",
+}
+BRITISH = {"grey": "gray", "coloured": "colored", "armour": "armor", "jewellery": "jewelry"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """The words of the first noun phrase, its head last, and the words after it.
+
+    whole: the words of what the phrase is a part or a copy of ("a marble bust of").
+    """
+
+    phrase: tuple[str, ...]
+    rest: tuple[str, ...]
+    whole: tuple[str, ...] = ()
+
+
+def singular(word: str) -> str:
+    """The singular of an English noun, or the word itself."""
+    if word in IRREGULAR:
+        return IRREGULAR[word]
+    if len(word) < 4 or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "sses", "xes", "zes")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") else word
+
+
+def _emoji_name(char: str) -> str:
+    """What an emoji is called ("dog" for the dog's face), or the character itself."""
+    name = unicodedata.name(char, "").lower()
+    return " ".join(w for w in name.split() if w not in ("face", "with")) or char
+
+
+def words_of(prompt: str) -> list[str]:
+    """Lower-case words and punctuation of a prompt, of any script; accents of Latin ones stay."""
+    text = unicodedata.normalize("NFKC", prompt).lower().replace("’", "'")
+    text = "".join(
+        f" {_emoji_name(c)} " if unicodedata.category(c) == "So" else c
+        for c in text
+        if unicodedata.category(c) not in ("Mn", "Cf", "Cc") or c.isspace()
+    )
+    found = re.findall(r"[^\W_]+(?:['-][^\W_]+)*|[,.;:()]", text)
+    words = [BRITISH.get(w.removesuffix("'s") if w.endswith("'s") else w, w) for w in found]
+    return [w.removesuffix("'s") for w in words]
+
+
+def is_foreign(word: str) -> bool:
+    """Whether a word is written in another script than the Latin one."""
+    return any(c.isalpha() and "LATIN" not in unicodedata.name(c, "LATIN") for c in word)
+
+
+def without_style(prompt: str) -> str:
+    """The prompt less what only says how a picture looks ("a DSLR photo of", "8k")."""
+    text = " ".join(unicodedata.normalize("NFKC", prompt).lower().split())
+    text = COMMAND.sub("", text)
+    for _ in range(2):
+        text = PREFIX.sub("", text)
+    kept = STYLE.sub(" ", text)
+    return kept if re.search(r"\w", kept) else text
+
+
+def is_adjective(word: str, nouns: frozenset[str]) -> bool:
+    if word.replace("-", " ") in nouns:
+        return False
+    if word in SIZES or "-" in word:
+        return True
+    if word in NOT_ADJECTIVES:
+        return False
+    return word.endswith(ADJECTIVE_ENDINGS) or (word.endswith("y") and len(word) > 4)
+
+
+def split(words: list[str], nouns: frozenset[str]) -> Parts:
+    """The first noun phrase and what follows; `nouns` are the known ones, in the singular."""
+    start = 0
+    while start < len(words) and (words[start] in DETERMINERS or words[start] in ",.;:("):
+        start += 1
+    phrase: list[str] = []
+    whole: list[str] = []
+    place = start
+    while place < len(words):
+        word = words[place]
+        following = words[place + 1] if place + 1 < len(words) else "."
+        named = any(singular(w) in nouns for w in phrase)
+        only_adjectives = all(is_adjective(w, nouns) or w in NUMBERS for w in phrase)
+        if is_foreign(word) and phrase:
+            break
+        if word == "of":
+            head = singular(phrase[-1]) if phrase else ""
+            if head in OF_WORDS and following not in ("liberty", "england"):
+                whole, phrase = [*whole, *phrase], []  # what is of it is the thing
+            else:
+                break
+        elif word in DETERMINERS and not phrase:
+            pass
+        elif word in (",", "and") and not named and following not in EDGES | DETERMINERS:
+            pass  # "a thick, green-spined book", "a black and white cat"
+        elif word in EDGES or (word in DETERMINERS and phrase):
+            break
+        elif phrase and not only_adjectives and _is_verb(word, following, phrase[-1], nouns):
+            break
+        else:
+            phrase.append(word)
+        place += 1
+    after = words[place:]
+    while len(phrase) > 1 and _trails(phrase[-1], nouns):  # "a cup full of pens"
+        after.insert(0, phrase.pop())
+    return Parts(tuple(phrase), tuple(after), tuple(whole))
+
+
+def _trails(word: str, nouns: frozenset[str]) -> bool:
+    """Whether a word at the end of a noun phrase is no noun."""
+    if singular(word) in nouns:
+        return False
+    if word in TRAILING or word in NUMBERS or word.isdigit() or len(word) == 1:
+        return True
+    return is_adjective(word, nouns) and not word.endswith("y")
+
+
+def _is_verb(word: str, following: str, before: str, nouns: frozenset[str]) -> bool:
+    """Whether a word after a possible noun starts what that noun does."""
+    named = singular(before) in nouns
+    if f"{word} {singular(following)}" in nouns:  # "a stone rocking horse"
+        return False
+    ends = following in EDGES or following in DETERMINERS
+    if word in VERBS and singular(word) not in nouns:
+        return not (word.endswith("ed") and singular(following) in nouns)  # "a snow covered house"
+    if singular(word) in nouns and not (word in VERBS and ends):
+        return False
+    if word.endswith("ing") and word not in ING_NOUNS:
+        return named or ends or following not in nouns
+    if word.endswith("ed") and word not in NOT_ADJECTIVES:
+        return ends
+    return named and (word in VERBS or (ends and following != "." and word.endswith("s")))

@@ -1,0 +1,96 @@
+"""`uni3d toybox read`: what prompts are understood as, a line each, and how often they are."""
+
+import csv
+import dataclasses
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from uni3d.errors import ConfigError
+from uni3d.toybox.known import today
+from uni3d.toybox.phrase import singular
+from uni3d.toybox.reading import Reading, read
+
+__all__ = ["KEYS", "read_prompts", "table"]
+
+KEYS = (
+    "prompt",
+    "subject",
+    "kind",
+    "color",
+    "material",
+    "pattern",
+    "wears",
+    "action",
+    "relation",
+    "stand",
+    "caption",
+    "left_out",
+    "understood",
+    "drawable",
+)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: got no readable text ({error}); do: check the path") from error
+
+
+def read_prompts(
+    prompts: list[str], file: Path | None, measured: Path | None, as_json: bool
+) -> int:
+    """Print what each prompt is understood as, or the table of a file of known subjects."""
+    if measured is not None:
+        sys.stdout.write(table(_lines(measured)))
+        return 0
+    prompts = [*prompts, *(_lines(file) if file else [])]
+    if not prompts:
+        raise ConfigError("read: got no prompt; wanted PROMPT... or --file FILE; do: give one")
+    for prompt in prompts:
+        reading = read(prompt)
+        values = dataclasses.asdict(reading)
+        chosen = {key: values[key] for key in KEYS}
+        if as_json:
+            line = json.dumps(chosen, ensure_ascii=False)
+        else:
+            line = f"{prompt}: {reading.note or 'shown as it is'}"
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+def _head(subject: str) -> str:
+    words = subject.lower().replace("-", " ").split()
+    return singular(words[-1]) if words else ""
+
+
+def _agrees(reading: Reading, subject: str) -> bool:
+    return _head(reading.subject) == _head(subject)
+
+
+def table(lines: Iterable[str]) -> str:
+    """A Markdown table by source of lines `source<TAB>subject<TAB>prompt` (the first is a head):
+    shares with the right subject, a subject in the world, one the teacher knows, all understood."""
+    counts: dict[str, Counter[str]] = {}
+    rows = csv.reader(list(lines)[1:], delimiter="\t", quoting=csv.QUOTE_NONE)
+    for source, subject, prompt in rows:
+        ours, whole = read(prompt), read(prompt, today())
+        for name in (source, "all"):
+            count = counts.setdefault(name, Counter())
+            count["prompts"] += 1
+            count["subject"] += _agrees(whole, subject)
+            count["in the world"] += whole.kind is not None
+            count["teacher knows it"] += ours.drawable
+            count["understood, world"] += whole.understood
+            count["understood, teacher"] += ours.understood
+    names = ("subject", "in the world", "teacher knows it", "understood, world")
+    names = (*names, "understood, teacher")
+    text = ["| source | prompts | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
+    counts["all"] = counts.pop("all")
+    for source, count in counts.items():
+        shares = (f"{count[name] / count['prompts']:.0%}" for name in names)
+        text.append(f"| {source} | {count['prompts']} | " + " | ".join(shares) + " |")
+    return "\n".join(text) + "\n"

@@ -1,0 +1,412 @@
+"""Real sentences as descriptions of the world: what is asked for, what is shown, what is left out.
+
+A teacher that learnt a small world from its captions is misled by a single word it never saw. So a
+prompt is read into a description and the teacher is told that description's caption; every word
+that did not make it there is named. The same reading serves the run, the ground truth, the
+evaluation and the page.
+"""
+
+import dataclasses
+import difflib
+import functools
+import re
+
+from uni3d.errors import PromptError
+from uni3d.toybox.grammar import OUTFITS, canonical
+from uni3d.toybox.known import Known, shipped_known, today
+from uni3d.toybox.lexicon import (
+    AGENTS,
+    COLOR_OF,
+    FAMILY_OF,
+    FILLERS,
+    MATERIAL_OF,
+    NOT_WHOLE,
+    PATTERN_OF,
+    RELATED,
+    SILENT,
+    lexicon,
+    nouns,
+    translated,
+    wearables,
+)
+from uni3d.toybox.phrase import (
+    DETERMINERS,
+    EDGES,
+    is_foreign,
+    singular,
+    split,
+    without_style,
+    words_of,
+)
+from uni3d.toybox.world import KINDS, Description, suits
+
+__all__ = ["Reading", "nearest_kinds", "read"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A prompt as the world understands it.
+
+    subject: the head noun as written; kind and the other names: of the whole world, None where
+    nothing is asked. caption: what the teacher is told; left_out: words that are not shown;
+    replaced: guesses, as "asronaut: astronaut"; drawable: whether the teacher knows the kind;
+    understood: whether all content words are shown; description: of what is shown.
+    """
+
+    prompt: str
+    subject: str
+    kind: str | None
+    color: str | None
+    material: str | None
+    pattern: str
+    wears: str | None
+    action: str | None
+    relation: str | None
+    stand: str | None
+    caption: str
+    left_out: tuple[str, ...]
+    replaced: tuple[str, ...]
+    drawable: bool
+    understood: bool
+    description: Description | None
+
+    @property
+    def note(self) -> str:
+        """One line for the person who asked; empty where the prompt is shown as it is."""
+        if not self.drawable:
+            near = ", ".join(nearest_kinds(self))
+            what = f"{self.subject!r} is not known" if self.subject else "no thing is named"
+            return f"{what}; nearest: {near}; all: uni3d toybox sheet"
+        plain = self.caption.removeprefix("a ").removeprefix("an ")
+        if (
+            self.understood
+            and not self.replaced
+            and re.search(rf"\b{re.escape(plain)}\b", self.prompt.lower())
+        ):
+            return ""
+        said = f"shown as {self.caption!r}"
+        if self.left_out:
+            said += f"; left out: {', '.join(self.left_out)}"
+        if self.replaced:
+            said += f"; read as: {', '.join(self.replaced)}"
+        return said
+
+
+class _Reader:
+    """One prompt being read: what was found so far, and the words that found no place."""
+
+    def __init__(self, prompt: str, known: Known) -> None:
+        self.prompt, self.known = prompt, known
+        self.left: list[str] = []
+        self.replaced: list[str] = []
+        self.found: dict[str, str | None] = {}
+        self.kind: str | None = None
+        self.subject = ""
+
+    def drop(self, *words: str) -> None:
+        """Name words that are not shown."""
+        for word in words:
+            if word and word not in SILENT and word not in FILLERS and word not in self.left:
+                self.left.append(word)
+
+    def set(self, field: str, name: str, *words: str) -> None:
+        """Take `name` for the field; what comes second is left out."""
+        if self.found.get(field) in (None, name):
+            self.found[field] = name
+        else:
+            self.drop(*words)
+
+    # The head and what stands before it.
+
+    def head(self, phrase: tuple[str, ...]) -> None:
+        size, entry = self._match(phrase)
+        if entry is None and phrase:
+            size, entry = self._guess(phrase)
+        if not phrase:
+            return
+        self.subject = " ".join(phrase[len(phrase) - max(size, 1) :])
+        before = list(phrase[: len(phrase) - max(size, 1)])
+        if entry is None:
+            self.drop(*before)
+            return
+        self.kind, extra = entry
+        if size > 1 and (phrase[-1] in NOT_WHOLE or phrase[-1].endswith(AGENTS)):
+            self.drop(phrase[-1])
+        before = self._role(before)
+        for field, name in extra.items():
+            self.found.setdefault(field, name)
+        self._modifiers(before)
+
+    def _match(self, phrase: tuple[str, ...]):
+        """(number of words, entry) of the longest known ending of a phrase."""
+        attribute = len(phrase) > 1 and (phrase[-2] in MATERIAL_OF or phrase[-2] in COLOR_OF)
+        if len(phrase) > 1 and phrase[-1] in NOT_WHOLE and not attribute:  # "a lion head"
+            size, entry = self._match(phrase[:-1])
+            if entry:
+                return size + 1, entry
+        for size in range(min(4, len(phrase)), 0, -1):
+            *first, last = phrase[-size:]
+            for form in (last, singular(last)):
+                for text in (" ".join((*first, form)), " ".join((*first, form)).replace("-", " ")):
+                    own = first and first[0] in MATERIAL_OF and text in _own_words()
+                    if text in lexicon() and not own:  # "a leather boot" is a boot of leather
+                        return size, lexicon()[text]
+        if len(phrase) > 1 and phrase[-1].endswith(AGENTS):  # "a tiger waiter"
+            size, entry = self._match(phrase[:-1])
+            if entry and KINDS[entry[0]].wears:
+                return size + 1, entry
+        return 0, None
+
+    def _guess(self, phrase: tuple[str, ...]):
+        """A misspelt head: one close word of the same first letter, and it is said."""
+        word = singular(phrase[-1])
+        if len(word) < 5 or is_foreign(word) or word in FAMILY_OF:
+            return 0, None
+        single = [w for w in lexicon() if " " not in w and w[0] == word[0]]
+        near = difflib.get_close_matches(word, single, n=1, cutoff=0.8)
+        if not near:
+            return 0, None
+        self.replaced.append(f"{phrase[-1]}: {near[0]}")
+        return 1, lexicon()[near[0]]
+
+    def _role(self, before: list[str]) -> list[str]:
+        """ "a raccoon astronaut" is a raccoon, "an astronaut raccoon" too."""
+        entry = lexicon().get(singular(self.subject))
+        role = wearables().get(singular(self.subject))
+        if role in OUTFITS and before and entry is not None:
+            size, wearer = self._match(tuple(before))
+            if wearer is not None and KINDS[wearer[0]].wears and wearer[0] != self.kind:
+                self.kind, self.subject = wearer[0], " ".join((*before[-size:], self.subject))
+                self.found["wears"] = role
+                for field, name in wearer[1].items():
+                    self.found.setdefault(field, name)
+                return before[:-size]
+        if before and self.kind and KINDS[self.kind].wears:
+            role = wearables().get(before[-1])
+            if role in OUTFITS:
+                self.found["wears"] = role
+                return before[:-1]
+        return before
+
+    def _modifiers(self, words: list[str]) -> None:
+        tables = {"pattern": PATTERN_OF, "material": MATERIAL_OF, "color": COLOR_OF}
+        for word in words:
+            field = next((name for name, table in tables.items() if word in table), None)
+            if field is None or word == "paper":
+                self.drop(word)
+            else:
+                self.set(field, tables[field][word], word)
+
+    # What comes after the head.
+
+    def tail(self, words: list[str]) -> None:
+        place = 0
+        while place < len(words):
+            place = self._clause(words, place)
+
+    def _clause(self, words: list[str], place: int) -> int:
+        """Read one thing said after the head; the place to go on from."""
+        word, rest = words[place], words[place + 1 :]
+        following = rest[0] if rest else ""
+        if word in ("no", "without", "not", "isn't"):
+            return place + 1 + self._negated(rest)
+        if word in ("made", "carved", "built", "out", "crafted") or (word == "of" and place):
+            size = next(
+                (k for k, w in enumerate(rest) if w not in ("out", "of", "from")), len(rest)
+            )
+            if size < len(rest) and rest[size] in MATERIAL_OF:
+                self.set("material", MATERIAL_OF[rest[size]], rest[size])
+                return place + 2 + size
+            return place + 1
+        if word in ("wearing", "in", "with", "dressed", "as", "wears"):
+            return place + 1 + self._worn(word, rest)
+        if word in ("holding", "riding", "carrying", "holds", "rides"):
+            verb = "riding" if word.startswith("rid") else "holding"
+            size, thing = self._thing(rest[1:] if following == "on" else rest)
+            size += following == "on"
+            name = f"{verb} {singular(thing)}"
+            if thing and name in today().actions:
+                self.set("action", name, word, thing)
+                return place + 1 + size
+            self.drop(word)
+            return place + 1
+        if word in ("sitting", "sits", "seated"):
+            self.set("action", "sitting", word)
+            return place + 1
+        if word in ("on", "atop", "next", "beside", "near"):
+            return place + 1 + self._beside(word, rest)
+        if word in EDGES or word in DETERMINERS or word in "standing stands".split():
+            if word.startswith("stand") and following not in ("on", "atop"):
+                self.drop(word)
+            return place + 1
+        self.drop(word)
+        return place + 1
+
+    def _negated(self, words: list[str]) -> int:
+        """How many words a negation takes: up to the next edge, but for what belongs to it."""
+        size = 0
+        for word in words:
+            if word in EDGES and word not in ("no", "not") and size:
+                break
+            size += 1
+        return size
+
+    def _phrase(self, words: list[str]) -> int:
+        """Number of words of the noun phrase that starts here."""
+        size = 0
+        for k, word in enumerate(words):
+            if word in DETERMINERS and not any(w not in DETERMINERS for w in words[:k]):
+                size += 1
+            elif word in EDGES or word in DETERMINERS or word == "of":
+                break
+            elif word.endswith("ing") and k and _is_thing(words[k - 1]):
+                break
+            else:
+                size += 1
+        return size
+
+    def _worn(self, word: str, rest: list[str]) -> int:
+        skip = 0
+        while skip < len(rest) and rest[skip] in (
+            "in",
+            "as",
+            "like",
+            "a",
+            "an",
+            "the",
+            "pair",
+            "of",
+        ):
+            skip += 1
+        size = skip + self._phrase(rest[skip:])
+        phrase = [w for w in rest[:size] if w not in DETERMINERS and w not in ("as", "in", "like")]
+        phrase = [w for w in phrase if w not in ("pair", "of")]
+        for start in range(len(phrase)):
+            text = " ".join((*phrase[start:-1], singular(phrase[-1])))
+            name = wearables().get(text) or wearables().get(" ".join(phrase[start:]))
+            if name and self.kind and KINDS[self.kind].wears and word != "of":
+                self.set("wears", name, *phrase[start:])
+                self.drop(*phrase[:start])
+                return size
+        if word == "with" and phrase and phrase[-1] in PATTERN_OF:
+            self.set("pattern", PATTERN_OF[phrase[-1]], phrase[-1])
+            self.drop(*(w for w in phrase[:-1] if w not in ("polka",)))
+            return size
+        if word == "in" and phrase and f"in {singular(phrase[-1])}" in today().relations:
+            self.set("relation", f"in {singular(phrase[-1])}", phrase[-1])
+            self.drop(*phrase[:-1])
+            return size
+        if word == "in" and len(phrase) == 1 and phrase[0] in COLOR_OF:
+            self.set("color", COLOR_OF[phrase[0]], phrase[0])
+            return size
+        self.drop(*phrase)
+        return size
+
+    def _thing(self, words: list[str]) -> tuple[int, str]:
+        size = self._phrase(words)
+        named = [w for w in words[:size] if w not in DETERMINERS]
+        self.drop(*named[:-1])
+        return size, named[-1] if named else ""
+
+    def _beside(self, word: str, rest: list[str]) -> int:
+        skip = 0
+        while skip < len(rest) and rest[skip] in ("top", "of", "to", "the"):
+            skip += 1
+        size = self._phrase(rest[skip:])
+        phrase = [w for w in rest[skip : skip + size] if w not in DETERMINERS]
+        thing = singular(phrase[-1]) if phrase else ""
+        under = word in ("on", "atop")
+        name = f"{'on' if under else 'next to'} {thing}"
+        if under and thing in today().stands:
+            self.set("stand", thing, *phrase)
+            self.drop(*phrase[:-1])
+        elif thing and name in today().relations:
+            self.set("relation", name, *phrase)
+            self.drop(*phrase[:-1])
+        else:
+            self.drop(*phrase)
+        return skip + size
+
+    # What of it can be shown.
+
+    def shown(self) -> Description | None:
+        """The description of what the teacher knows; the rest is named as left out."""
+        if self.kind is None or self.kind not in self.known.kinds:
+            return None
+        kind, known = KINDS[self.kind], self.known
+        allowed = {
+            "color": kind.colorable and self.found.get("color") in known.colors,
+            "pattern": kind.patterned and self.found.get("pattern") in known.patterns,
+            "material": self.found.get("material") in known.materials
+            and self.found.get("material") in suits(kind),
+            "wears": kind.wears and self.found.get("wears") in known.wears,
+            "action": self.found.get("action") in known.actions,
+            "relation": self.found.get("relation") in known.relations,
+            "stand": self.found.get("stand") in known.stands,
+        }
+        kept = {f: name for f, name in self.found.items() if name and allowed[f]}
+        for field, name in self.found.items():
+            if name and field not in kept:
+                self.drop(*(w for w in name.replace("_", " ").split()))
+        return Description(kind=self.kind, **kept)
+
+
+@functools.cache
+def _own_words() -> frozenset[str]:
+    return frozenset(word for kind in KINDS.values() for word in kind.words)
+
+
+def _is_thing(word: str) -> bool:
+    return singular(word) in nouns() or any(w.split()[-1] == word for w in wearables())
+
+
+@functools.lru_cache(maxsize=256)
+def read(prompt: str, known: Known | None = None) -> Reading:
+    """What a prompt asks for and what of it is shown; `known` is the shipped teacher's world."""
+    known = known or shipped_known()
+    words = translated(words_of(without_style(prompt)))
+    parts = split(words, nouns())
+    reader = _Reader(prompt, known)
+    reader.drop(*parts.whole)
+    reader.head(parts.phrase)
+    reader.tail(list(parts.rest))
+    asked = {name: reader.found.get(name) for name in ("color", "material", "wears", "action")}
+    asked |= {name: reader.found.get(name) for name in ("relation", "stand")}
+    description = reader.shown()
+    if reader.kind is None and not reader.subject:
+        reader.subject = next((w for w in words if w not in SILENT), "")
+    return Reading(
+        prompt=prompt,
+        subject=reader.subject,
+        kind=reader.kind,
+        pattern=reader.found.get("pattern") or "plain",
+        **asked,
+        caption=canonical(description) if description else "",
+        left_out=tuple(reader.left),
+        replaced=tuple(reader.replaced),
+        drawable=description is not None,
+        understood=description is not None and not reader.left,
+        description=description,
+    )
+
+
+def nearest_kinds(reading: Reading, count: int = 3) -> list[str]:
+    """Kinds that the teacher knows, nearest in meaning to a subject that it does not."""
+    known = shipped_known().kinds
+    if reading.kind is not None:
+        family = KINDS[reading.kind].category
+    else:
+        family = FAMILY_OF.get(singular(reading.subject.split(" ")[-1]), "")
+    family = RELATED.get(family, family)
+    near = [k for k in KINDS if k in known and KINDS[k].category == family]
+    # The usual ones where the family is unknown or small.
+    near += [k for k in ("corgi", "robot", "car", "teapot") if k not in near and k in known]
+    return [KINDS[k].words[0] for k in near[:count]]
+
+
+def described(prompt: str) -> Description:
+    """The description that a prompt is shown as; PromptError with the nearest kinds otherwise."""
+    reading = read(prompt)
+    if reading.description is None:
+        raise PromptError(f"toybox: {reading.note}")
+    return reading.description
