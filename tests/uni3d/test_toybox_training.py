@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from uni3d.errors import ConfigError
 from uni3d.toybox import dataset, grammar, model, training
 from uni3d.toybox.state import (
     SHIPPED,
@@ -299,3 +300,34 @@ def test_an_exported_state_is_half_as_precise_and_goes_on(tmp_path, tiny):
     again = dataclasses.replace(config, out=tmp_path / "kept", resume=True, steps=4)
     (tmp_path / "kept" / "pictures").symlink_to(config.out / "pictures")
     assert [p.step for p in training.train(again)] == [4]
+
+
+def test_a_run_that_is_asked_to_stop_saves_and_goes_on_exactly(tmp_path, tiny):
+    whole = tiny(tmp_path / "whole")
+    straight = list(training.train(whole))
+    parted = tiny(tmp_path / "parted")
+    asked = iter([False, True])
+    first = list(training.train(parted, lambda: next(asked)))
+    assert [p.step for p in first] == [1, 2] and first[-1].note == "saved"
+    rest = list(training.train(dataclasses.replace(parted, resume=True)))
+    assert [p.loss for p in first + rest] == [p.loss for p in straight]
+
+
+def test_a_device_that_is_not_there_ends_the_run_before_any_work(tmp_path):
+    config = TrainConfig(out=tmp_path / "run", device="xpu:77")
+    with pytest.raises(
+        ConfigError, match=r"^--device: got 'xpu:77', not to be had here .*try cpu$"
+    ):
+        next(training.train(config))
+    assert not (tmp_path / "run").exists()
+
+
+def test_bfloat16_changes_the_loss_little_and_the_weights_stay_whole(tmp_path, tiny):
+    exact, rough = (
+        list(training.train(tiny(tmp_path / name, steps=1, bf16=bf16)))
+        for name, bf16 in (("exact", False), ("rough", True))
+    )
+    assert exact[0].loss != rough[0].loss
+    assert rough[0].loss == pytest.approx(exact[0].loss, rel=0.02)
+    state = load_file(tmp_path / "rough" / "state.safetensors")
+    assert all(t.dtype == torch.float32 for t in state.values())

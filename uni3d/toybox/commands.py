@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -159,19 +161,25 @@ def _train(args: argparse.Namespace) -> None:
         resume=args.resume,
         from_shipped=args.from_shipped,
     )
-    smooth = None
-    with (
-        tqdm(total=args.steps, unit="step") as bar,
-        (args.out.parent / f"{args.out.name}.jsonl").open("a") as log,
-    ):
-        for p in training.train(config):
-            smooth = p.loss if smooth is None else 0.98 * smooth + 0.02 * p.loss
-            bar.update(p.step - bar.n)
-            bar.set_postfix(loss=f"{smooth:.4f}")
-            if p.validation is not None:
-                record = {"step": p.step, "loss": smooth, "validation": p.validation}
-                log.write(json.dumps({**record, "seconds": p.seconds}) + "\n")
-                log.flush()
+    smooth, asked = None, threading.Event()
+    previous = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    signal.signal(signal.SIGINT, lambda *_: asked.set())  # both: save after this step, and end
+    try:
+        with (
+            tqdm(total=args.steps, unit="step") as bar,
+            (args.out.parent / f"{args.out.name}.jsonl").open("a") as log,
+        ):
+            for p in training.train(config, asked.is_set):
+                smooth = p.loss if smooth is None else 0.98 * smooth + 0.02 * p.loss
+                bar.update(p.step - bar.n)
+                bar.set_postfix(loss=f"{smooth:.4f}")
+                if p.validation is not None:
+                    record = {"step": p.step, "loss": smooth, "validation": p.validation}
+                    log.write(json.dumps({**record, "seconds": p.seconds}) + "\n")
+                    log.flush()
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if args.export_state:
         size = export_state(config.out, args.export_state)
         sys.stdout.write(f"{args.export_state}: {size / 1e6:.1f} MB\n")

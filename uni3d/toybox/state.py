@@ -77,7 +77,8 @@ def load_state(config: Any, modules, average, optimizer) -> int:
                 # In the parameter's memory layout: the fused step walks through memory.
                 moments[key] = torch.zeros_like(parameter).detach()
                 moments[key][rows].copy_(tensors[f"{short}/{name}"])
-            optimizer.state[parameter] = {"step": torch.tensor(float(step)), **moments}
+            count = torch.tensor(float(step), device=parameter.device)
+            optimizer.state[parameter] = {"step": count, **moments}
     return step
 
 

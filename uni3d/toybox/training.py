@@ -7,7 +7,7 @@ Captions are the canonical ones: reading what people write is not the teacher's 
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pixel_shuffle, pixel_unshuffle
 
+from uni3d.errors import ConfigError
 from uni3d.teacher.sampler import euler
 from uni3d.toybox import dataset, grammar, model
 from uni3d.toybox.state import SHIPPED, load_shipped, load_state, parameters_of, save_state
@@ -242,8 +243,20 @@ def _gradients(config: TrainConfig, networks, pictures, step: int) -> Tensor:
     return loss.detach()
 
 
-def train(config: TrainConfig) -> Iterator[TrainProgress]:
-    """Train, yielding progress; the state in `config.out` is current whenever it stops."""
+def _probe(device: str) -> None:
+    """Fail before any work where the machine has no such device."""
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).splitlines()[0]
+        raise ConfigError(
+            f"--device: got {device!r}, not to be had here ({why}); try cpu"
+        ) from None
+
+
+def train(config: TrainConfig, stop: Callable[[], bool] = lambda: False) -> Iterator[TrainProgress]:
+    """Train, yielding progress, until `config` is done or `stop()`; then the state is saved."""
+    _probe(config.device)
     # 1. the data
     folder = config.out / "pictures"
     dataset.prepare(folder, 1, VALIDATION_SEED, size=EVALUATION_PICTURES)
@@ -270,7 +283,7 @@ def train(config: TrainConfig) -> Iterator[TrainProgress]:
                 average[name].lerp_(parameter.data, 1 - decay)
             step += 1
             now = time.monotonic()
-            last = step == config.steps or now - started > config.minutes * 60
+            last = step == config.steps or now - started > config.minutes * 60 or stop()
             if last or now - saved > SAVE_SECONDS:
                 save_state(config, step, modules, average, optimizer)
                 saved = now
