@@ -117,10 +117,11 @@ def test_small_holes_are_closed_and_large_ones_are_told():
     one_less = Mesh(ball.vertices.astype(np.float32), ball.faces[1:].astype(np.int32))
     closed = as_solid(one_less, 50.0)
     assert closed.watertight and len(closed.faces) == len(ball.faces)
-    half = ball.faces[(ball.triangles_center[:, 2] > 0.1)]
-    assert not as_solid(
-        Mesh(ball.vertices.astype(np.float32), half.astype(np.int32)), 50
-    ).watertight
+    half = ball.faces[(ball.triangles_center[:, 2] > 0.1)].astype(np.int32)
+    for height in (0.0, -5.0):  # seen from the origin, the lower one faces inwards
+        open_ = Mesh((ball.vertices + np.array([0, 0, height])).astype(np.float32), half)
+        assert not as_solid(open_, 50.0).watertight
+        assert len(as_solid(open_, 50.0).faces) == len(half)
 
 
 def test_the_same_mesh_gives_the_same_bytes(tmp_path, lib3mf, pxr, monkeypatch):

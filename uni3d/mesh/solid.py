@@ -77,7 +77,12 @@ def as_solid(mesh: Mesh, size_mm: float) -> Solid:
 def _without_voids(vertices: NDArray, faces: NDArray) -> NDArray:
     """The faces but those of shells that are turned inwards: walls of enclosed empty space."""
     label = component_labels(faces, len(vertices))
-    hollow = [k for k in np.unique(label) if signed_volume(vertices, faces[label == k]) < 0]
+    hollow = []
+    for k in np.unique(label):
+        part = faces[label == k]
+        # About its own middle, so that the sign is right for a part with a hole in it, too.
+        if signed_volume(vertices - vertices[part].mean(axis=(0, 1)), part) < 0:
+            hollow.append(k)
     outer = faces[~np.isin(label, hollow)]
     if len(outer) == 0:
         raise ExportError("mesh: got only surfaces that face inwards, want a solid; turn the faces")
