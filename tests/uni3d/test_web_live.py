@@ -115,9 +115,9 @@ def test_a_foreign_host_an_upload_and_a_huge_body(live):
     ("values", "line"),
     [
         (("",), "prompt: got a text of 0 characters; wanted a sentence"),
-        ((3,), "prompt: got 3; wanted a text of at most 300"),
+        ((3,), "prompt: got 3; wanted a text of at most 1000"),
         (({"a": 1},), "prompt: got a dict"),
-        (("x" * 301,), "prompt: got a text of 301 characters"),
+        (("x" * 1001,), "prompt: got a text of 1001 characters"),
         (("a corgi", "/etc"), "teacher: got a text of 4 characters; wanted one of toybox"),
         (("a corgi", "toybox", "ultra"), "preset:"),
         (("a corgi", "toybox", "draft", ["sds"]), "method: got a list"),
@@ -159,9 +159,9 @@ def test_only_named_files_by_the_api(live, name):
 
 
 def test_markup_in_a_prompt_stays_text_and_out_of_paths(live):
-    kind, told = _generate(live, HTML)
+    kind, told = _generate(live, f"a corgi, {HTML}")
     assert kind == "complete"
-    assert told["prompt"] == HTML
+    assert told["prompt"] == f"a corgi, {HTML}"
     assert re.fullmatch(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{16}", told["run"])
     live.call("cancel", told["run"])
     kind, told = live.call("status", told["run"])

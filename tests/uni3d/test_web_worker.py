@@ -217,6 +217,18 @@ def test_words_left_out_are_named(site):
     assert "left out: blorptious" in _wait(site, run_id, "done").note
 
 
+def test_what_is_typed_is_read_once_the_engine_is_there(site):
+    site.worker.ready.clear()
+    assert site.reading("a sleeping cat", "toybox") == ""
+    site.worker.ready.set()
+    assert "shown as &#x27;a cat&#x27;; left out: sleeping" in site.reading(
+        "a sleeping cat", "toybox"
+    )
+    assert "is not known; nearest: " in site.reading("a zorblax", "toybox")
+    assert site.reading("a cat", "toybox") == site.reading(" ", "toybox") == ""
+    assert "<b>" not in site.reading("a <b>cat</b> zorblax", "toybox")
+
+
 def test_an_unknown_subject_is_refused(site):
     with pytest.raises(PromptError, match="'zorblax' is not known; nearest: "):
         site.start({"prompt": "a zorblax"}, "")

@@ -85,6 +85,7 @@ def _form(site: Site) -> dict[str, Any]:
         autofocus=True,
         elem_id="prompt",
     )
+    form["reading"] = gr.HTML("", elem_id="reading")
     gr.Examples(
         [[e] for e in EXAMPLES], inputs=[form["prompt"]], label="Examples", api_visibility="private"
     )
@@ -255,6 +256,10 @@ def _make_tab(site: Site, page: Any):
         looking = {"fn": look, "inputs": [current, seen], "outputs": outputs, **ticking}
         timer.tick(**looking)
         inputs = [form[name] for name in FORM]
+        typed = [form["prompt"], form["teacher"]]
+        form["prompt"].change(
+            site.reading, typed, form["reading"], trigger_mode="always_last", **ticking
+        )
         for trigger in (make.click, form["prompt"].submit):
             started = trigger(start, inputs, current, concurrency_limit=None, **quiet)
             started.success(None, current, None, js=REMEMBER, **quiet).then(**looking)

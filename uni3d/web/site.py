@@ -10,12 +10,14 @@ from uni3d.errors import CheckpointError, ConfigError
 from uni3d.run.presets import PRESETS, STEPS, VIEWS
 from uni3d.web.requests import (
     LIMITS,
+    LONGEST,
     parse_formats,
     parse_request,
     to_config,
     whole,
 )
 from uni3d.web.runs import ACTIVE, RunStore, Summary
+from uni3d.web.words import small
 from uni3d.web.worker import Job, Worker
 
 __all__ = ["Site"]
@@ -42,6 +44,17 @@ class Site:
         """Steps and views that a preset stands for on this server."""
         values = {"steps": STEPS, "views": VIEWS} | PRESETS[name]
         return {key: int(self.base.get(key, values[key])) for key in ("steps", "views")}
+
+    def reading(self, prompt: Any, teacher: Any) -> str:
+        """What the teacher makes of a prompt while it is typed, as HTML; "" while it cannot say."""
+        if not (isinstance(prompt, str) and prompt.strip() and len(prompt) <= LONGEST):
+            return ""
+        if not self.worker.ready.is_set() or teacher not in list(self.teachers):
+            return ""
+        from uni3d.teacher.abilities import abilities_of
+
+        able = abilities_of(self.teachers[teacher])
+        return small(able.read(prompt).note) if able else ""
 
     def start(self, values: Mapping[str, Any], user: str) -> str:
         """Queue a new run and return its id. ConfigError or PromptError for a bad request."""

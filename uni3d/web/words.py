@@ -48,6 +48,11 @@ def _text(value: Any) -> str:
     return html.escape(str(value), quote=True)
 
 
+def small(text: str) -> str:
+    """A line in small print; nothing for an empty one."""
+    return f"<div class='u3-small'>{_text(text)}</div>" if text else ""
+
+
 def duration(seconds: float) -> str:
     """Seconds as a person says them; nothing for negative ones."""
     if seconds < 0:
