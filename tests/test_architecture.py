@@ -24,7 +24,7 @@ ORDER = {
         "regularizers scene"
     ),
     "mesh": "types rasterize simplify level unwrap bake surface solid files usd pictures",
-    "teacher": "sampler prompts codecs hub texts model fake_score memory abilities",
+    "teacher": "sampler prompts codecs hub texts model own fake_score memory abilities",
     "run": "presets settings prompt folder real_samples step run finish",
     "toybox": (
         "shapes kinds roles garments things actions materials world grammar known phrase lexicon "
@@ -33,6 +33,7 @@ ORDER = {
     ),
     "doctor": "planner doctor",
     "web": "*",  # any order without a cycle
+    "api": "",
     "cli": "",
     "__main__": "",
 }

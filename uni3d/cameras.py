@@ -19,10 +19,10 @@ __all__ = ["CameraConfig", "Cameras", "sample_cameras"]
 class CameraConfig:
     """The prior over cameras of a run. Degrees; distances in scene units (unit-ball radii)."""
 
-    elevation_deg: tuple[float, float] = (-10.0, 45.0)
-    overhead_fraction: float = 0.15  # share of cameras drawn from elevation_deg[1]..80 instead
-    distance: tuple[float, float] = (3.0, 3.3)
-    fovy_deg: float = 40.0
+    elevation_deg: tuple[float, float] = (-10.0, 45.0)  # lowest, highest; degrees, -90..90
+    overhead_fraction: float = 0.15  # share of cameras drawn from elevation_deg[1]..80; 0..1
+    distance: tuple[float, float] = (3.0, 3.3)  # nearest, farthest; scene units, above 1
+    fovy_deg: float = 40.0  # vertical field of view; degrees, 0..180
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,6 @@ import dataclasses
 import json
 import signal
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -172,10 +171,8 @@ def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> i
     from tqdm import tqdm
 
     from uni3d.run.finish import export_run
-    from uni3d.run.folder import METRICS, write_report
     from uni3d.run.run import Run
 
-    started = time.monotonic()
     stepper = Run(config, run, resume=resume)
     first = stepper.prepare()
     if first.note:
@@ -189,25 +186,17 @@ def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> i
     if teacher.origin != teacher.name:  # of the built-in one there is nothing to say
         _say(f"uni3d: teacher {teacher.name} ({teacher.origin})")
     with (
-        (run / METRICS).open("a") as log,
         tqdm(total=config.steps, initial=first.step, unit="step", desc="optimising") as bar,
         _interrupts() as interrupted,
     ):
-        for record in stepper.steps():
+        for record in stepper.optimise(stop=lambda: bool(interrupted)):
             bar.update(record.step - bar.n)
             if record.note:
                 tqdm.write(f"uni3d: {record.note}", file=sys.stderr)
             if record.metrics:
-                log.write(json.dumps({"step": record.step, **record.metrics}) + "\n")
                 bar.set_postfix(opacity=f"{record.metrics['opacity']:.2f}", refresh=False)
-            if interrupted:
-                stepper.save()
-                break
     if interrupted:
         _say("uni3d: interrupted; exporting what exists (uni3d resume continues it)")
-    write_report(
-        run, {"seconds_optimise": time.monotonic() - started, "interrupted": bool(interrupted)}
-    )
     _follow(export_run(stepper.config, run, *outputs))
     sys.stdout.write(f"{run}\n")
     return 130 if interrupted else 0

@@ -14,7 +14,7 @@ import trimesh
 from PIL import Image
 
 from uni3d.errors import ExportError
-from uni3d.mesh.files import reopen_and_check, write_glb, write_obj, write_ply
+from uni3d.mesh.files import read_glb, reopen_and_check, write_glb, write_obj, write_ply
 from uni3d.mesh.pictures import as_uint8, write_png, write_sheet, write_turntable
 from uni3d.mesh.rasterize import sample_texture
 from uni3d.mesh.types import Mesh
@@ -36,6 +36,20 @@ def wedge(textured=True):
     for k, rgb in enumerate([(250, 10, 20), (30, 240, 40), (50, 60, 230), (200, 190, 70)]):
         texture[:, 16 * k : 16 * (k + 1)] = rgb
     return Mesh(vertices, np.arange(12, dtype=np.int32).reshape(4, 3), uv=uv, texture=texture)
+
+
+@pytest.mark.parametrize("textured", [True, False])
+def test_a_glb_comes_back_as_it_was(textured, tmp_path):
+    mesh = wedge(textured)
+    write_glb(mesh, tmp_path / "wedge.glb")
+    again = read_glb(tmp_path / "wedge.glb")
+    np.testing.assert_allclose(again.vertices, mesh.vertices, atol=1e-7)
+    np.testing.assert_array_equal(again.faces, mesh.faces)
+    if textured:
+        np.testing.assert_allclose(again.uv, mesh.uv, atol=1e-6)
+        np.testing.assert_array_equal(again.texture, mesh.texture)
+    else:  # eight bits of linear light hold a dark 64 to within a few steps
+        np.testing.assert_allclose(again.vertex_colors, mesh.vertex_colors, atol=3)
 
 
 def glb_json(path):

@@ -22,6 +22,8 @@ from uni3d.mesh.types import Mesh
 from uni3d.storage.whole import replace_all
 
 __all__ = [
+    "as_trimesh",
+    "read_glb",
     "reopen_and_check",
     "write_glb",
     "write_obj",
@@ -40,7 +42,7 @@ def write_glb(mesh: Mesh, path: PathLike, *, unlit: bool = False) -> None:
     glTF takes vertex colours as linear light, unlike textures; they are converted, or they
     would look pale.
     """
-    shape = _as_trimesh(mesh, linear_colors=True)
+    shape = _y_up_shape(mesh, linear_colors=True)
 
     def finish(tree: dict[str, Any]) -> None:
         _add_missing_material(tree)
@@ -70,7 +72,7 @@ def write_obj(mesh: Mesh, path: PathLike) -> None:
 
     path = pathlib.Path(path)
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", path.stem)  # readers split material names at spaces
-    shape = _as_trimesh(mesh)
+    shape = _y_up_shape(mesh)
     if mesh.texture is not None:
         # Readers multiply the texture by Kd; the conversion of the GLB's material makes that 0.4.
         shape.visual.material = trimesh.visual.material.SimpleMaterial(
@@ -99,12 +101,29 @@ def write_ply(mesh: Mesh, path: PathLike) -> None:
     replace_all({pathlib.Path(path): data})
 
 
-def _as_trimesh(mesh: Mesh, linear_colors: bool = False) -> Any:
-    """The mesh with y up as trimesh's object, untouched otherwise."""
+def as_trimesh(mesh: Mesh) -> Any:
+    """The mesh as a `trimesh.Trimesh`, in world axes, with its texture or vertex colours."""
+    import trimesh
+
+    return trimesh.Trimesh(mesh.vertices, mesh.faces, visual=_visual(mesh), process=False)
+
+
+def read_glb(path: PathLike) -> Mesh:
+    """A mesh as `write_glb` wrote it, back in world axes. ExportError for a damaged file."""
+    shape = _only_part(path)
+    vertices = np.ascontiguousarray(np.asarray(shape.vertices, np.float32)[:, [2, 0, 1]])
+    faces, texture = np.asarray(shape.faces, np.int32), _texture_of(shape)
+    if texture is not None:
+        return Mesh(vertices, faces, uv=np.asarray(shape.visual.uv, np.float32), texture=texture)
+    colors = _vertex_colors_of(shape)
+    return Mesh(vertices, faces, vertex_colors=None if colors is None else _linear_to_srgb(colors))
+
+
+def _visual(mesh: Mesh, linear_colors: bool = False) -> Any:
+    """The mesh's colours as trimesh keeps them."""
     import trimesh.visual
     from PIL import Image
 
-    vertices = _y_up(mesh.vertices)
     visual = None
     if mesh.texture is not None and mesh.uv is not None:
         material = trimesh.visual.material.PBRMaterial(
@@ -116,11 +135,18 @@ def _as_trimesh(mesh: Mesh, linear_colors: bool = False) -> Any:
     elif mesh.vertex_colors is not None:
         rgb = _srgb_to_linear(mesh.vertex_colors) if linear_colors else mesh.vertex_colors
         visual = trimesh.visual.ColorVisuals(vertex_colors=rgb)
+    return visual
+
+
+def _y_up_shape(mesh: Mesh, linear_colors: bool = False) -> Any:
+    """The mesh with y up as trimesh's object, untouched otherwise."""
+    import trimesh
+
     return trimesh.Trimesh(
-        vertices,
+        _y_up(mesh.vertices),
         mesh.faces,
         vertex_normals=_y_up(vertex_normals(mesh.vertices, mesh.faces)),
-        visual=visual,
+        visual=_visual(mesh, linear_colors),
         process=False,
     )
 
@@ -136,6 +162,12 @@ def _srgb_to_linear(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.rint(linear * 255).astype(np.uint8)
 
 
+def _linear_to_srgb(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    value = rgb / 255
+    curved = np.where(value <= 0.0031308, value * 12.92, 1.055 * value ** (1 / 2.4) - 0.055)
+    return np.rint(curved * 255).astype(np.uint8)
+
+
 def reopen_and_check(path: PathLike) -> dict[str, Any]:
     """Read a written mesh back with trimesh and say what is in it.
 
@@ -146,11 +178,7 @@ def reopen_and_check(path: PathLike) -> dict[str, Any]:
     import trimesh
 
     path = pathlib.Path(path)
-    try:
-        # Not load_mesh: joining the parts of a scene loses vertex colours beside a material.
-        (shape,) = trimesh.load_scene(path, process=False).geometry.values()
-    except Exception as error:  # trimesh raises whatever its parsers happen to raise
-        raise ExportError(f"{path}: got a file that cannot be read back ({error})") from error
+    shape = _only_part(path)
     if len(shape.faces) == 0 or not np.isfinite(shape.vertices).all():
         raise ExportError(f"{path}: got {len(shape.faces)} faces, want a finite mesh; export again")
     texture = _texture_of(shape)
@@ -166,6 +194,18 @@ def reopen_and_check(path: PathLike) -> dict[str, Any]:
         "colors_vary": colors is not None and bool(np.ptp(colors.reshape(-1, 3), axis=0).any()),
         "bytes": path.stat().st_size,
     }
+
+
+def _only_part(path: PathLike) -> Any:
+    """The one mesh of a file. ExportError when it cannot be read."""
+    import trimesh
+
+    try:
+        # Not load_mesh: joining the parts of a scene loses vertex colours beside a material.
+        (shape,) = trimesh.load_scene(path, process=False).geometry.values()
+    except Exception as error:  # trimesh raises whatever its parsers happen to raise
+        raise ExportError(f"{path}: got a file that cannot be read back ({error})") from error
+    return shape
 
 
 def _texture_of(shape: Any) -> NDArray[np.uint8] | None:

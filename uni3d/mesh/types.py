@@ -16,15 +16,16 @@ LOOK_SAMPLES = 12  # points along the short ray that makes a texel's colour
 class MeshConfig:
     """How the surface is taken out of the field."""
 
-    resolution: int = 96  # density samples along each side of the box [-1, 1]^3
+    resolution: int = 96  # density samples along each side of the box [-1, 1]^3; at least 8
     blur: float = 0.7  # pixels: deviation of the Gaussian over log density; 0 = off
-    levels: int = 12  # density levels of the coarse sweep; two finer sweeps follow
-    min_component_fraction: float = 0.02  # smaller parts (of the largest's area, volume) go
+    levels: int = 12  # density levels of the coarse sweep; two finer ones follow; at least 3
+    # parts smaller than this share of the largest's area or volume are dropped; 0..1
+    min_component_fraction: float = 0.02
     smoothing_iterations: int = 5  # Taubin pairs; 0 = off
-    target_faces: int = 20_000
-    texture_size: int = 1024  # texels
-    uv_time_limit_s: float = 60.0  # then vertex colours are used instead of a texture
-    chunk: int = 1 << 18  # points per call of density and color
+    target_faces: int = 20_000  # triangles at most; at least 16
+    texture_size: int = 1024  # texels along a side; at least 16
+    uv_time_limit_s: float = 60.0  # seconds; then vertex colours are used instead of a texture
+    chunk: int = 1 << 18  # points per call of density and colour; at least 12
 
     def __post_init__(self) -> None:
         limits = {"resolution": 8, "blur": 0, "levels": 3, "smoothing_iterations": 0}

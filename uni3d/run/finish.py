@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from uni3d.cameras import Cameras
-from uni3d.errors import ConfigError, MissingExtraError
+from uni3d.errors import CheckpointError, ConfigError, MissingExtraError
 from uni3d.mesh import files, pictures, solid, usd
 from uni3d.mesh.rasterize import normals, shade
 from uni3d.mesh.surface import extract_mesh
@@ -26,6 +26,7 @@ __all__ = [
     "FORMATS",
     "check_formats",
     "export_run",
+    "read_mesh",
     "sheet_cameras",
     "write_and_check",
 ]
@@ -44,6 +45,14 @@ SHEET_SIZE = 192
 def sheet_cameras() -> Cameras:
     """Eight views around the object, a little from above; every other one higher."""
     return Cameras.orbit(torch.arange(8) * 45.0, torch.tensor([12.0, 25.0]).repeat(4))
+
+
+def read_mesh(run: Path) -> Mesh:
+    """The run's GLB with its colours, back in world axes. CheckpointError without one."""
+    path = run / "mesh.glb"
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no mesh there; do: uni3d export {run}")
+    return files.read_glb(path)
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:

@@ -4,17 +4,18 @@
 """
 
 import dataclasses
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
 from uni3d.cameras import Cameras
-from uni3d.errors import CheckpointError, NonFiniteError
+from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
 from uni3d.mesh.pictures import as_uint8, write_png
-from uni3d.run.folder import CHECKPOINT, METRICS, REPORT, write_config
+from uni3d.run.folder import CHECKPOINT, METRICS, REPORT, write_config, write_report
 from uni3d.run.real_samples import draw_real_samples
 from uni3d.run.settings import RunConfig
 from uni3d.run.step import Parts, take_step
@@ -32,6 +33,7 @@ from uni3d.teacher.memory import (
     out_of_memory_explained,
 )
 from uni3d.teacher.model import Teacher, load_teacher
+from uni3d.teacher.own import OwnTeacher
 from uni3d.teacher.prompts import PromptSet, check_prompt
 
 __all__ = ["Progress", "Run", "prepare_parts", "preview", "restore_scene", "state"]
@@ -59,8 +61,17 @@ class Run:
     run killed at any step and resumed does too. Export is separate (`uni3d.run.finish`).
     """
 
-    def __init__(self, config: RunConfig, run: Path, *, resume: bool = False) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        run: Path,
+        *,
+        resume: bool = False,
+        teacher: Teacher | None = None,
+    ) -> None:
+        """teacher: one that was made already, in the place of the configuration's."""
         self.config, self.folder, self.resume = config, run, resume
+        self._teacher = teacher
         self.parts: Parts | None = None
         self.step = 0
 
@@ -68,7 +79,7 @@ class Run:
         """Load the teacher, make the scene, restore a resumed run; where it stands."""
         self._started = time.monotonic()
         with out_of_memory_explained("loading the teacher", f"close other programs, {SMALLER}"):
-            self.parts = parts = prepare_parts(self.config)
+            self.parts = parts = prepare_parts(self.config, self._teacher)
         # A short name may mean another model tomorrow, and there may be more memory free: the run
         # remembers which ones it had. Only now: the folder may hold another run, and no teacher.
         if not self.resume:
@@ -108,6 +119,24 @@ class Run:
                 preview(parts.scene, self.folder / f"progress-{self.step:05d}.png")
             yield self._record(metrics, note)
 
+    def optimise(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
+        """`steps()`, each also a line of metrics.jsonl, until `stop()` says so after one of them.
+
+        Then the last whole step is saved, and in both cases the report begun.
+        """
+        interrupted = False
+        with (self.folder / METRICS).open("a", encoding="utf-8") as log:
+            for record in self.steps():
+                if record.metrics:
+                    log.write(json.dumps({"step": record.step, **record.metrics}) + "\n")
+                yield record
+                if stop():
+                    self.save()
+                    interrupted = True
+                    break
+        seconds = time.monotonic() - self._started
+        write_report(self.folder, {"seconds_optimise": seconds, "interrupted": interrupted})
+
     def _record(self, metrics: dict[str, float] | None = None, note: str = "") -> Progress:
         seconds = time.monotonic() - self._started
         return Progress("optimising", self.step, self.config.steps, seconds, metrics or {}, note)
@@ -139,20 +168,26 @@ class Run:
         checkpoint.save(self.folder / CHECKPOINT, state(self.parts), described)
 
 
-def prepare_parts(config: RunConfig) -> Parts:
+def prepare_parts(config: RunConfig, teacher: Teacher | None = None) -> Parts:
+    """Everything a step works with; the teacher is loaded unless given."""
     prompt = check_prompt(config.told)
-    teacher = load_teacher(config.teacher)
+    teacher = teacher or load_teacher(config.teacher)
+    own = isinstance(teacher, OwnTeacher)
+    if own and config.resolved_method().learned_fake_score:
+        raise ConfigError(
+            f"method: got {config.method} with the teacher {teacher.name!r}, which has no U-Net "
+            "for an adapter to learn on; do: use method sds"
+        )
     found = dataclasses.replace(config.teacher, name=teacher.name, revision=teacher.revision)
     config = dataclasses.replace(config, teacher=found)
-    prompts = PromptSet(
-        prompt,
-        config.prompts,
-        lambda texts: remembered(
-            "texts",
-            {"teacher": teacher.fingerprint, "texts": texts},
-            lambda: teacher.encode_text(texts),
-        ),
-    )
+
+    def encode(texts: list[str]) -> Tensor:
+        if own:  # nothing tells one from another tomorrow
+            return teacher.encode_text(texts)
+        key = {"teacher": teacher.fingerprint, "texts": texts}
+        return remembered("texts", key, lambda: teacher.encode_text(texts))
+
+    prompts = PromptSet(prompt, config.prompts, encode)
     teacher.encode_text.free()
     backend, notice = choose_backend(config.scene.backend, teacher.device)
     config, profile = _fit_memory(config, teacher, backend)

@@ -23,14 +23,15 @@ __all__ = ["GuidanceConfig", "RunConfig"]
 class GuidanceConfig:
     """How the teacher is asked. Times are fractions of the teacher's schedule."""
 
-    scale: float = 5.0
+    scale: float = 5.0  # of classifier-free guidance; 1 is none
     rescale: float = 0.0  # 0..1: bring the spread back to the conditional's (2305.08891)
-    t_min: float = 0.02
-    t_max: float = 0.98
-    t_max_end: float = 0.5  # t_max falls to this, linearly,
-    anneal_end: float = 0.66  # by this fraction of the run
-    real_samples_per_view: int = 4  # teacher samples per 45-degree bin, where the ratio is needed
-    ratio_warm_up: float = 0.1  # fraction of the run in which reverse-kl stands in
+    t_min: float = 0.02  # least noise: fraction of the teacher's schedule, 0..1, below t_max_end
+    t_max: float = 0.98  # most noise at the start of the run: fraction of the schedule, 0..1
+    t_max_end: float = 0.5  # most noise from anneal_end on; t_max falls to it linearly; 0..1
+    anneal_end: float = 0.66  # fraction of the run, 0..1, at which t_max_end is reached
+    # teacher samples per 45 degrees of azimuth, where the ratio is needed; at least 1
+    real_samples_per_view: int = 4
+    ratio_warm_up: float = 0.1  # fraction of the run, 0..1, in which reverse-kl stands in
     # No gradient through the U-Nets, for memory. Biased: of a sim term h u.v only -h u.x0 is left,
     # the gradient of the integral form (VSD's for h = 1) in place of Uni-Instruct's.
     detach_networks: bool = False
@@ -49,22 +50,24 @@ class GuidanceConfig:
 class RunConfig:
     """A run, from sentence to mesh. `resolutions`: (fraction of the run, picture size) pairs."""
 
-    prompt: str = ""
+    prompt: str = ""  # the sentence; at most 300 characters
     caption: str = ""  # what the teacher is told in place of the prompt; empty: the prompt
     teacher: TeacherConfig = TeacherConfig()
-    memory: Literal["auto", "full", "24GB", "12GB", "6GB"] = "auto"  # uni3d.teacher.memory.PROFILES
-    method: str = "uni-instruct"
+    # how a large teacher is used; auto: by free memory (uni3d.teacher.memory.PROFILES)
+    memory: Literal["auto", "full", "24GB", "12GB", "6GB"] = "auto"
+    method: str = "uni-instruct"  # a row of METHODS (uni3d.instruct.loss)
     divergence: str = ""  # empty: what the method fixes, else forward-kl
-    form: str = ""  # empty: what the method fixes, else paper
+    form: str = ""  # paper, exact or integral; empty: what the method fixes, else paper
     # sid's a; None: 1.2 as published, or 1 where the teacher is guided. There |D_q - D_p| never
     # closes, and a > 1 rewards it: the scene fills up. a = 1 is sim.
     sid_alpha: float | None = None
-    steps: int = STEPS
-    views: int = VIEWS
-    seed: int = 0
+    steps: int = STEPS  # of optimisation; at least 1
+    views: int = VIEWS  # cameras a step; at least 1
+    seed: int = 0  # everything random follows from it and the step
+    # (fraction of the run, pixels a side) from there on; the first fraction is 0, and they rise
     resolutions: tuple[tuple[float, int], ...] = ((0.0, 32), (0.35, 64))
-    checkpoint_every: int = 100
-    picture_every: int = 100
+    checkpoint_every: int = 100  # steps; at least 1
+    picture_every: int = 100  # steps between progress pictures; at least 1
     camera: CameraConfig = CameraConfig()
     prompts: PromptConfig = PromptConfig()
     guidance: GuidanceConfig = GuidanceConfig()

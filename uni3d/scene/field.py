@@ -20,14 +20,14 @@ __all__ = ["Background", "FieldConfig", "HashField", "random_background"]
 class FieldConfig:
     """Size of the scene. Lengths in scene units, where the object lives in the unit ball."""
 
-    levels: int = 8
-    features: int = 2  # per level; the only size the kernels know
-    log2_table_size: int = 15
-    base_resolution: int = 8
-    max_resolution: int = 128
-    hidden: int = 32
-    blob_density: float = 5.0  # the run starts from a soft ball: raw density at the centre
-    blob_radius: float = 0.5  # where that bias crosses zero
+    levels: int = 8  # of the hash grid
+    features: int = 2  # per level; 2 is the only size that the kernels know
+    log2_table_size: int = 15  # entries of one level's table, as a power of two
+    base_resolution: int = 8  # cells along a side of the coarsest level
+    max_resolution: int = 128  # cells along a side of the finest level
+    hidden: int = 32  # width of the two hidden layers; at least 1
+    blob_density: float = 5.0  # a run starts from a soft ball: raw density at its centre
+    blob_radius: float = 0.5  # where that bias crosses zero; scene units, above 0
 
     def __post_init__(self) -> None:
         if self.features != 2:

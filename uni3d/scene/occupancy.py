@@ -16,9 +16,10 @@ __all__ = ["OccupancyConfig", "OccupancyGrid"]
 class OccupancyConfig:
     """resolution cells per axis over [-1, 1]^3; threshold is a density per scene unit."""
 
-    resolution: int = 48
-    threshold: float = 0.1  # of the moving maximum; lower if the mean of the grid is lower
-    decay: float = 0.95  # per update
+    resolution: int = 48  # cells along a side of [-1, 1]^3; at least 1
+    # density per scene unit that counts, or the mean of the grid if that is lower; above 0
+    threshold: float = 0.1
+    decay: float = 0.95  # of the moving maximum, per update; between 0 and 1
 
     def __post_init__(self) -> None:
         if self.resolution < 1 or self.threshold <= 0 or not 0 < self.decay < 1:

@@ -30,10 +30,10 @@ __all__ = [
 class Ramp:
     """A weight that moves linearly from `before` to `after` between two fractions of the run."""
 
-    before: float = 0.0
-    after: float = 0.0
-    start: float = 0.0
-    end: float = 1.0
+    before: float = 0.0  # weight until `start`
+    after: float = 0.0  # weight from `end` on
+    start: float = 0.0  # fraction of the run, 0..1
+    end: float = 1.0  # fraction of the run, 0..1, not before `start`
 
     def __post_init__(self) -> None:
         if not 0 <= self.start <= self.end <= 1:
@@ -56,11 +56,11 @@ class Ramp:
 class RegularizerConfig:
     """Weights by term. None is strong from step 0: an early push empties the scene."""
 
-    opacity: Ramp = Ramp()
-    sparsity: Ramp = Ramp(after=0.01, end=0.5)
-    entropy: Ramp = Ramp(after=0.01, start=0.3)
-    orientation: Ramp = Ramp(after=0.01, end=0.5)
-    orientation_samples: int = 1024  # random samples that the orientation term looks at per step
+    opacity: Ramp = Ramp()  # the price of every opaque pixel
+    sparsity: Ramp = Ramp(after=0.01, end=0.5)  # the same, but flat where the picture is empty
+    entropy: Ramp = Ramp(after=0.01, start=0.3)  # a pixel should be object or background
+    orientation: Ramp = Ramp(after=0.01, end=0.5)  # visible surfaces must face the camera
+    orientation_samples: int = 1024  # random samples that the orientation term sees per step
 
 
 def opacity(rendered: Rendered) -> Tensor:

@@ -26,12 +26,12 @@ class SceneConfig:
     field: FieldConfig = FieldConfig()
     occupancy: OccupancyConfig = OccupancyConfig()
     render: RenderConfig = RenderConfig()
-    grid_learning_rate: float = 1e-2
-    network_learning_rate: float = 1e-3
+    grid_learning_rate: float = 1e-2  # Adam's, of the hash table; above 0
+    network_learning_rate: float = 1e-3  # Adam's, of the networks and the background; above 0
     # Share of both rates: the gradient is noisy to the end, and what it shakes settles as they fall
     cool_down: Ramp = Ramp(before=1.0, after=0.1, start=0.5)
-    random_background: float = 0.8  # share of views over a random solid colour; rest learned
-    occupancy_every: int = 8  # steps
+    random_background: float = 0.8  # share of steps over random solid colours; rest learned; 0..1
+    occupancy_every: int = 8  # steps between updates of the occupancy grid; at least 1
 
 
 class Scene:

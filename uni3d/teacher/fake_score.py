@@ -41,17 +41,18 @@ TARGETS = {
 class FakeScoreConfig:
     """LoRA and its training. Warm-up is a fraction of the run."""
 
-    rank: int = 16
+    rank: int = 16  # of the adapter; at least 1
     alpha: float = 0.0  # the adapter is scaled by alpha / rank; 0 means alpha = rank
+    # layers with an adapter: attention alone is enough for a large U-Net, at a tenth of the numbers
     targets: Literal["all", "attention"] = "all"
     # "v": what the adapted network says is read as v, whatever the teacher predicts
     # (ProlificDreamer's choice). On an eps teacher it must unlearn first, and is steadier then.
     prediction: Literal["teacher", "v"] = "teacher"
     camera: bool = True  # tell it the cameras where the teacher does not know them
-    learning_rate: float = 1e-3
-    warm_up: float = 0.03
-    steps_per_step: int = 1
-    discriminator_learning_rate: float = 1e-3
+    learning_rate: float = 1e-3  # Adam's, of the adapter; above 0
+    warm_up: float = 0.03  # fraction of the run, 0..1, in which that rate rises from 0
+    steps_per_step: int = 1  # its own steps after each of the scene's; at least 1
+    discriminator_learning_rate: float = 1e-3  # Adam's, of the discriminator; above 0
 
     def __post_init__(self) -> None:
         if self.rank < 1 or self.steps_per_step < 1:

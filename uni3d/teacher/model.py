@@ -17,6 +17,7 @@ from torch.nn.functional import interpolate
 from uni3d.cameras import Cameras
 from uni3d.errors import MissingExtraError, TeacherError
 from uni3d.instruct import (
+    Denoiser,
     EpsDenoiser,
     VDenoiser,
     VPSchedule,
@@ -28,7 +29,7 @@ from uni3d.teacher.codecs import Codec, Pixels, VaeCodec, read_space_to_depth
 from uni3d.teacher.hub import BUILT_IN, TOYBOX, Found, find_folder, read_index
 from uni3d.teacher.prompts import ViewConditioning
 from uni3d.teacher.sampler import euler
-from uni3d.teacher.texts import TextReader, load_network, load_part, text_reader
+from uni3d.teacher.texts import TextEncoder, load_network, load_part, text_reader
 
 __all__ = ["TOYBOX", "Condition", "Teacher", "TeacherConfig", "load_teacher", "place"]
 
@@ -41,9 +42,9 @@ class TeacherConfig:
     the hub's (variant: "fp16").
     """
 
-    name: str = "toybox"
-    revision: str = ""
-    variant: str = ""
+    name: str = "toybox"  # toybox, sd, sdxl, if, a folder in diffusers layout, or a hub id
+    revision: str = ""  # branch, tag or commit of a hub id; empty: the newest
+    variant: str = ""  # of the weight files, such as fp16
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one, but for toybox
     # auto: float32 on a CPU; on a GPU bfloat16 where it is native, else float16
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
@@ -87,7 +88,7 @@ class Teacher:
     def __init__(
         self,
         unet: Any,
-        encode_text: TextReader,
+        encode_text: TextEncoder,
         scheduler: Any,
         codec: Codec,
         name: str,
@@ -98,7 +99,7 @@ class Teacher:
     ) -> None:
         """fingerprint: changes with the files. revision, origin: `hub.Found`'s."""
         self.unet, self.codec, self.name = unet, codec, name
-        self.encode_text = encode_text
+        self.encode_text: TextEncoder = encode_text
         self.fingerprint, self.revision, self.origin = fingerprint, revision, origin
         self.dtype: torch.dtype = unet.dtype
         self.device = torch.device(unet.device)
@@ -108,7 +109,7 @@ class Teacher:
             raise TeacherError(
                 f"{name}: its prediction type is {kind!r}; wanted one of {', '.join(DENOISERS)}"
             )
-        self.denoise = DENOISERS[kind](self.network, self.schedule)
+        self.denoise: Denoiser = DENOISERS[kind](self.network, self.schedule)
         self.knows_cameras = unet.config.class_embed_type == "projection"
         self._pooled, self._time_ids = _pooled_text(unet.config, codec.image_size, name)
 

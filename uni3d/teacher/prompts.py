@@ -27,9 +27,9 @@ class PromptConfig:
     """How a prompt is read. `view_prompts` are overrides: four full texts (front, side, back,
     overhead), of which an empty one leaves the usual text; or none."""
 
-    negative_prompt: str = ""
-    view_words: bool = True
-    view_prompts: tuple[str, ...] = ()
+    negative_prompt: str = ""  # what the unconditional branch of guidance reads
+    view_words: bool = True  # add "front view" and the like, by camera
+    view_prompts: tuple[str, ...] = ()  # four full texts: front, side, back, overhead; or none
     perp_neg: float = 0.0  # strength of the negatives of the other views; 0 is off
 
 

@@ -8,7 +8,7 @@ pooled vector (two CLIP encoders), that is the last row, padded with zeros.
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from torch.nn.functional import pad
 from uni3d.errors import MissingExtraError, PromptError, TeacherError
 from uni3d.teacher.hub import read_index
 
-__all__ = ["TextReader", "load_network", "load_part", "text_reader"]
+__all__ = ["TextEncoder", "TextReader", "load_network", "load_part", "text_reader"]
 
 # More weights than this are kept in bfloat16: float32 would not fit most machines' memory.
 LARGE_BYTES = 6 * 2**30
@@ -100,6 +100,14 @@ def _load_tokenizer(folder: Path, name: str, kind: str) -> Any:
         except ImportError as error:
             raise MissingExtraError("sentencepiece with protobuf", "t5") from error
     return load_part(folder, name, getattr(transformers, kind))
+
+
+class TextEncoder(Protocol):
+    """Texts to features `[n, rows, width]`, float32; `free` gives its memory back."""
+
+    def __call__(self, prompts: list[str]) -> Tensor: ...
+
+    def free(self) -> None: ...
 
 
 class TextReader:

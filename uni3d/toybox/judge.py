@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from uni3d.errors import CheckpointError, ConfigError
+from uni3d.errors import ConfigError
 from uni3d.mesh.rasterize import shade
 from uni3d.mesh.types import Mesh
-from uni3d.run.finish import sheet_cameras
+from uni3d.run.finish import read_mesh, sheet_cameras
 from uni3d.run.folder import write_report
 from uni3d.run.settings import RunConfig
 from uni3d.teacher.hub import BUILT_IN
@@ -32,13 +32,14 @@ def inside(mesh: Mesh, resolution: int) -> np.ndarray:
     centers = (np.arange(resolution) + 0.5) * (2 / resolution) - 1
     triangles = np.asarray(shape.triangles, dtype=np.float64)  # [f, 3, 3]
     crossings = np.zeros((resolution,) * 3, dtype=bool)
-    # A tiny shift keeps columns off the edges and corners that meshes put on round numbers.
-    columns = centers + 1.3e-6
+    # Tiny shifts keep columns off the edges and corners that meshes put on round numbers; two
+    # different ones, off diagonals too: a column on an edge would cross both of its triangles.
+    xs, ys = centers + 1.3e-6, centers + 3.1e-6
     for corners in triangles:
         low, high = corners[:, :2].min(0), corners[:, :2].max(0)
-        i = slice(*np.searchsorted(columns, [low[0], high[0]]))
-        j = slice(*np.searchsorted(columns, [low[1], high[1]]))
-        x, y = columns[i][:, None], columns[j][None, :]
+        i = slice(*np.searchsorted(xs, [low[0], high[0]]))
+        j = slice(*np.searchsorted(ys, [low[1], high[1]]))
+        x, y = xs[i][:, None], ys[j][None, :]
         if x.size == 0 or y.size == 0:
             continue
         (ax, ay, az), (bx, by, bz), (cx, cy, cz) = corners
@@ -116,30 +117,6 @@ def best_iou(mesh: Mesh, prompt: str, candidates: int = CANDIDATES) -> tuple[flo
         placed = max(placed, _overlap(solid, truth))
         aligned = max(aligned, _overlap(_aligned(solid), _aligned(truth)))
     return placed, aligned
-
-
-def read_mesh(run: Path) -> Mesh:
-    """The run's GLB with its texture, back in world axes."""
-    import trimesh
-
-    path = run / "mesh.glb"
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no mesh there; do: uni3d export {run}")
-    shape: Any = trimesh.load_mesh(path, process=False)
-    vertices = np.asarray(shape.vertices)[:, [2, 0, 1]]  # glTF's y up to z up
-    uv = getattr(shape.visual, "uv", None)
-    if uv is not None:
-        picture = np.asarray(shape.visual.material.baseColorTexture.convert("RGB"))
-        return Mesh(
-            vertices.astype(np.float32),
-            np.asarray(shape.faces, np.int32),
-            uv=np.asarray(uv, np.float32),
-            texture=picture,
-        )
-    colors = np.asarray(shape.visual.vertex_colors)[:, :3].astype(np.uint8)
-    return Mesh(
-        vertices.astype(np.float32), np.asarray(shape.faces, np.int32), vertex_colors=colors
-    )
 
 
 def evaluate_run(config: RunConfig, run: Path) -> dict[str, Any]:

@@ -1,0 +1,176 @@
+"""uni3d from Python: a sentence to a mesh, step by step where wanted, and what a run left.
+
+    result = uni3d.generate("a corgi astronaut", preset="draft", out="outputs/corgi")
+    result.mesh.export("corgi.stl")
+
+The names here are exported by `uni3d` itself, which loads this module when one is first used.
+"""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from uni3d import config_io
+from uni3d.cameras import Cameras
+from uni3d.errors import ConfigError
+from uni3d.mesh.files import as_trimesh
+from uni3d.run.finish import FORMATS, check_formats, export_run, read_mesh
+from uni3d.run.folder import REPORT, read_config
+from uni3d.run.presets import PRESETS
+from uni3d.run.prompt import read_prompt
+from uni3d.run.run import Progress, Run, restore_scene
+from uni3d.run.settings import RunConfig
+from uni3d.scene.render import Rendered
+from uni3d.scene.scene import Scene
+from uni3d.teacher.model import Teacher
+from uni3d.teacher.prompts import check_prompt, slug
+
+if TYPE_CHECKING:
+    import trimesh
+
+__all__ = ["Result", "configure", "generate", "load_run", "render", "start"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A run that was made: its folder, and what is in it, read when asked for."""
+
+    folder: Path
+    config: RunConfig
+
+    @functools.cached_property
+    def report(self) -> dict[str, Any]:
+        """report.json: seconds, faces, silhouette IoU, checks of the files; {} before export."""
+        path = self.folder / REPORT
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    @functools.cached_property
+    def mesh(self) -> "trimesh.Trimesh":
+        """The mesh of mesh.glb with its texture: scene units (unit-ball radii), z up, x front.
+
+        Raises CheckpointError where the folder holds no mesh.glb.
+        """
+        return as_trimesh(read_mesh(self.folder))
+
+    @functools.cached_property
+    def scene(self) -> Scene:
+        """The optimised scene of the checkpoint, on the CPU. CheckpointError without one."""
+        return restore_scene(self.config, self.folder)[0]
+
+
+def configure(
+    prompt: str, *, preset: str = "default", seed: int = 0, **overrides: Any
+) -> RunConfig:
+    """The configuration of a run: defaults, then the preset, then `overrides`.
+
+    overrides: keys of docs/configuration.md; a group is a mapping (`mesh={"resolution": 64}`), and
+    `teacher="sd"` is short for `teacher={"name": "sd"}`.
+    Raises ConfigError for an unknown preset, key or value, PromptError for an empty prompt.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"preset: got {preset!r}; want one of {', '.join(PRESETS)}")
+    mapping = config_io.merge(PRESETS[preset], RunConfig.upgraded(overrides))
+    own = {"prompt": check_prompt(prompt), "seed": seed}
+    return config_io.load(RunConfig, mapping | own)
+
+
+def start(
+    prompt: str,
+    *,
+    preset: str = "default",
+    seed: int = 0,
+    out: str | Path | None = None,
+    formats: Sequence[str] = FORMATS,
+    teacher: str | dict[str, Any] | Teacher | None = None,
+    strict: bool = False,
+    anyway: bool = False,
+    **overrides: Any,
+) -> Generator[Progress, None, Result]:
+    """Make a mesh, a record at a time: one when all is loaded, one a step, one a stage of export.
+
+    A record has `stage` ("optimising", then "meshing" and so on), `step` of `steps`, `seconds`,
+    `metrics` and a `note`. Leaving the loop early leaves the last checkpoint, which
+    `uni3d resume FOLDER` continues. The generator's return value is the Result. The arguments are
+    `generate`'s; what is wrong with them is raised by this call, before any work.
+    """
+    loaded = teacher if isinstance(teacher, Teacher) else None
+    if loaded is not None:
+        overrides["teacher"] = {"name": loaded.name}
+    elif teacher is not None:
+        overrides["teacher"] = teacher
+    config = configure(prompt, preset=preset, seed=seed, **overrides)
+    config, note = read_prompt(config, strict=strict, anyway=anyway)
+    chosen = check_formats(formats)
+    folder = Path(out) if out is not None else Path("outputs") / f"{slug(prompt)}-{seed}"
+    return _records(Run(config, folder, teacher=loaded), chosen, note)
+
+
+def _records(run: Run, formats: tuple[str, ...], note: str) -> Generator[Progress, None, Result]:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    first = run.prepare()
+    yield dataclasses.replace(first, note="; ".join(filter(None, (note, first.note))))
+    yield from run.optimise()
+    yield from export_run(run.config, run.folder, formats)
+    return Result(run.folder, run.config)
+
+
+def generate(
+    prompt: str,
+    *,
+    preset: str = "default",
+    seed: int = 0,
+    out: str | Path | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    formats: Sequence[str] = FORMATS,
+    teacher: str | dict[str, Any] | Teacher | None = None,
+    strict: bool = False,
+    anyway: bool = False,
+    **overrides: Any,
+) -> Result:
+    """A sentence to a textured mesh; the same seed gives the same mesh on the same machine.
+
+    preset: draft, default or high. out: the run folder, made where it is missing (default
+    outputs/PROMPT-SEED); what another run left in it is replaced. progress: called with every
+    record of `start`. formats: of glb, obj, ply, stl, 3mf, usdz. teacher: a name, a folder or hub
+    id, a mapping of its keys, or an `OwnTeacher`. strict: a word that the teacher does not know is
+    an error; anyway: not even an unknown subject is. overrides: see `configure`.
+
+    Raises a `uni3d.errors.Uni3DError`: ConfigError, PromptError, TeacherError, OutOfMemoryError,
+    NonFiniteError (the optimisation broke down), ExportError (an empty scene or a full disk).
+    """
+    records = start(
+        prompt,
+        preset=preset,
+        seed=seed,
+        out=out,
+        formats=formats,
+        teacher=teacher,
+        strict=strict,
+        anyway=anyway,
+        **overrides,
+    )
+    while True:
+        try:
+            record = next(records)
+        except StopIteration as end:
+            return end.value
+        if progress is not None:
+            progress(record)
+
+
+def load_run(folder: str | Path) -> Result:
+    """The result in a run folder. CheckpointError where there is no run."""
+    return Result(Path(folder), read_config(Path(folder)))
+
+
+def render(result: Result, cameras: Cameras, size: int) -> Rendered:
+    """Pictures of the optimised scene (not of its mesh), over white, without gradients.
+
+    cameras: `uni3d.Cameras.orbit([0, 90], 15)` and the like, n of them. size: pixels a side.
+    Gives rgb `[n, 3, size, size]` and opacity `[n, 1, size, size]`, both in [0, 1], and depth
+    `[n, 1, size, size]` in scene units along the ray, 0 where nothing was hit.
+    """
+    return result.scene.picture(cameras, size)
