@@ -25,8 +25,17 @@ __all__ = [
 ]
 
 # Where a public name lives; it is loaded when first used (PEP 562), so importing uni3d is free.
-_HOME = dict.fromkeys(("Result", "configure", "generate", "load_run", "render", "start"), "api")
-_HOME |= {"Cameras": "cameras", "RunConfig": "run.settings", "OwnTeacher": "teacher.own"}
+_HOME: dict[str, str] = {
+    "Cameras": "cameras",
+    "OwnTeacher": "teacher.own",
+    "Result": "api",
+    "RunConfig": "run.settings",
+    "configure": "api",
+    "generate": "api",
+    "load_run": "api",
+    "render": "api",
+    "start": "api",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -202,7 +202,7 @@ def _only_part(path: PathLike) -> Any:
 
     try:
         # Not load_mesh: joining the parts of a scene loses vertex colours beside a material.
-        (shape,) = trimesh.load_scene(path, process=False).geometry.values()
+        (shape,) = trimesh.load_scene(pathlib.Path(path), process=False).geometry.values()
     except Exception as error:  # trimesh raises whatever its parsers happen to raise
         raise ExportError(f"{path}: got a file that cannot be read back ({error})") from error
     return shape

@@ -1,6 +1,7 @@
 """A teacher of one's own: any denoiser of pictures, without files and without a U-Net."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +58,11 @@ class OwnTeacher(Teacher):
         Stable Diffusion's (sigma from 0.03 to 15) unless given.
         """
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
-        self.denoise = denoise
+
+        def ask(x: Tensor, sigma: Tensor, cond: Any = None) -> Tensor:
+            return denoise(x, sigma, cond)
+
+        self.denoise = ask
         self.name, self.origin = name, name
         self.fingerprint, self.revision = "", ""
         self.codec = codec or Pixels(picture_size)
