@@ -35,10 +35,14 @@ def test_a_material_changes_no_shape(material):
         assert made.color.min() >= 0 and made.color.max() <= 1
 
 
-def test_what_is_held_or_stood_on_is_of_its_own_stuff():
-    toy = built(kind="cat", material="golden", action="holding sword", stand="rock")
-    alone = built(kind="cat", material="golden")
-    assert 0 < (toy.look == 0).sum() and (toy.look > 0).sum() >= len(alone.look) - 2
+def test_a_pose_is_of_the_material_and_what_is_held_or_stood_on_is_not():
+    for kind in ("cat", "man", "teddy_bear"):
+        assert built(kind=kind, material="golden", action="sitting").look.all(), kind
+        held = built(kind=kind, material="golden", action="holding sword")
+        steel = held.look == 0
+        assert steel.sum() == 4 and steel[-4:].all(), kind  # grip, guard, blade, tip
+        stood = built(kind=kind, material="golden", stand="rock")
+        assert (stood.look == 0).tolist() == [False] * (len(stood.look) - 1) + [True]
 
 
 def test_each_material_is_told_from_the_others_at_64_pixels():

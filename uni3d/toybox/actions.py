@@ -51,15 +51,19 @@ def can_hold(kind: Kind) -> bool:
 def act(b: Builder, action: str) -> None:
     """Take a pose of ACTIONS, with the thing it needs; see `can_sit` and `can_hold` for who can."""
     verb, _, thing = action.partition(" ")
-    top = float(np.max(support(b.parts, np.array([[0, 0, 1.0]]))))
-    tall = top - lowest_point(b.parts)[0]
+    top = float(support(b.parts, np.array([[0, 0, 1.0]]))[0])
+    tall, look = top - lowest_point(b.parts)[0], b.parts[0].look
+    hand, astride = (0.0, 0.0, 0.0), verb == "riding" and thing != "skateboard"
     if verb == "holding":
-        HELD[thing](b, _raised_hand(b), tall)
-        return
-    astride = verb == "riding" and thing != "skateboard"
-    if verb == "sitting" or astride:
+        hand = _raised_hand(b)
+    elif verb == "sitting" or astride:
         _sit(b, astride)
-    if verb == "riding":
+    for part in b.parts:  # the limbs that the pose has made are of what the rest is
+        if part.region in ("leg", "foot"):
+            part.look = look
+    if verb == "holding":
+        HELD[thing](b, hand, tall)
+    elif verb == "riding":
         bottom = _seat(b) if astride else lowest_point(b.parts)[0]
         RIDDEN[thing](b, (0.0, 0.0, bottom + 0.02 * tall), 0.9 * tall)
 
