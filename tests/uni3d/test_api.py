@@ -12,12 +12,14 @@ import trimesh
 from tiny import TINY
 
 import uni3d
+from uni3d import api
 from uni3d.errors import CheckpointError, ConfigError, PromptError
 from uni3d.mesh.rasterize import shade
 from uni3d.run import finish, real_samples
 from uni3d.run.finish import read_mesh
 
 ROOT = Path(__file__).parents[2]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -134,3 +136,30 @@ def test_a_teacher_of_ones_own_has_no_fake_score(tmp_path):
     teacher = uni3d.OwnTeacher(lambda x, sigma, condition: x, "mine")
     with pytest.raises(ConfigError, match="method: got vsd with the teacher 'mine'"):
         uni3d.generate("a ball", teacher=teacher, method="vsd", out=tmp_path / "r")
+
+
+def test_the_python_of_the_readme_runs(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    configure = api.configure
+    small = TINY | {"teacher": str(tiny_folder)}
+    monkeypatch.setattr(api, "configure", lambda prompt, **k: configure(prompt, **(k | small)))
+    monkeypatch.setattr(api, "read_prompt", lambda config, **_: (config, ""))
+    names: dict = {}
+    exec(compile(_example("README.md", "From Python"), "README.md", "exec"), names)
+    assert names["views"].rgb.shape == (4, 3, 128, 128)
+    printed = trimesh.load_mesh(tmp_path / "corgi.stl")
+    assert len(printed.faces) == names["result"].report["mesh"]["faces"]
+
+
+def test_links_of_the_documents_lead_somewhere():
+    for name in ("README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in DOCS)):
+        page = ROOT / name
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{name}: {link}"
+
+
+def test_every_file_that_the_design_names_exists():
+    text = (ROOT / "docs" / "design.md").read_text()
+    named = re.findall(r"`(uni3d/[\w/.]+)`", text)
+    assert len(named) > 15
+    assert [name for name in named if not (ROOT / name).exists()] == []
