@@ -1,0 +1,138 @@
+"""`uni3d instant ...`: train the network."""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from uni3d import config_io
+from uni3d.errors import CheckpointError, ConfigError
+
+__all__ = ["add_arguments", "run"]
+
+CHECKPOINT, CONFIG, METRICS, SHEET = (
+    "checkpoint.safetensors",
+    "instant.yaml",
+    "metrics.jsonl",
+    "sheet.png",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    train = actions.add_parser("train", help="train the network that makes an object in one pass")
+    train.add_argument("--out", type=Path, required=True)
+    train.add_argument("--teacher", help="toybox, a hub id, or a folder in diffusers layout")
+    train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    train.add_argument("--minutes", type=float, help="stop and keep what there is after so long")
+    train.add_argument("--steps", type=int, help="over which the schedules run")
+    train.add_argument("--seed", type=int)
+    train.add_argument("--method", help="after the sds phase: vsd, sim, uni-instruct, sds, ...")
+    train.add_argument("--divergence")
+    train.add_argument("--prompts", type=Path, help="file with a sentence a line")
+    train.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+
+
+def _configured(args: argparse.Namespace):
+    from uni3d.instant.training import InstantConfig
+
+    if args.resume:
+        if not (args.out / CONFIG).is_file():
+            raise CheckpointError(f"{args.out}: no training there; wanted a folder with {CONFIG}")
+        mapping = config_io.read_yaml(args.out / CONFIG)
+    else:
+        mapping = {}
+    for name in ("teacher", "steps", "seed", "method", "divergence"):
+        if getattr(args, name) is not None:
+            mapping[name] = getattr(args, name)
+    return config_io.load(InstantConfig, config_io.apply_overrides(mapping, args.overrides))
+
+
+def _sentences(args: argparse.Namespace, teacher: str):
+    """Where sentences come from, and what the sheet shows."""
+    from uni3d.instant.sentences import FileSentences, WorldSentences, known_kinds
+    from uni3d.instant.sheet import SHOWN
+
+    if args.prompts:
+        found = FileSentences.read(args.prompts)
+        return found, found.sentences[:12]
+    if teacher != "toybox":
+        raise ConfigError(f"instant train: teacher {teacher} has no grammar; do: --prompts FILE")
+    return WorldSentences(known_kinds()), SHOWN
+
+
+def _train(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from uni3d.instant.sheet import write_sheet
+    from uni3d.instant.training import Trainer
+    from uni3d.teacher.model import TeacherConfig, load_teacher
+
+    started = time.monotonic()
+    config = _configured(args)
+    sentences, shown = _sentences(args, config.teacher)
+    args.out.mkdir(parents=True, exist_ok=True)
+    teacher = load_teacher(config.teacher, TeacherConfig(device=args.device))
+    trainer = Trainer(config, teacher, sentences)
+    if args.resume and (args.out / CHECKPOINT).exists():
+        trainer.restore(args.out / CHECKPOINT)
+    else:
+        for old in (CHECKPOINT, METRICS):
+            (args.out / old).unlink(missing_ok=True)
+    (args.out / CONFIG).write_text(config_io.dump(config), encoding="utf-8")
+    until = started + 60 * args.minutes if args.minutes else float("inf")
+
+    def sheet() -> float:
+        features = [trainer.texts.of(sentence)[0] for sentence in shown]
+        apart = write_sheet(trainer.average, features, args.out / SHEET)
+        (args.out / f"sheet-{trainer.step:06d}.png").write_bytes((args.out / SHEET).read_bytes())
+        return apart
+
+    with (
+        (args.out / METRICS).open("a") as log,
+        tqdm(total=config.steps, initial=trainer.step, unit="step", mininterval=5) as bar,
+        _stopping() as stop,
+    ):
+        for step in trainer.steps(until):
+            record: dict[str, Any] = {"step": step.step, **step.metrics}
+            bar.update(step.step - bar.n)
+            if step.step % config.sheet_every == 0:
+                record["apart"] = sheet()
+            log.write(json.dumps(record) + "\n")
+            if step.step % config.checkpoint_every == 0:
+                log.flush()
+                trainer.save(args.out / CHECKPOINT)
+            if stop:
+                break
+    trainer.save(args.out / CHECKPOINT)
+    sheet()
+    sys.stdout.write(f"{args.out}\n")
+    return 130 if stop else 0
+
+
+@contextmanager
+def _stopping() -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM let the running step end: the signal's number is put in the list."""
+    pressed: list[int] = []
+
+    def remember(number: int, _frame: Any) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+
+    before = {name: signal.signal(name, remember) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield pressed
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def run(args: argparse.Namespace) -> int:
+    return {"train": _train}[args.action](args)
