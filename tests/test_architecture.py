@@ -31,6 +31,7 @@ ORDER = {
         "reading read_command looks raytrace mesh dataset model state training shipping "
         "recogniser judge bars commands"
     ),
+    "instant": "generator diversity sentences sheet training commands",
     "doctor": "planner doctor",
     "web": "*",  # any order without a cycle
     "api": "",

@@ -13,7 +13,7 @@ from typing import Any
 from uni3d import __version__
 from uni3d.errors import ConfigError, Uni3DError
 
-COMMANDS = ("generate", "resume", "export", "evaluate", "doctor", "toybox", "app")
+COMMANDS = ("generate", "resume", "export", "evaluate", "doctor", "toybox", "instant", "app")
 
 
 def _say(text: str) -> None:
@@ -87,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     from uni3d.toybox.commands import add_arguments
 
     add_arguments(toybox)
+    instant = commands.add_parser("instant", help="one network for many sentences (experimental)")
+    from uni3d.instant.commands import add_arguments as add_instant_arguments
+
+    add_instant_arguments(instant)
     return parser
 
 
@@ -231,6 +235,10 @@ def _run_command(args: argparse.Namespace) -> int:
         from uni3d.toybox.commands import run
 
         return run(args)
+    if args.command == "instant":
+        from uni3d.instant.commands import run as run_instant
+
+        return run_instant(args)
     if args.command == "doctor":
         from uni3d.doctor.doctor import examine
 

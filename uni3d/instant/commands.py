@@ -1,4 +1,4 @@
-"""`uni3d instant ...`: train the network."""
+"""`uni3d instant ...`: train the network that makes an object in one pass, and ask it for one."""
 
 import argparse
 import json
@@ -21,6 +21,7 @@ CHECKPOINT, CONFIG, METRICS, SHEET = (
     "metrics.jsonl",
     "sheet.png",
 )
+PIXEL = 2.3 / 48  # scene units from pixel to pixel of the largest training pictures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train = actions.add_parser("train", help="train the network that makes an object in one pass")
     train.add_argument("--out", type=Path, required=True)
     train.add_argument("--teacher", help="toybox, a hub id, or a folder in diffusers layout")
-    train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    train.add_argument("--device", choices=("auto", "cpu", "cuda"), help="of the teacher")
     train.add_argument("--minutes", type=float, help="stop and keep what there is after so long")
     train.add_argument("--steps", type=int, help="over which the schedules run")
     train.add_argument("--seed", type=int)
@@ -37,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--prompts", type=Path, help="file with a sentence a line")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
+    make = actions.add_parser("make", help="an object in one pass of a trained network")
+    make.add_argument("training", type=Path, help="the --out of instant train")
+    make.add_argument("prompt")
+    make.add_argument("--seed", type=int, default=0, help="it is z")
+    make.add_argument("--out", type=Path, required=True, help="FILE.glb")
 
 
 def _configured(args: argparse.Namespace):
@@ -48,15 +54,18 @@ def _configured(args: argparse.Namespace):
         mapping = config_io.read_yaml(args.out / CONFIG)
     else:
         mapping = {}
-    for name in ("teacher", "steps", "seed", "method", "divergence"):
+    for name in ("steps", "seed", "method", "divergence"):
         if getattr(args, name) is not None:
             mapping[name] = getattr(args, name)
+    teacher = {"name": args.teacher, "device": args.device}
+    teacher = {name: value for name, value in teacher.items() if value is not None}
+    mapping = config_io.merge(mapping, {"teacher": teacher})
     return config_io.load(InstantConfig, config_io.apply_overrides(mapping, args.overrides))
 
 
 def _sentences(args: argparse.Namespace, teacher: str):
     """Where sentences come from, and what the sheet shows."""
-    from uni3d.instant.sentences import FileSentences, WorldSentences, known_kinds
+    from uni3d.instant.sentences import FileSentences, WorldSentences
     from uni3d.instant.sheet import SHOWN
 
     if args.prompts:
@@ -64,7 +73,7 @@ def _sentences(args: argparse.Namespace, teacher: str):
         return found, found.sentences[:12]
     if teacher != "toybox":
         raise ConfigError(f"instant train: teacher {teacher} has no grammar; do: --prompts FILE")
-    return WorldSentences(known_kinds()), SHOWN
+    return WorldSentences(), SHOWN
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -72,13 +81,13 @@ def _train(args: argparse.Namespace) -> int:
 
     from uni3d.instant.sheet import write_sheet
     from uni3d.instant.training import Trainer
-    from uni3d.teacher.model import TeacherConfig, load_teacher
+    from uni3d.teacher.model import load_teacher
 
     started = time.monotonic()
     config = _configured(args)
-    sentences, shown = _sentences(args, config.teacher)
+    sentences, shown = _sentences(args, config.teacher.name)
     args.out.mkdir(parents=True, exist_ok=True)
-    teacher = load_teacher(config.teacher, TeacherConfig(device=args.device))
+    teacher = load_teacher(config.teacher)
     trainer = Trainer(config, teacher, sentences)
     if args.resume and (args.out / CHECKPOINT).exists():
         trainer.restore(args.out / CHECKPOINT)
@@ -134,5 +143,35 @@ def _stopping() -> Iterator[list[int]]:
             signal.signal(name, handler)
 
 
+def _make(args: argparse.Namespace) -> int:
+    import torch
+
+    from uni3d.cameras import Cameras
+    from uni3d.instant.sheet import opacity
+    from uni3d.instant.training import InstantConfig, draw_z, load_average
+    from uni3d.mesh.files import write_glb
+    from uni3d.mesh.surface import extract_mesh
+    from uni3d.teacher.model import load_teacher
+    from uni3d.teacher.prompts import check_prompt
+
+    if args.out.suffix != ".glb":
+        raise ConfigError(f"--out: got {args.out}; wanted FILE.glb")
+    prompt = check_prompt(args.prompt)
+    if not (args.training / CONFIG).is_file():
+        raise CheckpointError(f"{args.training}: no training there; wanted a folder with {CONFIG}")
+    config = config_io.load(InstantConfig, config_io.read_yaml(args.training / CONFIG))
+    network = load_average(args.training / CHECKPOINT)
+    with torch.no_grad():
+        features = load_teacher(config.teacher).encode_text([prompt]).float().cpu()
+        z = draw_z(args.seed, network.config.noise)
+        (field,) = network.fields(features, z)
+    cameras = Cameras.orbit(torch.arange(12) * 30.0, torch.tensor([0.0, 20.0, 40.0] * 4))
+    seen = opacity(field, cameras, 96)
+    mesh, _ = extract_mesh(field.density, field, cameras, seen, PIXEL)
+    write_glb(mesh, args.out)
+    sys.stdout.write(f"{args.out}\n")
+    return 0
+
+
 def run(args: argparse.Namespace) -> int:
-    return {"train": _train}[args.action](args)
+    return {"train": _train, "make": _make}[args.action](args)

@@ -6,6 +6,7 @@ A convolutional decoder from a learned constant, modulated by the text and by z 
 """
 
 import dataclasses
+import itertools
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +77,7 @@ class Generator(nn.Module):
             widths = config.channels
             self.constant = nn.Parameter(torch.randn(1, widths[0], config.side, config.side))
             self.blocks = nn.ModuleList()
-            for before, after in zip(widths[:-1], widths[1:], strict=True):
+            for before, after in itertools.pairwise(widths):
                 self.blocks.append(_Block(before, after, config.style))
                 self.blocks.append(_Block(after, after, config.style))
             self.planes = nn.Conv2d(widths[-1], 3 * config.features, 1)

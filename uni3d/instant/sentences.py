@@ -8,7 +8,7 @@ import numpy as np
 from uni3d.errors import ConfigError
 from uni3d.teacher.prompts import check_prompt
 
-__all__ = ["FileSentences", "WorldSentences", "known_kinds"]
+__all__ = ["FileSentences", "WorldSentences"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,24 +32,16 @@ class FileSentences:
         return self.sentences[rng.integers(len(self.sentences))]
 
 
-@dataclasses.dataclass(frozen=True)
 class WorldSentences:
-    """Those of toybox's training grammar, of the given kinds; held-out pairs never."""
+    """Those of toybox's training grammar that the shipped teacher knows; held-out pairs never."""
 
-    kinds: frozenset[str]
+    def __init__(self) -> None:
+        from uni3d.toybox.known import shipped_known
+
+        self.known = shipped_known()
 
     def draw(self, rng: np.random.Generator) -> str:
         from uni3d.toybox.grammar import canonical
         from uni3d.toybox.world import sample
 
-        while True:
-            what = sample(rng)
-            if what.kind in self.kinds:
-                return canonical(what)
-
-
-def known_kinds() -> frozenset[str]:
-    """The kinds that the shipped toybox teacher was trained on: the first ones of the world."""
-    from uni3d.toybox.recogniser import load_recogniser
-
-    return frozenset(load_recogniser().kinds)
+        return canonical(sample(rng, allowed=self.known.covers))

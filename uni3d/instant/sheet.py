@@ -11,7 +11,7 @@ from uni3d.instant.generator import Generator, TriplaneField
 from uni3d.mesh.pictures import as_uint8, write_png
 from uni3d.scene.render import RenderConfig, render
 
-__all__ = ["SHOWN", "look", "write_sheet"]
+__all__ = ["SHOWN", "look", "opacity", "write_sheet"]
 
 # The twelve of the prototype: eight kinds, two colours, two compositions.
 SHOWN = (
@@ -36,6 +36,13 @@ def look(field: TriplaneField, cameras: Cameras, size: int, shade: float = 1.0) 
     background = torch.full((len(cameras), 3), shade)
     settings = RenderConfig(step_size=0.04)
     return render(field, None, cameras, size, size, background=background, config=settings).rgb
+
+
+@torch.no_grad()
+def opacity(field: TriplaneField, cameras: Cameras, size: int) -> Tensor:
+    """Opacities `[cameras, size, size]`."""
+    settings = RenderConfig(step_size=0.04)
+    return render(field, None, cameras, size, size, config=settings).opacity[:, 0]
 
 
 @torch.no_grad()

@@ -27,10 +27,10 @@ from uni3d.scene.field import random_background
 from uni3d.scene.render import RenderConfig, render
 from uni3d.storage import checkpoint
 from uni3d.teacher.fake_score import FakeScore, FakeScoreConfig
-from uni3d.teacher.model import Condition, Teacher
+from uni3d.teacher.model import Condition, Teacher, TeacherConfig
 from uni3d.teacher.prompts import PromptConfig, PromptSet, ViewConditioning
 
-__all__ = ["InstantConfig", "Sentences", "Step", "Trainer", "draw_z"]
+__all__ = ["InstantConfig", "Sentences", "Step", "Trainer", "draw_z", "load_average"]
 
 
 class Sentences(Protocol):
@@ -43,18 +43,18 @@ class InstantConfig:
 
     steps: int = 20_000
     seed: int = 0
-    teacher: str = "toybox"
+    teacher: TeacherConfig = TeacherConfig()
     method: str = "vsd"  # after the sds phase
     divergence: str = ""
     form: str = ""
-    sentences: int = 2  # in a step
-    noises: int = 2  # z of each sentence in a step; one picture each
+    sentences: int = 4  # in a step
+    noises: int = 1  # z of each sentence in a step; one picture each
     sizes: tuple[tuple[float, int], ...] = ((0.0, 32), (0.6, 48))  # (share, pixels)
     render_step: float = 0.05
     camera: CameraConfig = CameraConfig()
     sds_share: float = 0.5
     fake_share: float = 0.4  # from here on the fake score is fitted
-    sds_scale: float = 4.0  # guidance
+    sds_scale: float = 5.0  # guidance
     scale: float = 3.0
     t_min: float = 0.02
     t_max: float = 0.98
@@ -114,6 +114,14 @@ def draw_z(seed: int, noise: int) -> Tensor:
     return torch.randn(1, noise, generator=torch.Generator().manual_seed(seed))
 
 
+def load_average(path: Path) -> Generator:
+    """The averaged network of a training's checkpoint; CheckpointError where there is none."""
+    tensors, described = checkpoint.load(path)
+    network = Generator(config_io.load(GeneratorConfig, described["network"]))
+    network.load_state_dict(checkpoint.without_prefix("average", tensors))
+    return network.requires_grad_(False)
+
+
 class _Texts:
     """Encoded sentences, the last few hundred of them."""
 
@@ -125,7 +133,7 @@ class _Texts:
         """Features `[tokens, width]` of the sentence without view words, and its views'."""
         if sentence not in self.known:
             with torch.no_grad():
-                plain = self.teacher.encode_text([sentence])[0].float()
+                plain = self.teacher.encode_text([sentence])[0].float().cpu()
             views = PromptSet(sentence, PromptConfig(), self.teacher.encode_text)
             self.known[sentence] = plain, views
             if len(self.known) > self.keep:
@@ -144,7 +152,7 @@ class Trainer:
         self.teacher, self.sentences, self.step = teacher, sentences, 0
         self.method = config.resolved_method()
         start = torch.Generator().manual_seed(config.seed)
-        self.generator = Generator(network, start).to(teacher.device)
+        self.generator = Generator(network, start)  # on the CPU, where scenes are rendered
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.optimizer = torch.optim.Adam(
             self.generator.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
@@ -152,15 +160,13 @@ class Trainer:
         self.tied = TiedNoise(network.noise, teacher.latent_shape) if config.tied_noise else None
         self.reader = self.reader_optimizer = None
         if config.reader:
-            self.reader = NoiseReader(config.reader, config.seed).to(teacher.device)
+            self.reader = NoiseReader(config.reader, config.seed)
             self.reader_optimizer = torch.optim.Adam(self.reader.parameters(), lr=1e-3)
         self.fake = None
         if self.method.learned_fake_score and config.sds_share < 1:
             ratio = DIVERGENCES[str(self.method.divergence)].needs_ratio
             self.fake = FakeScore(teacher, config.fake_score, config.seed, ratio)
         self.texts = _Texts(teacher)
-
-    # --- a step -------------------------------------------------------------------------------
 
     def take_step(self) -> Step:
         """One step of the algorithm."""
@@ -176,8 +182,8 @@ class Trainer:
         cameras = cameras[torch.randperm(len(told), generator=generator)]
         views, camera = _views([prompts for _, prompts in told], cameras), teacher.camera(cameras)
         # 2. Objects and their pictures, encoded: x0 = g(text, z, camera).
-        features = torch.stack([plain for plain, _ in told]).to(teacher.device)
-        fields = self.generator.fields(features, z.to(teacher.device))
+        features = torch.stack([plain for plain, _ in told])
+        fields = self.generator.fields(features, z)
         rgb = self._pictures(fields, cameras, config.size_at(share), generator)
         x0 = teacher.encode(rgb)
         # 3. Diffuse. In the sds phase the noise of an object is a function of its z.
@@ -189,7 +195,7 @@ class Trainer:
         loss, metrics = self._loss(x0, x, sigma, views, camera, sds)
         # 7. What z says must be seen.
         if self.reader is not None:
-            error = self.reader.error(rgb, z.to(rgb.device), generator)
+            error = self.reader.error(rgb, z, generator)
             loss = loss + config.reader_weight * error
             metrics["reader"] = float(error.detach())
         # 8. Update generator, reader and average.
@@ -306,8 +312,6 @@ class Trainer:
                 slow.lerp_(fast, 1 - keep)
         return {"gradient": float(norm), "rate": config.rate_at(self.step)}
 
-    # --- what is kept -------------------------------------------------------------------------
-
     def state(self) -> dict[str, Tensor]:
         parts: dict[str, dict[str, Tensor]] = {
             "generator": self.generator.state_dict(),
@@ -325,7 +329,8 @@ class Trainer:
         return flat
 
     def save(self, path: Path) -> None:
-        described = {"step": self.step, "config": config_io.dump(self.config)}
+        network = dataclasses.asdict(self.config.generator)
+        described = {"step": self.step, "network": network}
         checkpoint.save(path, self.state(), described)
 
     def restore(self, path: Path) -> None:

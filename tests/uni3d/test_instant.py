@@ -1,0 +1,177 @@
+"""The instant network: its lookup, its gradient, tied noise; a training resumes exactly."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from families import save_family
+from tiny import tiny_teacher
+
+from uni3d.cameras import Cameras
+from uni3d.cli import main
+from uni3d.instant.diversity import TiedNoise
+from uni3d.instant.generator import AXES, Generator, GeneratorConfig, look_up_planes
+from uni3d.instant.sentences import FileSentences, WorldSentences
+from uni3d.instant.training import InstantConfig, Trainer, load_average
+from uni3d.scene.render import RenderConfig, render
+from uni3d.teacher.model import load_teacher
+
+SMALL = GeneratorConfig(
+    text_width=16, text=8, noise=4, style=8, channels=(8, 8, 8), side=3, features=3, hidden=8
+)
+SENTENCES = FileSentences(("a red chair", "a chair"))
+
+
+def config(**changes) -> InstantConfig:
+    settings = {
+        "steps": 6,
+        "sentences": 2,
+        "sizes": ((0.0, 12),),
+        "render_step": 0.15,
+        "reader": 2,
+        "generator": SMALL,
+    }
+    return InstantConfig(**settings | changes)
+
+
+def slow_lookup(planes, point):
+    """Bilinear by hand: the four nearest middles of cells, held at the border."""
+    total = np.zeros(planes.shape[1])
+    height, width = planes.shape[2:]
+    for plane, (across, down) in zip(planes, AXES, strict=True):
+        x = (point[across] + 1) * width / 2 - 0.5
+        y = (point[down] + 1) * height / 2 - 0.5
+        x, y = min(max(x, 0), width - 1), min(max(y, 0), height - 1)
+        for i in {math.floor(x), math.ceil(x)}:
+            for j in {math.floor(y), math.ceil(y)}:
+                total += plane[:, j, i] * (1 - abs(x - i)) * (1 - abs(y - j))
+    return total
+
+
+def test_planes_are_looked_up_as_by_hand():
+    generator = torch.Generator().manual_seed(0)
+    planes = torch.randn(3, 5, 6, 7, generator=generator, dtype=torch.float64)
+    points = torch.rand(60, 3, generator=generator, dtype=torch.float64) * 2 - 1
+    found = look_up_planes(planes, points).T.numpy()
+    by_hand = np.stack([slow_lookup(planes.numpy(), p) for p in points.numpy()])
+    np.testing.assert_allclose(found, by_hand, atol=1e-12)
+
+
+def test_the_gradient_of_the_generator_through_the_renderer_is_that_of_differences():
+    start = torch.Generator().manual_seed(1)
+    network = Generator(SMALL, start)
+    features, z = torch.randn(1, 3, 16, generator=start), torch.randn(1, 4, generator=start)
+    weights = torch.randn(1, 3, 8, 8, generator=start)
+    everything = RenderConfig(step_size=0.1, alpha_min=0, transmittance_min=0)
+
+    def value():
+        (field,) = network.fields(features, z)
+        rgb = render(field, None, Cameras.orbit([30.0], 20.0), 8, 8, config=everything).rgb
+        return (rgb * weights).sum()
+
+    value().backward()
+    for name in ("constant", "planes.weight", "at_place.weight", "out.weight", "text.weight"):
+        parameter = dict(network.named_parameters())[name]
+        way = parameter.grad / parameter.grad.norm()
+        sides = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                parameter.add_(way, alpha=sign * 1e-2)
+                sides.append(float(value()))
+                parameter.sub_(way, alpha=sign * 1e-2)
+        slope = (sides[0] - sides[1]) / 2e-2
+        assert slope == pytest.approx(float(parameter.grad.norm()), rel=0.02, abs=2e-4), name
+
+
+def test_tied_noise_is_a_function_of_z_and_camera_and_unit_gaussian():
+    tied = TiedNoise(32, (12, 16, 16))
+    z = torch.randn(3, 32, generator=torch.Generator().manual_seed(2))
+    cameras = Cameras.orbit([0.0, 90.0, 200.0])
+    first = tied(z, cameras)
+    torch.testing.assert_close(first, TiedNoise(32, (12, 16, 16))(3 * z, cameras))
+    assert first.std().item() == pytest.approx(1, abs=0.02)
+    assert abs(first.mean().item()) < 0.02
+
+    def alike(a, b):
+        return torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()
+
+    same = z[:1].expand(4, -1)
+    views = tied(same, Cameras.orbit([0.0, 22.5, 45.0, 360.0]))
+    assert alike(views[0], views[1]) == pytest.approx(math.cos(math.pi / 4), abs=0.05)
+    assert alike(views[0], views[2]) == pytest.approx(0, abs=0.05)
+    torch.testing.assert_close(views[0], views[3])
+    cosine = torch.nn.functional.cosine_similarity(z[:1], z[1:2]).item()
+    other = tied(z[:2], Cameras.orbit([0.0, 0.0]))
+    assert alike(other[0], other[1]) == pytest.approx(cosine, abs=0.05)
+
+
+def test_sentences_are_of_the_known_world_and_never_held_out():
+    from uni3d.toybox.known import shipped_known
+    from uni3d.toybox.reading import read
+    from uni3d.toybox.world import is_held_out
+
+    source, rng = WorldSentences(), np.random.default_rng(0)
+    found = [read(source.draw(rng)).description for _ in range(200)]
+    assert {what.kind for what in found} <= set(shipped_known().kinds)
+    assert not any(is_held_out(what) for what in found)
+    assert len({what.kind for what in found}) > 30
+
+
+@pytest.mark.parametrize(
+    "method", [{"method": "vsd"}, {"method": "uni-instruct", "divergence": "forward-kl"}]
+)
+def test_a_training_that_was_stopped_goes_on_bit_for_bit(tmp_path, method):
+    folder = tiny_teacher(tmp_path / "teacher")
+    settings = config(sds_share=0.3, fake_share=0.2, real_every=2, **method)
+    whole = Trainer(settings, load_teacher(str(folder)), SENTENCES)
+    list(whole.steps())
+    stopped = Trainer(settings, load_teacher(str(folder)), SENTENCES)
+    while stopped.step < 3:
+        stopped.take_step()
+    stopped.save(tmp_path / "kept.safetensors")
+    resumed = Trainer(settings, load_teacher(str(folder)), SENTENCES)
+    resumed.restore(tmp_path / "kept.safetensors")
+    list(resumed.steps())
+    wanted, got = whole.state(), resumed.state()
+    assert wanted.keys() == got.keys()
+    assert [name for name in wanted if not torch.equal(wanted[name], got[name])] == []
+    before = Generator(whole.config.generator, torch.Generator().manual_seed(0)).state_dict()
+    assert not torch.equal(before["constant"], wanted["generator/constant"])
+
+
+def test_a_teacher_with_an_autoencoder_trains_the_generator(tmp_path):
+    teacher = load_teacher(str(save_family("sd1", tmp_path / "sd")))
+    trainer = Trainer(config(steps=5, sds_share=0.4, fake_share=0.2), teacher, SENTENCES)
+    losses = [step.metrics["loss"] for step in trainer.steps()]
+    assert len(losses) == 5 and np.isfinite(losses).all()
+    moved = (
+        trainer.generator.constant
+        - Generator(trainer.config.generator, torch.Generator().manual_seed(0)).constant
+    )
+    assert moved.abs().max() > 1e-5
+
+
+def test_train_then_make_by_command(tmp_path, capsys):
+    import trimesh
+
+    teacher = tiny_teacher(tmp_path / "teacher")
+    (tmp_path / "prompts.txt").write_text("a chair\n# a comment\na red chair\n")
+    out = tmp_path / "training"
+    command = ["instant", "train", "--teacher", str(teacher), "--out", str(out), "--steps", "2"]
+    shrink = ["sizes=[[0.0,12]]", "render_step=0.15", "sentences=1", "reader=0", "sds_share=1.0"]
+    shrink += ["generator.channels=[8,8,8]", "generator.style=8", "generator.text=8"]
+    shrink = [word for change in shrink for word in ("--set", change)]
+    assert main([*command, *shrink]) == 2  # no grammar, no --prompts
+    assert "--prompts FILE" in capsys.readouterr().err
+    assert main([*command, *shrink, "--prompts", str(tmp_path / "prompts.txt")]) == 0
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
+    assert load_average(out / "checkpoint.safetensors").config.channels == (8, 8, 8)
+    glb = tmp_path / "ball.glb"
+    assert main(["instant", "make", str(out), "a chair", "--out", str(glb)]) == 0
+    # Two steps leave the soft ball of the start.
+    mesh = trimesh.load_mesh(glb, process=False)
+    low, high = mesh.bounds
+    assert np.allclose(low, -high, atol=0.1) and 0.2 < high.max() < 0.9
+    assert main(["instant", "make", str(tmp_path), "a chair", "--out", str(glb)]) == 2
+    assert "no training there" in capsys.readouterr().err
