@@ -10,7 +10,9 @@ import pytest
 import yaml
 from tiny import TINY
 
+import uni3d
 from uni3d.run import finish
+from uni3d.toybox.judge import evaluate_run
 
 # Every run in a process of its own: what else a process has computed changes last bits.
 RUN = """
@@ -76,3 +78,26 @@ def test_a_sentence_becomes_the_same_mesh_even_after_a_kill(tiny_folder, tmp_pat
     assert (killed / "checkpoint.safetensors").exists() and not (killed / "mesh.glb").exists()
     assert _run(NEVER, "resume", str(killed), "--formats", "glb").returncode == 0
     assert (killed / "mesh.glb").read_bytes() == expected
+
+
+@pytest.mark.slow
+def test_a_short_run_of_the_built_in_teacher_is_a_mesh_of_the_colour_asked_for(
+    tmp_path, monkeypatch
+):
+    """Sixty steps show a blue body, not yet a car; the scene they start from is grey."""
+    monkeypatch.setattr(finish, "TURNTABLE_FRAMES", 3)
+    result = uni3d.generate(
+        "a blue car",
+        preset="draft",
+        method="sds",
+        steps=60,
+        resolutions=[[0.0, 32]],
+        mesh={"resolution": 48, "target_faces": 3000, "texture_size": 128},
+        formats=("glb",),
+        out=tmp_path / "car",
+    )
+    verdict = evaluate_run(result.config, result.folder)
+    assert verdict["colors"].count("blue") >= 7  # 8 were seen
+    assert verdict["best_iou"] > 0.55  # 0.645 was seen
+    assert result.report["silhouette_iou"] > 0.9  # 0.958 was seen
+    assert result.report["mesh"]["watertight"]
