@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("kind", choices=["cifar10", "imagenet64", "fashion-mnist", "folder"])
     sub.add_argument("source", type=Path)
     sub.add_argument("out", type=Path, help="NAME.zip")
-    sub.add_argument("--resolution", type=int, help="folder: crop and scale to this")
+    sub.add_argument("--resolution", type=_count, help="folder: crop and scale to this")
 
     sub = command("train", commands.train_generator, "distil a teacher into one step", "generator")
     sub.add_argument("--dry-run", action="store_true", help="print recipe and missing files only")
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("fid", commands.measure_distance, "Frechet distance of a network or of images")
     sub.add_argument("source", type=Path, help="folder of a network; or zip, folder of images")
     sub.add_argument("reference", type=Path, help="npz with mu and sigma; or images")
-    sub.add_argument("--trials", type=int, default=3, help="sets of seeds, for a network")
+    sub.add_argument("--trials", type=_count, default=3, help="sets of seeds, for a network")
     _add_detector(sub)
     _add_sampler(sub)
 
@@ -100,14 +100,16 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("toy2d", commands.toy, "eight Gaussians in the plane: every divergence measured")
     sub.add_argument("divergence", nargs="*", default=["all"])
     sub.add_argument("--form", default="paper", choices=["paper", "exact", "integral"])
-    sub.add_argument("--seeds", type=int, default=1)
-    sub.add_argument("--steps", type=int, default=4000)
+    sub.add_argument("--seeds", type=_count, default=1)
+    sub.add_argument("--steps", type=_count, default=4000)
     sub.add_argument("--figure", type=Path, metavar="PNG")
 
     sub = command("fashion-mnist", commands.fashion, "teacher, four students and their table")
     sub.add_argument("out", type=Path, help="folder; an interrupted run in it is continued")
     sub.add_argument("--source", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
-    sub.add_argument("--minutes", type=float, help="stop after this long; the same command goes on")
+    sub.add_argument(
+        "--minutes", type=_number, help="stop after this long; the same command goes on"
+    )
     sub.add_argument("--smoke", action="store_true", help="a few steps of a tiny network")
     sub.add_argument(
         "--networks",
@@ -118,14 +120,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    """A whole number from 1."""
+    if (value := int(text)) < 1:
+        raise ValueError(text)
+    return value
+
+
+def _number(text: str) -> float:
+    """A number from 0 that is finite."""
+    if not 0 <= (value := float(text)) < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+_count.__name__, _number.__name__ = "whole number from 1", "finite number from 0"
+
+
 def _add_sampler(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--init-sigma", type=float, default=2.5, help="one step from this level")
-    sub.add_argument("--steps", type=int, help="Heun's method instead of one step")
-    sub.add_argument("--churn", type=float, default=0.0, help="0: deterministic")
-    sub.add_argument("--churn-min", type=float, default=0.0)
+    sub.add_argument("--init-sigma", type=_number, default=2.5, help="one step from this level")
+    sub.add_argument("--steps", type=_count, help="Heun's method instead of one step")
+    sub.add_argument("--churn", type=_number, default=0.0, help="0: deterministic")
+    sub.add_argument("--churn-min", type=_number, default=0.0)
     sub.add_argument("--churn-max", type=float, default=float("inf"))
-    sub.add_argument("--churn-noise", type=float, default=1.0)
-    sub.add_argument("--batch", type=int, default=64)
+    sub.add_argument("--churn-noise", type=_number, default=1.0)
+    sub.add_argument("--batch", type=_count, default=64)
 
 
 def _add_detector(sub: argparse.ArgumentParser) -> None:
@@ -134,7 +153,7 @@ def _add_detector(sub: argparse.ArgumentParser) -> None:
         default="models/inception-2015-12-05.pt",
         help="the published TorchScript Inception; or efficientnet, a stand-in: then it is no FID",
     )
-    sub.add_argument("--num", type=int, help="images (a network: 50000 unless given)")
+    sub.add_argument("--num", type=_count, help="images (a network: 50000 unless given)")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -144,6 +163,13 @@ def main(argv: list[str] | None = None) -> int:
         arguments.run(arguments)
     except Uni3DError as error:
         sys.stderr.write(f"image-distill: error: {error}\n")
+        return 2
+    except OSError as error:
+        where, why = error.filename or "a file", error.strerror or error
+        sys.stderr.write(f"image-distill: error: {where}: {why}; do: check the path and rights\n")
+        return 2
+    except MemoryError:
+        sys.stderr.write("image-distill: error: not enough memory; do: a smaller --batch\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("image-distill: interrupted\n")

@@ -1,6 +1,7 @@
 """The commands of the command line: each takes its parsed arguments and prints what came out."""
 
 import argparse
+import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -47,7 +48,7 @@ def prepare_data(arguments: argparse.Namespace) -> None:
 
 def train_generator(arguments: argparse.Namespace) -> None:
     """`train`; with --dry-run only says what would be done and what is missing."""
-    from image_distill.flags import read_flags
+    from image_distill.flags import gives, read_flags
     from image_distill.gang import assemble
     from image_distill.recipe import Recipe, missing_files
     from image_distill.runfolder import RECIPE
@@ -57,6 +58,8 @@ def train_generator(arguments: argparse.Namespace) -> None:
     if resume and arguments.config is None and (Path(resume) / RECIPE).is_file():
         base = config_io.read_yaml(Path(resume) / RECIPE)
     recipe = read_flags(arguments, Recipe, base)
+    if recipe.resume and Path(recipe.resume).is_dir() and not gives(arguments, "outdir"):
+        recipe = dataclasses.replace(recipe, outdir=recipe.resume)  # not where it once was
     if arguments.dry_run:
         say(config_io.dump(recipe).rstrip())
         say(f"# {recipe.steps} steps of {recipe.batch} images; log in {recipe.outdir}/log.jsonl")

@@ -7,6 +7,7 @@ vectors of floats. Images are taken in the order of their names; square, a power
 import io
 import json
 import os
+import warnings
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +24,59 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".
 
 class DataError(Uni3DError):
     """A data set, or a file that should become one, that is missing, damaged or of wrong form."""
+
+
+def foreign(name: str) -> bool:
+    """Whether a file is what macOS adds to archives: no image, whatever its suffix."""
+    parts = name.split("/")
+    return "__MACOSX" in parts or parts[-1].startswith("._")
+
+
+def eight_bits(image: Any, name: str) -> Any:
+    """A Pillow image as L or RGB. 16-bit grey is scaled; what is transparent shows white.
+
+    Raises:
+        DataError: grey values that have no known white.
+    """
+    from PIL import Image
+
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        if values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+            raise DataError(
+                f"{name}: got grey values of {values.min()} to {values.max()}; wanted 8 or 16 "
+                "bits; do: convert it"
+            )
+        return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    if image.mode == "F":
+        raise DataError(f"{name}: got grey values with fractions; wanted 8 or 16 bits; do: convert")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def decode(data: bytes, name: str) -> np.ndarray:
+    """The bytes of a picture file as uint8 [height, width], or [height, width, 3].
+
+    Raises:
+        DataError: not a picture, damaged, too large, or of a kind that has no 8-bit form.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return np.array(eight_bits(Image.open(io.BytesIO(data)), name))
+    except DataError:
+        raise
+    except Exception as error:  # Pillow raises whatever its parsers happen to raise
+        raise DataError(
+            f"{name}: got an unreadable image ({error}); wanted a PNG or JPEG of a usual size; "
+            "do: remove it, or make the data set again"
+        ) from error
 
 
 class ImageStore:
@@ -46,14 +100,14 @@ class ImageStore:
                 f"{path}: got no such file or folder; wanted an EDM zip or a folder of images; "
                 "do: check the path, or make it with: image-distill prepare"
             )
-        self.names = sorted(names)
+        self.names = sorted(name for name in names if not foreign(name))
         self.images = [n for n in self.names if Path(n).suffix.lower() in IMAGE_SUFFIXES]
 
     def _archive(self) -> zipfile.ZipFile:
         if self._zip is None or self._process != os.getpid():
             try:
                 self._zip = zipfile.ZipFile(self.path)
-            except (zipfile.BadZipFile, OSError) as error:
+            except Exception as error:  # zipfile raises what its parser happens to raise
                 raise DataError(
                     f"{self.path}: got no readable zip ({error}); wanted an EDM zip; "
                     "do: make or download it again"
@@ -69,19 +123,28 @@ class ImageStore:
 
     def read_image(self, name: str) -> np.ndarray:
         """uint8 [channels, height, width]: three channels, or one where the file is grey."""
-        from PIL import Image, UnidentifiedImageError
+        pixels = decode(self._read(name), f"{self.path}: {name}")
+        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
+    def _read(self, name: str) -> bytes:
         try:
             with self.open(name) as file:
-                image = Image.open(io.BytesIO(file.read()))
-                image = image if image.mode in ("L", "RGB") else image.convert("RGB")
-                pixels = np.array(image)
-        except (UnidentifiedImageError, OSError, zipfile.BadZipFile) as error:
+                return file.read()
+        except Exception as error:  # zipfile: RuntimeError, NotImplementedError, zlib.error, ...
             raise DataError(
-                f"{self.path}: got an unreadable image {name} ({error}); wanted a PNG; "
-                "do: make the data set again"
+                f"{self.path}: {name}: got a file that cannot be read ({error}); wanted a zip "
+                "that is whole, without password, stored or deflated; do: make it again"
             ) from error
-        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+    def is_grey(self, name: str) -> bool:
+        """Whether `read_image` gives one channel; only the start of the file is looked at."""
+        from PIL import Image
+
+        try:
+            image = Image.open(io.BytesIO(self._read(name)))
+        except Exception:  # read_image says what is wrong
+            return True
+        return image.mode[:1] in "LI" and image.mode != "LA" and "transparency" not in image.info
 
     def read_labels(self) -> np.ndarray | None:
         """Labels in the order of `images`: int64 [n], or float32 [n, d]; None where there are none.
@@ -91,12 +154,11 @@ class ImageStore:
         """
         if "dataset.json" not in self.names:
             return None
-        with self.open("dataset.json") as file:
-            try:
-                pairs = json.load(file).get("labels")
-                by_name = None if pairs is None else dict(pairs)
-            except (ValueError, TypeError, AttributeError) as error:
-                raise self._bad_labels(f"a malformed file ({error})") from error
+        try:
+            pairs = json.loads(self._read("dataset.json")).get("labels")
+            by_name = None if pairs is None else dict(pairs)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise self._bad_labels(f"a malformed file ({error})") from error
         if by_name is None:
             return None
         missing = [name for name in self.images if name not in by_name]
@@ -104,7 +166,7 @@ class ImageStore:
             raise self._bad_labels(f"no label for {missing[0]} ({len(missing)} missing)")
         try:
             labels = np.array([by_name[name] for name in self.images])
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise self._bad_labels("vectors of different lengths") from error
         if labels.ndim == 1 and labels.dtype.kind in "iu" and labels.min(initial=0) >= 0:
             return labels.astype(np.int64)

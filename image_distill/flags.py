@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uni3d import config_io
 from uni3d.errors import ConfigError
 
-__all__ = ["add_flags", "read_flags"]
+__all__ = ["add_flags", "gives", "read_flags"]
 
 Kind = TypeVar("Kind")
 _PREFIX = "recipe_"
@@ -31,6 +31,12 @@ def add_flags(parser: argparse.ArgumentParser, kind: type) -> None:
             help=f"{wanted}; default {field.default}" if has_default else wanted,
         )
     parser.add_argument("set", nargs="*", metavar="key=value", help="the same, without dashes")
+
+
+def gives(arguments: argparse.Namespace, name: str) -> bool:
+    """Whether the command line itself says what `name` is."""
+    dashed = getattr(arguments, _PREFIX + name, None) is not None
+    return dashed or any(text.startswith(f"{name}=") for text in arguments.set)
 
 
 def read_flags(

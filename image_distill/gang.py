@@ -60,7 +60,8 @@ class Gang:
 def assemble() -> Iterator[Gang]:
     """The gang of this process; under `torchrun` its members find each other through it.
 
-    Within it the first Ctrl-C asks for an end after the running step, the second ends at once.
+    Within it the first Ctrl-C or SIGTERM asks for an end after the running step, the
+    second ends at once.
     """
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else None
@@ -84,14 +85,19 @@ def assemble() -> Iterator[Gang]:
 
 @contextmanager
 def _first_interrupt(asked: threading.Event) -> Iterator[None]:
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def give_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def ask(*_: object) -> None:
         asked.set()
-        signal.signal(signal.SIGINT, before)
+        give_back()
 
-    signal.signal(signal.SIGINT, ask)
+    for number in before:
+        signal.signal(number, ask)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        give_back()

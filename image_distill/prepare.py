@@ -18,7 +18,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from image_distill.data import IMAGE_SUFFIXES, DataError, ImageStore
+from image_distill.data import IMAGE_SUFFIXES, DataError, ImageStore, decode, foreign
+from uni3d.errors import Uni3DError
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 _SYNSET = re.compile(r"n\d{8}")
@@ -40,6 +41,8 @@ class EDMWriter:
         self._shape: tuple[int, ...] | None = None
 
     def __enter__(self) -> "EDMWriter":
+        if self.path.is_dir():
+            raise DataError(f"{self.path}: got a folder; wanted NAME.zip; do: another name")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._zip = zipfile.ZipFile(self._partial, "w", zipfile.ZIP_STORED)
         return self
@@ -132,7 +135,9 @@ def _archive_files(file: IO[bytes], where: str) -> Iterator[tuple[str, IO[bytes]
                 member = archive.extractfile(info) if info.isfile() else None
                 if member is not None:
                     yield from _descend(member, f"{where}/{info.name}")
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except Uni3DError:
+        raise
+    except Exception as error:  # tarfile, zipfile and their decompressors: much beside OSError
         raise DataError(
             f"{where}: got a damaged archive ({error}); wanted a tar or zip; do: download it again"
         ) from error
@@ -199,15 +204,8 @@ def cifar10(source: Path, writer: EDMWriter) -> None:
             writer.add(np.ascontiguousarray(pixels), int(record[0]))
 
 
-def _decode(file: IO[bytes], name: str) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        return np.array(Image.open(io.BytesIO(file.read())).convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise DataError(
-            f"{name}: got an unreadable image ({error}); wanted a JPEG or PNG; do: remove it"
-        ) from error
+def _in_colour(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
 
 
 def imagenet64(source: Path, writer: EDMWriter) -> None:
@@ -217,7 +215,7 @@ def imagenet64(source: Path, writer: EDMWriter) -> None:
     images named by synset. The class index is that of the sorted synsets.
     """
     for name, file in _files(source):
-        if Path(name).suffix.lower() not in IMAGE_SUFFIXES:
+        if Path(name).suffix.lower() not in IMAGE_SUFFIXES or foreign(name):
             continue
         synsets = _SYNSET.findall(name)
         if not synsets:
@@ -225,7 +223,7 @@ def imagenet64(source: Path, writer: EDMWriter) -> None:
                 f"{source}: got {name} without a synset like n01440764 in its path; wanted the "
                 "training images; do: give the folder with one folder or archive per class"
             )
-        writer.add(centre_crop(_decode(file, name), 64), synsets[-1])
+        writer.add(centre_crop(_in_colour(decode(file.read(), name)), 64), synsets[-1])
 
 
 def _read_idx(data: bytes, name: str, dimensions: int) -> np.ndarray:
@@ -277,13 +275,16 @@ def fashion_mnist(source: Path, writer: EDMWriter) -> None:
 def folder(source: Path, writer: EDMWriter, resolution: int | None = None) -> None:
     """Any folder or zip of images, in name order, with the labels of its `dataset.json` if any.
 
-    With `resolution` each image is centre-cropped and Lanczos-scaled to it.
+    Grey images among others are made RGB. With `resolution` each image is
+    centre-cropped and Lanczos-scaled to it.
     """
     store = ImageStore(source)
     labels = store.read_labels()
+    colour = not all(store.is_grey(name) for name in store.images)
     for index, name in enumerate(store.images):
         image = store.read_image(name)
         pixels = image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0))
+        pixels = _in_colour(pixels) if colour else pixels
         if resolution is not None:
             pixels = centre_crop(pixels, resolution)
         writer.add(pixels, None if labels is None else labels[index].tolist())

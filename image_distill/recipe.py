@@ -4,6 +4,7 @@
 lack.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,15 @@ from image_distill.teachers import DESCRIPTION
 from uni3d.errors import ConfigError
 from uni3d.instruct import Method, resolve_method
 
-__all__ = ["PUBLISHED", "MissingFile", "Recipe", "Stage", "missing_files", "teacher_folder"]
+__all__ = [
+    "PUBLISHED",
+    "MissingFile",
+    "Recipe",
+    "Stage",
+    "missing_files",
+    "resolved",
+    "teacher_folder",
+]
 
 _CDN = "https://nvlabs-fi-cdn.nvidia.com"
 # The names that --edm_model takes: where the weights are published (CC BY-NC-SA 4.0).
@@ -178,6 +187,17 @@ def _is_address(name: str) -> bool:
 def teacher_folder(name: str) -> Path:
     """The folder an --edm_model by published name or folder stands for."""
     return MODELS / name if name in PUBLISHED else Path(name)
+
+
+def resolved(recipe: Recipe) -> Recipe:
+    """`recipe` with absolute paths of what exists: a resumed run may start in another folder."""
+    paths = {}
+    for key in ("edm_model", "sid_model", "data", "data_stat", "detector_url"):
+        value = getattr(recipe, key)
+        path = teacher_folder(value) if value and key.endswith("model") else Path(value or "")
+        if value and path.expanduser().exists():
+            paths[key] = str(path.expanduser().resolve())
+    return dataclasses.replace(recipe, **paths)
 
 
 def _missing_network(key: str, name: str) -> MissingFile | None:

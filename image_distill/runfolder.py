@@ -6,7 +6,7 @@ network-snapshot-000123/ (or best/ and last/)  teacher/ (where a pickle was impo
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from image_distill.data import to_uint8
 from image_distill.denoisers import Denoiser
 from image_distill.teachers import save_denoiser
 from uni3d.errors import ConfigError, MissingExtraError
+from uni3d.storage.whole import replace_all
 
 __all__ = ["CHECKPOINT", "RECIPE", "RunFolder", "grid"]
 
@@ -58,14 +59,16 @@ class RunFolder:
                 f"do: choose another, or go on with: image-distill train --resume {path}"
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / RECIPE).write_text(recipe, encoding="utf-8")
+        replace_all({self.path / RECIPE: recipe.encode()})
         kept: list[str] = []
         if resumed_at is not None and (self.path / LOG).exists():
-            lines = (self.path / LOG).read_text(encoding="utf-8").splitlines()
             # A line that a kill cut short is one of those after the checkpoint.
-            whole = [line for line in lines if line.startswith("{") and line.endswith("}")]
-            kept = [line for line in whole if json.loads(line)["kimg"] * 1000 <= resumed_at + 0.5]
-        (self.path / LOG).write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+            kept = [
+                line
+                for line, record in self._records()
+                if record["kimg"] * 1000 <= resumed_at + 0.5
+            ]
+        replace_all({self.path / LOG: "".join(line + "\n" for line in kept).encode()})
         self._board = self._open_board() if board else None
 
     def _open_board(self) -> Any:
@@ -85,10 +88,19 @@ class RunFolder:
                     self._board.add_scalar(name, value, round(record["kimg"] * 1000))
             self._board.flush()
 
+    def _records(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The lines of the log and what they say; lines that are damaged are left out."""
+        for line in (self.path / LOG).read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                record = json.loads(line)
+                float(record["kimg"])
+            except (ValueError, TypeError, KeyError, RecursionError):
+                continue
+            yield line, record
+
     def best_score(self, name: str) -> float:
         """The lowest value of the metric `name` in the log; infinity before the first."""
-        lines = (self.path / LOG).read_text(encoding="utf-8").splitlines()
-        found = [json.loads(line).get(name, math.inf) for line in lines]
+        found = [record.get(name, math.inf) for _, record in self._records()]
         return min(found, default=math.inf)
 
     def picture(self, name: str, images: Tensor) -> None:

@@ -18,14 +18,20 @@ from uni3d.instruct.noise import SIGMA_MAX, SIGMA_MIN
 
 __all__ = ["Batch", "Heun", "OneStep", "generate", "parse_seeds", "write_images"]
 
+MOST = 10_000_000  # seeds in one range
+
 
 def parse_seeds(text: str) -> list[int]:
     """ "0-3,7" -> [0, 1, 2, 3, 7]. Raises ConfigError."""
     seeds: list[int] = []
     for part in text.split(","):
         found = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
-        if not found or int(found[2] or found[1]) < int(found[1]):
-            raise ConfigError(f"seeds: got {text!r}; wanted numbers and ranges; do: write 0-49999")
+        if not found or len(part) > 40 or int(found[2] or found[1]) < int(found[1]):
+            raise ConfigError(
+                f"seeds: got {text[:80]!r}; wanted numbers and ranges; do: write 0-49999"
+            )
+        if len(found[2] or found[1]) > 18 or int(found[2] or found[1]) - int(found[1]) > MOST:
+            raise ConfigError(f"seeds: got {text[:80]!r}; wanted {MOST:,} at most; do: fewer")
         seeds += range(int(found[1]), int(found[2] or found[1]) + 1)
     return seeds
 

@@ -10,7 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from uni3d.errors import CheckpointError
+from uni3d.errors import CheckpointError, ExportError
+from uni3d.storage.whole import temporary_names
 
 __all__ = ["adam_state", "read_state", "restore_adam", "under", "write_state"]
 
@@ -56,12 +57,10 @@ def write_state(
         for prefix, tensors in parts.items()
         for name, value in tensors.items()
     }
-    partial = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(flat, partial, metadata={_KEY: json.dumps(dict(described), sort_keys=True)})
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
+        with temporary_names([path]) as (partial,):
+            save_file(flat, partial, metadata={_KEY: json.dumps(dict(described), sort_keys=True)})
+    except (ExportError, SafetensorError) as error:
         raise CheckpointError(
             f"{path}: cannot be written ({error}); do: make room or choose another outdir"
         ) from error
@@ -74,8 +73,10 @@ def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             described = json.loads((file.metadata() or {})[_KEY])
+            if not isinstance(described, dict):
+                raise ValueError("its description is no mapping")
             return {key: file.get_tensor(key) for key in file.keys()}, described
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: got no complete checkpoint of image-distill ({error}); wanted one; "
             "do: resume from another"

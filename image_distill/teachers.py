@@ -13,7 +13,8 @@ from torch import Tensor
 
 from image_distill.denoisers import Denoiser, build, network_arguments
 from image_distill.pickles import ModuleNode, read_pickle, reason_of
-from uni3d.errors import CheckpointError
+from uni3d.errors import CheckpointError, ExportError
+from uni3d.storage.whole import temporary_names
 
 __all__ = [
     "TrainingState",
@@ -131,15 +132,14 @@ def _write(out_dir: Path, description: Mapping[str, Any], weights: Mapping[str, 
     from safetensors.torch import save_file
 
     try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        partial = out_dir / (WEIGHTS + ".part")
-        save_file(
-            {name: value.detach().contiguous().float() for name, value in weights.items()}, partial
-        )
-        partial.replace(out_dir / WEIGHTS)
         text = json.dumps(description, indent=2, sort_keys=True, allow_nan=False) + "\n"
-        (out_dir / DESCRIPTION).write_text(text, encoding="utf-8")
-    except (OSError, ValueError) as error:
+        with temporary_names([out_dir / WEIGHTS, out_dir / DESCRIPTION]) as (partial, told):
+            save_file(
+                {name: value.detach().contiguous().float() for name, value in weights.items()},
+                partial,
+            )
+            told.write_text(text, encoding="utf-8")
+    except (ExportError, ValueError) as error:
         raise CheckpointError(f"{out_dir}: cannot be written: {error}") from error
 
 

@@ -23,7 +23,7 @@ from image_distill.draws import Draws, draw, random_source
 from image_distill.feeding import pieces, real_batches
 from image_distill.gang import Gang
 from image_distill.players import Players
-from image_distill.recipe import Recipe, Stage, missing_files
+from image_distill.recipe import Recipe, Stage, missing_files, resolved
 from image_distill.runfolder import CHECKPOINT, RunFolder
 from image_distill.score import Scorer
 from image_distill.start import check_networks, local_network, open_data
@@ -274,6 +274,7 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
         NonFiniteError: gradients stayed NaN or infinite.
     """
     gang = gang or Gang()
+    recipe = resolved(recipe)
     missing = missing_files(recipe)
     if missing:
         raise ConfigError(str(missing[0]))

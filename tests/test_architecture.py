@@ -16,7 +16,7 @@ PACKAGE = ROOT / "uni3d"
 ORDER = {
     "errors": "",
     "config_io": "",
-    "storage": "checkpoint cache whole",
+    "storage": "whole checkpoint cache lock",
     "instruct": "names divergences noise denoiser density_ratio loss",
     "cameras": "",
     "scene": (
@@ -176,7 +176,7 @@ def test_a_planted_violation_is_reported(tmp_path, place, source, expected):
     assert expected in found
 
 
-SHARED = {"instruct", "config_io", "errors"}  # all that image_distill may have of uni3d
+SHARED = {"instruct", "config_io", "errors", "storage"}  # all that image_distill may have of uni3d
 
 
 def borrowed(source: str) -> set[str]:

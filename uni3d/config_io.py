@@ -8,6 +8,7 @@ Types: int, float, str, bool, None, Literal, unions, tuple[...], and nested data
 import copy
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +40,8 @@ class _Loader(yaml.SafeLoader):
 def _parse_yaml(text: str, where: str) -> Any:
     try:
         return yaml.load(text, _Loader)  # a SafeLoader: plain data only
-    except yaml.YAMLError as error:
+    # Dates, numbers of many digits and nesting raise what Python raises.
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{where}: got invalid YAML ({problem}); do: correct it") from error
 
@@ -185,6 +187,8 @@ def _convert(wanted: Any, value: Any, key: str, root: type, default: Any = None)
                 )
     elif wanted is float:
         number = _as_float(value)
+        if number is not None and not math.isfinite(number):
+            raise ConfigError(f"{key}: got {value!r}; wanted a finite number; do: change the value")
         if number is not None:
             return number
     elif wanted in (int, str, bool, type(None)):
@@ -216,8 +220,10 @@ def _convert_union(
 
 
 def _as_float(value: Any) -> float | None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value) if abs(value) < 1e300 else math.inf
+    if isinstance(value, float):
+        return value
     # YAML 1.1 reads 1e-3 (no dot) as text; "nan" and "inf" as text stay text.
     if isinstance(value, str) and any(c.isdigit() for c in value):
         try:
@@ -265,7 +271,10 @@ def _nearest(key: str, prefix: str, fields: Mapping[str, Any], root: type) -> st
 
 
 def _describe(value: Any) -> str:
-    return "null" if value is None else f"{type(value).__name__} {value!r}"
+    try:
+        return "null" if value is None else f"{type(value).__name__} {value!r:.200}"
+    except (TypeError, ValueError, RecursionError):  # an integer of too many digits
+        return f"{type(value).__name__} that cannot be shown"
 
 
 def _name(kind: Any) -> str:

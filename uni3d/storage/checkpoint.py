@@ -9,9 +9,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from uni3d.errors import CheckpointError
+from uni3d.errors import CheckpointError, ExportError
+from uni3d.storage.whole import temporary_names
 
-__all__ = ["load", "optimizer_state", "restore_optimizer", "save", "with_prefix", "without_prefix"]
+__all__ = ["finite", "load", "optimizer_state", "restore_optimizer", "save", "with_prefix", "without_prefix"]
 
 
 def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -21,6 +22,11 @@ def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def without_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     start = f"{prefix}/"
     return {k[len(start) :]: v for k, v in tensors.items() if k.startswith(start)}
+
+
+def finite(tensors: dict[str, Tensor]) -> bool:
+    """Whether no number in any of them is NaN or infinite."""
+    return all(bool(torch.isfinite(v).all()) for v in tensors.values() if v.is_floating_point())
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -44,12 +50,10 @@ def save(path: Path, tensors: dict[str, Tensor], described: dict[str, Any]) -> N
     Raises CheckpointError when the disk refuses; the previous file stays.
     """
     flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        save_file(flat, temporary, metadata={"uni3d": json.dumps(described, sort_keys=True)})
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with temporary_names([path]) as (temporary,):
+            save_file(flat, temporary, metadata={"uni3d": json.dumps(described, sort_keys=True)})
+    except (ExportError, SafetensorError) as error:
         raise CheckpointError(
             f"{path}: cannot be written ({error}); do: free some space"
         ) from error
@@ -62,6 +66,8 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             described = json.loads((file.metadata() or {})["uni3d"])
+            if not isinstance(described, dict):
+                raise ValueError("its description is no mapping")
             return {key: file.get_tensor(key) for key in file.keys()}, described
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a whole checkpoint of uni3d ({error})") from error

@@ -14,15 +14,15 @@ def replace_all(files: Mapping[pathlib.Path, bytes]) -> None:
     """Write the files under temporary names, then move all of them to their places."""
     with temporary_names(list(files)) as temporaries:
         for temporary, data in zip(temporaries, files.values(), strict=True):
-            with open(temporary, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())  # a full disk must show before the old file is gone
+            temporary.write_bytes(data)
 
 
 @contextlib.contextmanager
 def temporary_names(paths: list[pathlib.Path]) -> Iterator[list[pathlib.Path]]:
     """Temporary names beside `paths`; moved there on success, removed on any failure.
+
+    The files reach the disk before the old ones go, and have the rights that the umask gives:
+    some writers (safetensors) make theirs unreadable for others.
 
     An OSError inside becomes an ExportError; what was at `paths` before is then still there.
     """
@@ -30,7 +30,15 @@ def temporary_names(paths: list[pathlib.Path]) -> Iterator[list[pathlib.Path]]:
     try:
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
+        rights = []
+        for temporary in temporaries:
+            temporary.touch()
+            rights.append(temporary.stat().st_mode & 0o777)
         yield temporaries
+        for temporary, mode in zip(temporaries, rights, strict=True):
+            temporary.chmod(mode)
+            with open(temporary, "rb") as stream:
+                os.fsync(stream.fileno())  # a full disk must show before the old file is gone
         for temporary, path in zip(temporaries, paths, strict=True):
             os.replace(temporary, path)
     except OSError as error:

@@ -1,0 +1,286 @@
+"""What people have on their disks and type by mistake: nothing made is lost, nothing passes
+silently, and every refusal is one line."""
+
+import io
+import json
+import shutil
+import signal
+import stat
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from tiny_run import recipe, run, write_data, write_teacher
+
+from image_distill.__main__ import main
+from image_distill.data import DataError, ImageStore
+from image_distill.gang import assemble
+from image_distill.prepare import prepare
+from image_distill.recipe import Recipe
+from image_distill.state import read_state
+from image_distill.train import train
+from uni3d import config_io
+from uni3d.errors import ConfigError, Uni3DError
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    write_teacher(folder / "teacher")
+    write_data(folder / "data.zip")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def half(world, tmp_path_factory):
+    """A run of 4 steps, of which others are copies."""
+    folder = tmp_path_factory.mktemp("half") / "p"
+    run(recipe(world, folder, duration=16e-6))
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def one_line(capsys) -> str:
+    said = capsys.readouterr().err
+    assert said.startswith("image-distill: error: ") and said.count("\n") == 1, said
+    return said
+
+
+def test_a_copied_run_goes_on_in_its_own_folder(half, tmp_path):
+    own = tmp_path / "q"
+    shutil.copytree(half, own)
+    before = contents(half)
+    assert main(["train", "--resume", str(own), "--duration", "24e-6"]) == 0
+    assert contents(half) == before
+    assert read_state(own / "checkpoint.safetensors")[1]["step"] == 6
+    other = tmp_path / "r"
+    assert main(["train", "--resume", str(own), "--outdir", str(other), "--duration=28e-6"]) == 0
+    assert read_state(other / "checkpoint.safetensors")[1]["step"] == 7
+    assert read_state(own / "checkpoint.safetensors")[1]["step"] == 6
+
+
+def test_relative_paths_are_stored_resolved(world, tmp_path, monkeypatch):
+    monkeypatch.chdir(world)
+    chosen = recipe(world, tmp_path / "run", edm_model="teacher", data="data.zip", duration=8e-6)
+    list(train(chosen))
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--resume", "run", "--duration", "16e-6"]) == 0
+    stored = config_io.read_yaml(tmp_path / "run" / "recipe.yaml")
+    assert stored["edm_model"] == str(world / "teacher")
+
+
+def test_sigterm_ends_after_the_step_and_saves(world, tmp_path):
+    chosen = recipe(world, tmp_path / "run", tick=0.004)
+    with assemble() as gang:
+        for progress in train(chosen, gang):
+            if progress.step == 3:
+                signal.raise_signal(signal.SIGTERM)
+    assert read_state(tmp_path / "run" / "checkpoint.safetensors")[1]["step"] == 4
+
+
+def test_files_have_the_rights_of_the_umask(world, half):
+    paths = [half / "checkpoint.safetensors", *(world / "teacher").iterdir()]
+    assert {stat.S_IMODE(p.stat().st_mode) for p in paths} == {stat.S_IMODE(umask_mode(half))}
+
+
+def umask_mode(folder: Path) -> int:
+    probe = folder.parent / "probe"
+    probe.touch()
+    return probe.stat().st_mode
+
+
+def test_a_damaged_log_costs_only_its_damaged_lines(half, tmp_path):
+    own = tmp_path / "q"
+    shutil.copytree(half, own)
+    log = own / "log.jsonl"
+    good = log.read_bytes()
+    log.write_bytes(b'{"kimg": "x"}\n{broken}\n\xff\xfe\n[1]\n' + good)
+    assert main(["train", "--resume", str(own), "--duration", "24e-6"]) == 0
+    steps = [json.loads(line)["step"] for line in log.read_text().splitlines()]
+    assert steps == sorted(set(steps)) and steps[-1] == 6
+
+
+def save(folder: Path, name: str, pixels: np.ndarray, mode: str | None = None) -> None:
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(pixels, mode).save(folder / name)
+
+
+def pixels_of(source: Path, out: Path) -> list[np.ndarray]:
+    prepare("folder", source, out)
+    store = ImageStore(out)
+    return [store.read_image(name) for name in store.images]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_are_scaled(tmp_path, suffix):
+    ramp = np.linspace(0, 65535, 64).reshape(8, 8).round().astype(np.uint16)
+    save(tmp_path / "in", f"a.{suffix}", ramp)
+    (got,) = pixels_of(tmp_path / "in", tmp_path / "o.zip")
+    assert np.array_equal(got[0], (ramp / 65535 * 255).round().astype(np.uint8))
+
+
+def test_what_alpha_hides_stays_hidden(tmp_path):
+    rgba = np.zeros((8, 8, 4), np.uint8)
+    rgba[:4] = (255, 0, 0, 0)
+    rgba[4:] = (0, 0, 200, 255)
+    save(tmp_path / "in", "a.png", rgba)
+    (got,) = pixels_of(tmp_path / "in", tmp_path / "o.zip")
+    assert np.array_equal(got[:, 0, 0], [255] * 3) and np.array_equal(got[:, 7, 0], [0, 0, 200])
+
+
+def test_one_grey_among_colours_is_made_rgb(tmp_path):
+    save(tmp_path / "in", "a.png", np.full((8, 8), 77, np.uint8))
+    save(tmp_path / "in", "b.png", np.full((8, 8, 3), (1, 2, 3), np.uint8))
+    grey, colour = pixels_of(tmp_path / "in", tmp_path / "o.zip")
+    assert np.array_equal(grey[:, 0, 0], [77] * 3) and np.array_equal(colour[:, 0, 0], [1, 2, 3])
+
+
+def test_what_macos_adds_is_no_image(tmp_path):
+    save(tmp_path / "in", "a.png", np.zeros((8, 8), np.uint8))
+    (tmp_path / "in" / "._a.png").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "in" / "__MACOSX").mkdir()
+    (tmp_path / "in" / "__MACOSX" / "b.png").write_bytes(b"\0\5\x16\7")
+    assert len(pixels_of(tmp_path / "in", tmp_path / "o.zip")) == 1
+
+
+def png(size: int = 8) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (size, size)).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def zip_with(path: Path, patch: tuple[int, bytes] | None = None, name: str = "a.png") -> Path:
+    """A zip of one picture; `patch` overwrites bytes at a place of local and central header."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, png())
+    if patch:
+        data = bytearray(path.read_bytes())
+        central = data.index(b"PK\1\2")
+        place, new = patch
+        data[place : place + 2] = new
+        data[central + 2 + place : central + 4 + place] = new
+        path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["folder", "imagenet64"])
+@pytest.mark.parametrize("patch", [(6, b"\1\0"), (8, b"\x09\0")], ids=["encrypted", "deflate64"])
+def test_zips_that_python_cannot_read_are_one_line(tmp_path, capsys, kind, patch):
+    source = zip_with(tmp_path / "in.zip", patch, "n01440764/a.png")
+    assert main(["prepare", kind, str(source), str(tmp_path / "o.zip")]) == 2
+    one_line(capsys)
+    assert not (tmp_path / "o.zip").exists()
+
+
+def test_a_decompression_bomb_is_one_line(tmp_path, capsys):
+    Image.new("1", (30000, 30000)).save(tmp_path / "a.png")
+    (tmp_path / "in").mkdir()
+    shutil.move(tmp_path / "a.png", tmp_path / "in" / "a.png")
+    assert main(["prepare", "folder", str(tmp_path / "in"), str(tmp_path / "o.zip")]) == 2
+    assert "usual size" in one_line(capsys)
+
+
+def test_targets_that_cannot_be_written_are_one_line(world, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    below = tmp_path / "file" / "o"
+    data, teacher = str(world / "data.zip"), str(world / "teacher")
+    for command in (
+        ["prepare", "folder", data, f"{below}.zip"],
+        ["generate", teacher, str(below), "--seeds", "0"],
+        ["generate", teacher, str(tmp_path / "file"), "--seeds", "0"],
+        ["train", f"--edm_model={teacher}", f"--data={data}", "--cond=1", f"--outdir={below}"],
+    ):
+        assert main(command) == 2
+        one_line(capsys)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_no_number_of_a_recipe_may_be_infinite():
+    plain = config_io.to_dict(Recipe(divergence="forward-kl"))
+    floats = [name for name, value in plain.items() if isinstance(value, float)]
+    assert len(floats) > 10
+    for name in floats:
+        for bad in (float("nan"), float("inf"), "1e999", 10**400):
+            with pytest.raises(ConfigError, match=f"^{name}: .*finite"):
+                config_io.load(Recipe, {name: bad})
+
+
+ODD = ["0", "-1", "nan", "inf", "1e999", "", "é", "\udcff", "9" * 30, "null", "[", "a=b", "1.5"]
+VALUES = st.one_of(st.sampled_from(ODD), st.text(max_size=6))
+FLAGS = {
+    "generate": "seeds class init-sigma steps churn churn-min churn-max churn-noise batch".split(),
+    "fid": "trials num init-sigma steps batch detector".split(),
+    "kid": ["num", "detector"],
+    "prepare": ["resolution"],
+    "train": "batch duration tick lr ema seed metrics workers divergence outdir arch".split(),
+    "train-teacher": "batch steps lr".split(),
+}
+
+
+@settings(
+    deadline=None,
+    max_examples=60,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_odd_values_of_flags_end_in_a_line(data, world, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = data.draw(st.sampled_from(sorted(FLAGS)))
+    flag, value = data.draw(st.sampled_from(FLAGS[command])), data.draw(VALUES)
+    places = {
+        "generate": [str(world / "teacher"), "out"],
+        "fid": [str(world / "data.zip"), str(world / "data.zip")],
+        "kid": [str(world / "data.zip"), str(world / "data.zip")],
+        "prepare": ["folder", str(world / "data.zip"), "o.zip"],
+        "train": ["--edm_model=nowhere", "--use_gan=0"],
+        "train-teacher": ["--outdir=t"],
+    }
+    more = ["--seeds=0"] if command == "generate" and flag != "seeds" else []
+    try:
+        code = main([command, *places[command], *more, f"--{flag}={value}"])
+    except SystemExit as error:  # argparse has said it
+        code = error.code
+    assert code in (0, 2)
+    said = capsys.readouterr().err
+    assert code == 0 or ("error:" in said and "Traceback" not in said), said
+
+
+@settings(deadline=None, max_examples=150, derandomize=True)
+@given(data=st.data())
+def test_bytes_of_a_zip_are_read_or_refused(data, tmp_path_factory):
+    check_zip_bytes(data, tmp_path_factory.mktemp("zip"))
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=2000)
+@given(data=st.data())
+def test_two_thousand_zips(data, tmp_path_factory):
+    check_zip_bytes(data, tmp_path_factory.mktemp("zip"))
+
+
+def check_zip_bytes(data, folder: Path) -> None:
+    """Some bytes of a data set are changed, or its end is cut."""
+    path = write_data(folder / "d.zip", number=2)
+    raw = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(
+        raw[: data.draw(st.integers(0, len(raw)))] if data.draw(st.booleans()) else raw
+    )
+    before = path.read_bytes()
+    try:
+        store = ImageStore(path)
+        store.read_labels()
+        for name in store.images:
+            store.read_image(name)
+    except Uni3DError as error:
+        assert isinstance(error, DataError)
+    assert path.read_bytes() == before and list(folder.iterdir()) == [path]
