@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import io
 import json
 import signal
 import sys
@@ -44,7 +45,8 @@ def _run_arguments(parser: argparse.ArgumentParser) -> None:
 def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", help='a sentence, such as "a corgi astronaut"')
     _run_arguments(parser)
-    parser.add_argument("--out", type=Path, help="run folder (default outputs/<prompt>-<seed>)")
+    parser.add_argument("--out", help="run folder (default outputs/<prompt>-<seed>, a new one)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run in --out")
     _file_arguments(parser)
     parser.add_argument("--strict", action="store_true", help="words left out are an error")
     parser.add_argument(
@@ -142,16 +144,30 @@ def _file_options(args: argparse.Namespace):
     return check_formats(args.formats.split(",")), options
 
 
-def _writable(run: Path) -> None:
+@contextmanager
+def _place(args: argparse.Namespace, usual: Path) -> Iterator[Path]:
+    """The run folder, held while it is written; an empty one is not left behind."""
+    from uni3d.run.folder import chosen_folder, fresh_folder
+    from uni3d.storage.lock import held
+
     try:
-        run.mkdir(parents=True, exist_ok=True)
+        run = fresh_folder(usual) if args.out is None else chosen_folder(args.out, args.overwrite)
         probe = run / ".probe"
         probe.write_bytes(b"x")
         probe.unlink()
     except OSError as error:
         raise ConfigError(
-            f"{run}: cannot be written ({error.strerror}); do: --out FOLDER"
+            f"{error.filename}: cannot be written ({error.strerror}); do: --out FOLDER"
         ) from error
+    with held(run):
+        if args.out is not None:
+            chosen_folder(args.out, args.overwrite)  # another may have ended here meanwhile
+        try:
+            yield run
+        finally:
+            if {path.name for path in run.iterdir()} == {".lock"}:
+                (run / ".lock").unlink()
+                run.rmdir()
 
 
 def _generate(args: argparse.Namespace) -> int:
@@ -165,9 +181,8 @@ def _generate(args: argparse.Namespace) -> int:
     config, note = read_prompt(config, strict=args.strict, anyway=args.anyway)
     if note:
         _say(f"uni3d: {note}")
-    run = args.out or Path("outputs") / f"{slug(config.prompt)}-{config.seed}"
-    _writable(run)
-    return _optimise(config, run, outputs, resume=False)
+    with _place(args, Path("outputs") / f"{slug(config.prompt)}-{config.seed}") as run:
+        return _optimise(config, run, outputs, resume=False)
 
 
 def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> int:
@@ -208,7 +223,7 @@ def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> i
 
 @contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """Ctrl-C lets the running step end: its signal is put in the list. A second one breaks off."""
+    """Ctrl-C or SIGTERM lets the running step end: it is put in the list. A second breaks off."""
     pressed: list[int] = []
 
     def remember(number: int, _frame: Any) -> None:
@@ -216,11 +231,12 @@ def _interrupts() -> Iterator[list[int]]:
             raise KeyboardInterrupt
         pressed.append(number)
 
-    before = signal.signal(signal.SIGINT, remember)
+    before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield pressed
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _follow(records: Iterable[Any]) -> None:
@@ -246,28 +262,63 @@ def _run_command(args: argparse.Namespace) -> int:
             sys.stdout.write(line + "\n")
         return 0
     from uni3d.run.folder import read_config
+    from uni3d.storage.lock import held
 
-    config = read_config(args.run)
-    if args.command == "evaluate":
-        from uni3d.toybox.judge import evaluate_run
+    read_config(args.run)  # before the lock: that makes a file
+    with held(args.run):
+        config = read_config(args.run)
+        if args.command == "evaluate":
+            from uni3d.toybox.judge import evaluate_run
 
-        sys.stdout.write(json.dumps(evaluate_run(config, args.run), indent=2) + "\n")
-        return 0
-    from uni3d.run.finish import export_run
+            sys.stdout.write(json.dumps(evaluate_run(config, args.run), indent=2) + "\n")
+            return 0
+        from uni3d.run.finish import export_run
 
-    config, outputs = _with_mesh(config, args), _file_options(args)
-    if args.command == "resume":
-        return _optimise(config, args.run, outputs, resume=True)
-    _follow(export_run(config, args.run, *outputs))
+        config, outputs = _with_mesh(config, args), _file_options(args)
+        if args.command == "resume":
+            return _optimise(config, args.run, outputs, resume=True)
+        _follow(export_run(config, args.run, *outputs))
     return 0
+
+
+def _meant(argv: list[str]) -> None:
+    """Stop at what was surely meant otherwise: a misspelt command, resume as an option."""
+    if any(word == "--resume" or word.startswith("--resume=") for word in argv):
+        raise ConfigError("--resume: is no option here; do: uni3d resume FOLDER")
+    word = argv[0].lower()
+    for command in COMMANDS:
+        if abs(len(word) - len(command)) <= 2 and _edits(word, command) <= len(command) // 3 <= 3:
+            raise ConfigError(
+                f"{argv[0]}: is no command and very like one; do: uni3d {command}, or for this "
+                f"as a prompt: uni3d generate {argv[0]}"
+            )
+
+
+def _edits(a: str, b: str) -> int:
+    """How many letters must be put in, left out, changed or swapped with the next to make b of a
+    (optimal string alignment)."""
+    rows = [list(range(len(b) + 1))]
+    for i, x in enumerate(a, 1):
+        row = [i]
+        for j, y in enumerate(b, 1):
+            best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (x != y))
+            if i > 1 and j > 1 and (x, y) == (b[j - 2], a[i - 2]) and a[i - 2 : i] != b[j - 2 : j]:
+                best = min(best, rows[-2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point; user errors are one line and exit code 2."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    if argv and argv[0] not in COMMANDS and argv[0] not in ("-h", "--help", "--version"):
-        argv.insert(0, "generate")
+    for stream in (sys.stdout, sys.stderr):  # a terminal of fewer letters costs letters, no run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
+        if argv and argv[0] not in COMMANDS and argv[0] not in ("-h", "--help", "--version"):
+            _meant(argv)
+            argv.insert(0, "generate")
         if argv[:1] == ["app"]:
             return _app(argv[1:])
         return _run_command(_parser().parse_args(argv))
@@ -277,6 +328,12 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         where, why = error.filename or "a file", error.strerror or error
         _say(f"uni3d: error: {where}: {why}; do: check space and rights")
+        return 2
+    except MemoryError:
+        _say(
+            "uni3d: error: not enough memory; what was saved is kept; do: a smaller "
+            "--set mesh.texture_size or mesh.resolution, then: uni3d export or resume FOLDER"
+        )
         return 2
     except KeyboardInterrupt:
         _say("uni3d: interrupted")

@@ -46,9 +46,13 @@ class OutOfMemoryError(Uni3DError):
 
 
 class MissingExtraError(Uni3DError):
-    """An optional package is needed; the message names the extra to install."""
+    """An optional package is needed; the message names the extra to install, "" where it is one of
+    those that every installation has. From a checkout: the name on the package index may be
+    anybody's."""
 
-    def __init__(self, package: str, extra: str) -> None:
+    def __init__(self, package: str, extra: str = "") -> None:
+        place = f"'.[{extra}]'" if extra else "."
         super().__init__(
-            f"{package} is needed for this and is not installed; do: pip install -e '.[{extra}]'"
+            f"{package} is needed for this and is not installed; do, in this project's folder: "
+            f"pip install -e {place}"
         )

@@ -46,7 +46,7 @@ def _file_for_folder(folder):
         (["a corgi", "--set", "guidance.scael=3"], "did you mean guidance.scale?"),
         (["a corgi", "--set", "steps=many"], "steps: got str 'many'; wanted int"),
         (["a corgi", "--set", "steps"], "wanted key=value"),
-        (["a corgi", "--steps", "0"], "got steps=0"),
+        (["a corgi", "--steps", "0"], "steps: got 0"),
         (["a corgi", "--method", "sdss"], "'sds'"),
         (["a corgi", "--method", "sds", "--divergence", "forward-kl"], "which sds fixes"),
         (["a corgi", "--formats", "glb,fbx"], "want some of glb, obj, ply, stl, 3mf, usdz"),

@@ -260,12 +260,20 @@ def test_discriminator_is_shown_samples_of_each_cameras_bin(tiny_folder, monkeyp
 
     monkeypatch.setattr(step_module, "sample_cameras", record_cameras)
     fit = parts.fake.fit
-    monkeypatch.setattr(parts.fake, "fit", lambda *a: shown.append(a[-1]) or fit(*a))
+    monkeypatch.setattr(parts.fake, "fit", lambda *a: shown.append(a[-2:]) or fit(*a))
     head = [p.detach().clone() for p in parts.fake.head.parameters()]
     metrics = step_module.take_step(parts, 0)
     half = (cameras[0].azimuth_deg >= 180).float()  # two bins in these tests
     assert 0 < half.sum() < 4
-    assert torch.equal(shown[0][:, 0, 0, 0], half)
+    real, told = shown[0]
+    assert torch.equal(real[:, 0, 0, 0], half)
+    # Each with its own camera: in the rendered one's bin, its elevation from the run's prior.
+    prior = real_samples.real_cameras(config)
+    sine, cosine = told.camera[:, 0], told.camera[:, 1]
+    assert torch.equal((torch.atan2(sine, cosine) < -1e-6).float(), half)
+    assert {round(float(e), 5) for e in told.camera[:, 2]} <= {
+        round(float(e), 5) for e in torch.deg2rad(prior.elevation_deg).sin()
+    }
     assert metrics["discriminator"] > 0
     after = list(parts.fake.head.parameters())
     assert all(not torch.equal(a, b) for a, b in zip(head, after, strict=True))
@@ -386,3 +394,44 @@ def test_nan_later_goes_back_to_the_last_good_scene(tiny_folder, tmp_path):
             assert _differing(_state(run), good) == []
     assert notes == [f"not finite at step {n}: back to the scene of step 3" for n in (6, 9)]
     assert restore_scene(run.config, tmp_path)[1] == 3
+
+
+def test_real_samples_are_drawn_from_the_runs_own_prior(tiny_folder, monkeypatch):
+    monkeypatch.setattr(real_samples, "BINS", 8)
+    config = tiny_run(tiny_folder, divergence="forward-kl", guidance={"real_samples_per_view": 500})
+    cameras = real_samples.real_cameras(config)
+    above = float((cameras.elevation_deg > config.camera.elevation_deg[1]).float().mean())
+    assert above == pytest.approx(config.camera.overhead_fraction, abs=0.02)
+    bins = (cameras.azimuth_deg / 45).long()
+    assert torch.equal(bins, torch.arange(8).repeat_interleave(500))
+
+
+def test_a_ratio_method_with_one_view_is_not_sim(tiny_folder, monkeypatch):
+    """h divided by the batch mean of h would be 1 with one view, whatever the ratio says."""
+    weights = []
+    loss = step_module.uni_instruct_loss
+
+    def record(*args, **options):
+        terms = loss(*args, **options)
+        weights.append(terms.terms["h"])
+        return terms
+
+    monkeypatch.setattr(step_module, "uni_instruct_loss", record)
+    config = tiny_run(tiny_folder, divergence="forward-kl", views=1)
+    parts = run_module.prepare_parts(config)
+    ratios = iter([0.0, 1.0, -1.0])
+
+    def log_ratio(features, sigma):
+        return torch.full_like(sigma, next(ratios)), torch.zeros_like(sigma, dtype=torch.bool)
+
+    monkeypatch.setattr(parts.fake, "log_ratio", log_ratio)
+    monkeypatch.setattr(parts.fake.mean_h, "bin_of", lambda s: torch.zeros_like(s).long())
+    means = []
+    of = parts.fake.mean_h.of
+    monkeypatch.setattr(parts.fake.mean_h, "of", lambda h, s: means.append(of(h, s)) or means[-1])
+    for step in range(3):
+        step_module.take_step(parts, step)
+    relative = [float(h / mean) for h, mean in zip(weights, means, strict=True)]
+    running = [sum(float(h) for h in weights[: k + 1]) / (k + 1) for k in range(3)]
+    assert [float(m) for m in means] == pytest.approx(running, rel=1e-5)
+    assert abs(relative[1] - 1) > 0.2 and abs(relative[2] - 1) > 0.2

@@ -86,13 +86,14 @@ def test_a_view_is_least_a_negative_where_it_holds():
         ("../../etc/passwd", "etc-passwd"),
         ("A\nB\tC", "a-b-c"),
         ("C:\\con\x00.txt", "c-con-txt"),
-        ("кот", "prompt"),
-        ("un café", "un-caf"),
-        ("--", "prompt"),
+        ("кот", "prompt-"),
+        ("un café", "un-caf-"),
+        ("--", "prompt-"),
     ],
 )
 def test_slug_of_hostile_prompts(prompt, expected):
-    assert slug(prompt) == expected
+    found = slug(prompt)
+    assert re.sub(r"(?<=-)[0-9a-f]{6}$", "", found) == expected  # the hash where letters are lost
 
 
 def test_slug_is_short_and_plain():

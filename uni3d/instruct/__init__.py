@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from uni3d.instruct.density_ratio import (
         RatioNormaliser,
+        RunningMean,
         discriminator_loss,
         generator_adversarial_loss,
         ratio_is_clipped,
@@ -50,6 +51,7 @@ __all__ = [
     "LossTerms",
     "Method",
     "RatioNormaliser",
+    "RunningMean",
     "VDenoiser",
     "VPSchedule",
     "add_noise",

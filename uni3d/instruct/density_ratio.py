@@ -9,6 +9,7 @@ from the teacher still farther away (Jensen-Shannon and Hellinger then lose ever
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +64,8 @@ def generator_adversarial_loss(fake_logits: Tensor) -> Tensor:
     return mean_logit(softplus(-fake_logits.float()))
 
 
-class RatioNormaliser(nn.Module):
-    """log r with mean 1 per noise-level bin; its buffers travel in the checkpoint.
+class RunningMean(nn.Module):
+    """A mean per noise-level bin; its buffers travel in the checkpoint.
 
     Bins are equal in Karras time between `sigma_min` and `sigma_max`. A bin's mean is the plain
     average of its samples until `horizon` of them were seen, then exponential with that memory.
@@ -84,16 +85,40 @@ class RatioNormaliser(nn.Module):
         self.sigma_range, self.rho = (sigma_min, sigma_max), rho
         self.count: Tensor
         self.mean: Tensor
-        self.used: Tensor
         self.register_buffer("count", torch.zeros(bins, dtype=torch.float64))
         self.register_buffer("mean", torch.ones(bins, dtype=torch.float64))
-        # Rows: number, sum, sum of squares and maximum of the normalised r since the last reset.
-        self.register_buffer("used", torch.zeros(4, bins, dtype=torch.float64))
 
     def bin_of(self, sigma: Tensor) -> Tensor:
         """Bin index [batch] of `sigma` [batch]; levels outside the range go to the end bins."""
         time = karras_time(sigma.double(), *self.sigma_range, self.rho)
         return (time * self.bins).long().clamp(0, self.bins - 1)
+
+    @torch.no_grad()
+    def of(self, values: Tensor, sigma: Tensor) -> Tensor:
+        """The means [batch] at `sigma` [batch] with `values` [batch] taken in; detached.
+
+        What a bin sees first is its mean: a stand-in of 1 would be wrong for most quantities.
+        """
+        index = self.bin_of(sigma)
+        self._update_mean(values.double(), index)
+        return self.mean[index].to(values.dtype)
+
+    def _update_mean(self, values: Tensor, index: Tensor) -> None:
+        number = torch.zeros_like(self.mean).index_add_(0, index, torch.ones_like(values))
+        total = torch.zeros_like(self.mean).index_add_(0, index, values)
+        self.count += number
+        memory = torch.maximum(self.count.clamp(max=self.horizon), number).clamp(min=1)
+        self.mean += (total - number * self.mean) / memory
+
+
+class RatioNormaliser(RunningMean):
+    """log r with mean 1 per noise-level bin, in `RunningMean`'s bins."""
+
+    def __init__(self, bins: int = 10, **options: Any) -> None:
+        super().__init__(bins, **options)
+        # Rows: number, sum, sum of squares and maximum of the normalised r since the last reset.
+        self.used: Tensor
+        self.register_buffer("used", torch.zeros(4, bins, dtype=torch.float64))
 
     @torch.no_grad()
     def forward(self, logits: Tensor, sigma: Tensor, *, update: bool = True) -> Tensor:
@@ -109,13 +134,6 @@ class RatioNormaliser(nn.Module):
         if update:
             self._record(log_ratio.double().exp(), index)
         return log_ratio
-
-    def _update_mean(self, ratio: Tensor, index: Tensor) -> None:
-        number = torch.zeros_like(self.mean).index_add_(0, index, torch.ones_like(ratio))
-        total = torch.zeros_like(self.mean).index_add_(0, index, ratio)
-        self.count += number
-        memory = torch.maximum(self.count.clamp(max=self.horizon), number).clamp(min=1)
-        self.mean += (total - number * self.mean) / memory
 
     def _record(self, ratio: Tensor, index: Tensor) -> None:
         moments = torch.stack([torch.ones_like(ratio), ratio, ratio**2])

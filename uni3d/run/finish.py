@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import resource
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from uni3d.cameras import Cameras
-from uni3d.errors import CheckpointError, ConfigError, MissingExtraError
+from uni3d.errors import CheckpointError, ConfigError, ExportError, MissingExtraError
 from uni3d.mesh import files, pictures, solid, usd
 from uni3d.mesh.rasterize import normals, shade
 from uni3d.mesh.surface import extract_mesh
@@ -52,12 +53,22 @@ def read_mesh(run: Path) -> Mesh:
     path = run / "mesh.glb"
     if not path.is_file():
         raise CheckpointError(f"{path}: no mesh there; do: uni3d export {run}")
-    return files.read_glb(path)
+    try:
+        return files.read_glb(path)
+    except ExportError as error:
+        raise CheckpointError(f"{error}; do: uni3d export {run}") from error
+
+
+def peak_memory_mb() -> float:
+    """The most memory this process has had, in MiB; macOS counts bytes, Linux KiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     """The formats, each once. ConfigError for an unknown one, MissingExtraError for one whose
     packages are not installed."""
+    formats = [name.strip().lower().removeprefix(".") for name in formats]
     known = (*FORMATS, *MORE_FORMATS)
     if not formats or any(name not in known for name in formats):
         raise ConfigError(f"formats: got {','.join(formats)!r}; want some of {', '.join(known)}")
@@ -138,7 +149,7 @@ def export_run(
         "caption": config.told,
         "steps_done": step,
         "seconds_export": time.monotonic() - started,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_memory_mb": peak_memory_mb(),
         "mesh": dataclasses.asdict(mesh_report),
         "files": checks,
         "silhouette_iou": mesh_report.silhouette_iou,
@@ -146,5 +157,5 @@ def export_run(
     able = abilities_of(config.teacher.name)
     if able and (seen := able.judge(config.prompt, shade(mesh, cameras, 64, 64))):
         report["recogniser"] = seen
-    write_report(run, report)
+    write_report(run, report, forget=("evaluation", "recogniser"))  # of the mesh before
     yield tell("done", notice)

@@ -1,35 +1,107 @@
-"""The files of a run folder, and how each is written and read.
+"""The files of a run folder: how each is written, read and cleared, and whose folder it is.
 
 What export adds is in `uni3d.run.finish`.
 """
 
+import itertools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from uni3d import config_io
-from uni3d.errors import CheckpointError
+from uni3d.errors import CheckpointError, ConfigError
 from uni3d.run.settings import RunConfig
+from uni3d.storage.whole import replace_all
 
 __all__ = [
     "CHECKPOINT",
     "CONFIG",
     "METRICS",
     "REPORT",
+    "MetricsLog",
+    "chosen_folder",
+    "clear",
+    "fresh_folder",
     "read_config",
+    "read_report",
     "write_config",
     "write_report",
 ]
 
 CHECKPOINT, CONFIG = "checkpoint.safetensors", "config.yaml"
 METRICS, REPORT = "metrics.jsonl", "report.json"
+# All that a run and its export leave, config.yaml and the page's state.json apart.
+LEFT = (
+    CHECKPOINT,
+    REPORT,
+    METRICS,
+    *(f"mesh.{ending}" for ending in ("glb", "obj", "ply", "stl", "3mf", "usdz", "mtl", "png")),
+    "mesh-obj.zip",
+    "turntable.mp4",
+    "turntable.gif",
+    "sheet.png",
+    "live.png",
+    "progress-*.png",
+)
+FILES = (".glb", ".gltf", ".obj", ".ply", ".stl", ".3mf", ".usdz", ".zip")
+
+
+def clear(run: Path) -> None:
+    """Remove what an earlier run left: a new one must not be judged by it. Other files stay."""
+    for path in itertools.chain.from_iterable(run.glob(pattern) for pattern in LEFT):
+        path.unlink()
+
+
+def fresh_folder(wanted: Path) -> Path:
+    """`wanted`, made, or with -2, -3, ... where something is there already."""
+    for number in itertools.count(2):
+        try:
+            wanted.parent.mkdir(parents=True, exist_ok=True)
+            wanted.mkdir()
+            return wanted
+        except FileExistsError:
+            stem = wanted.name if number == 2 else wanted.name.removesuffix(f"-{number - 1}")
+            wanted = wanted.with_name(f"{stem}-{number}")
+    raise AssertionError("the numbers do not end")
+
+
+def chosen_folder(text: str, overwrite: bool) -> Path:
+    """The folder that --out names, made. What is in it is not touched yet.
+
+    Raises ConfigError for a file, for a folder that holds something else than a run, and for one
+    that holds a run, unless it may be overwritten.
+    """
+    run = Path(text)
+    if not text.strip():
+        raise ConfigError("--out: got nothing; wanted a folder; do: --out FOLDER, or leave it out")
+    if run.suffix.lower() in FILES and not run.is_dir():
+        raise ConfigError(
+            f"--out: got {text}; wanted a folder for the whole run, mesh files included; "
+            f"do: --out {run.with_suffix('')} --formats {run.suffix[1:].lower()}"
+        )
+    if run.exists() and not run.is_dir():
+        raise ConfigError(f"--out: got {text}, a file; wanted a folder; do: another name")
+    if run.is_dir() and any(path.name != ".lock" for path in run.iterdir()):
+        try:
+            read_config(run)
+        except (CheckpointError, ConfigError) as error:
+            raise ConfigError(
+                f"--out: got {text}, which holds something that is no run of uni3d; wanted a new "
+                "or empty folder; do: another name"
+            ) from error
+        if not overwrite:
+            raise ConfigError(
+                f"--out: got {text}, which holds a run; wanted a new folder; do: another name, "
+                f"--overwrite to replace that run, or: uni3d resume {text}"
+            )
+    run.mkdir(parents=True, exist_ok=True)
+    return run
 
 
 def write_config(config: RunConfig, run: Path) -> None:
     """Make `config` the one of the run folder."""
-    temporary = (run / CONFIG).with_suffix(".tmp")
-    temporary.write_text(config_io.dump(config), encoding="utf-8")
-    temporary.replace(run / CONFIG)
+    replace_all({run / CONFIG: config_io.dump(config).encode()})
 
 
 def read_config(run: Path) -> RunConfig:
@@ -39,10 +111,49 @@ def read_config(run: Path) -> RunConfig:
     return config_io.load(RunConfig, config_io.read_yaml(run / CONFIG))
 
 
-def write_report(run: Path, entries: dict[str, Any]) -> None:
+def read_report(run: Path) -> dict[str, Any]:
+    """report.json; empty where it is missing or damaged: it can be made again."""
+    try:
+        told = json.loads((run / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def write_report(run: Path, entries: Mapping[str, Any], forget: tuple[str, ...] = ()) -> None:
     """Merge entries into report.json, so that stages of several commands add up."""
-    path = run / REPORT
-    old = json.loads(path.read_text()) if path.exists() else {}
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(old | entries, indent=2) + "\n")
-    temporary.replace(path)
+    old = {key: value for key, value in read_report(run).items() if key not in forget}
+    replace_all({run / REPORT: (json.dumps(old | dict(entries), indent=2) + "\n").encode()})
+
+
+class MetricsLog:
+    """metrics.jsonl: a line a step, each on its way to the disk before the next step begins."""
+
+    def __init__(self, run: Path, step: int) -> None:
+        """Go on after `step`: later lines, and what a kill cut off, are dropped."""
+        path = run / METRICS
+        kept = []
+        if step and path.exists():
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+            kept = [line for line in lines if 0 < _step_of(line) <= step]
+        replace_all({path: "".join(f"{line}\n" for line in kept).encode()})
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        self._file.write(json.dumps({"step": step, **metrics}) + "\n")
+        self._file.flush()
+
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _step_of(line: str) -> int:
+    """The step of a line of metrics.jsonl; 0 for a line that is damaged."""
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return 0
+    return step if type(step) is int else 0

@@ -5,15 +5,25 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from uni3d.cameras import Cameras
+from uni3d.cameras import Cameras, sample_cameras
 from uni3d.run.settings import RunConfig
 from uni3d.storage.cache import remembered
 from uni3d.teacher.model import Teacher
 from uni3d.teacher.prompts import PromptSet
 
-__all__ = ["BINS", "draw_real_samples", "pick_real_samples"]
+__all__ = ["BINS", "draw_real_samples", "pick_real_samples", "real_cameras"]
 
 BINS = 8  # azimuth bins
+
+
+def real_cameras(config: RunConfig) -> Cameras:
+    """The cameras of the samples, `[BINS * per_view]`: elevation and distance from the run's own
+    prior, azimuths even in their bins. The discriminator is shown each sample with its own."""
+    count = config.guidance.real_samples_per_view
+    generator = torch.Generator().manual_seed(17)
+    drawn = sample_cameras(config.camera, BINS * count, generator)
+    azimuth = torch.arange(BINS * count) * (360 / (BINS * count))
+    return dataclasses.replace(drawn, azimuth_deg=azimuth)
 
 
 def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -> Tensor:
@@ -21,16 +31,14 @@ def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -
 
     The same for every seed of a run, and kept on disk for the next one.
     """
-    guidance, (low, high) = config.guidance, config.camera.elevation_deg
+    guidance, all_cameras = config.guidance, real_cameras(config)
     count, steps = guidance.real_samples_per_view, 12
 
     def draw() -> Tensor:
         generator = torch.Generator().manual_seed(17)
         bins = []
         for k in range(BINS):
-            azimuth = (torch.arange(count) / count + k) * (360 / BINS)
-            elevation = low + (high - low) * torch.rand(count, generator=generator)
-            cameras = Cameras.orbit(azimuth, elevation)
+            cameras = all_cameras[torch.arange(k * count, (k + 1) * count)]
             bins.append(
                 teacher.sample(
                     prompts.at(cameras),
@@ -49,7 +57,7 @@ def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -
         "device": teacher.device.type,
         "prompt": config.told,
         "prompts": dataclasses.asdict(config.prompts),
-        "elevation": [low, high],
+        "camera": dataclasses.asdict(config.camera),
         "scale": guidance.scale,
         "rescale": guidance.rescale,
         "steps": steps,
@@ -59,8 +67,10 @@ def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -
     return remembered("samples", key, draw)
 
 
-def pick_real_samples(real: Tensor, cameras: Cameras, generator: torch.Generator) -> Tensor:
-    """One cached sample of each camera's bin."""
+def pick_real_samples(
+    real: Tensor, cameras: Cameras, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """One cached sample of each camera's bin, and its place `[batch]` among `real_cameras`."""
     place = (cameras.azimuth_deg % 360 / (360 / BINS)).long().clamp(max=BINS - 1)
     pick = torch.randint(real.shape[1], (len(cameras),), generator=generator)
-    return real[place, pick]
+    return real[place, pick], place * real.shape[1] + pick

@@ -3,8 +3,8 @@
 `uni3d.run.step` is the algorithm; export of what a run leaves is `uni3d.run.finish`.
 """
 
+import contextlib
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor
 from uni3d.cameras import Cameras
 from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
 from uni3d.mesh.pictures import as_uint8, write_png
-from uni3d.run.folder import CHECKPOINT, METRICS, REPORT, write_config, write_report
+from uni3d.run.folder import CHECKPOINT, MetricsLog, clear, read_report, write_config, write_report
 from uni3d.run.real_samples import draw_real_samples
 from uni3d.run.settings import RunConfig
 from uni3d.run.step import Parts, take_step
@@ -79,12 +79,11 @@ class Run:
         """Load the teacher, make the scene, restore a resumed run; where it stands."""
         self._started = time.monotonic()
         with out_of_memory_explained("loading the teacher", f"close other programs, {SMALLER}"):
-            self.parts = parts = prepare_parts(self.config, self._teacher)
+            self.parts = parts = _built(self.config, self._teacher)
         # A short name may mean another model tomorrow, and there may be more memory free: the run
         # remembers which ones it had. Only now: the folder may hold another run, and no teacher.
         if not self.resume:
-            for old in (CHECKPOINT, REPORT, METRICS):
-                (self.folder / old).unlink(missing_ok=True)
+            clear(self.folder)
         self._adopt(parts.config)
         self.step = _restore(parts, self.folder) if self.resume else 0
         return self._record(note=parts.notice)
@@ -104,9 +103,10 @@ class Run:
                 metrics = take_step(self.parts, self.step)
             self.step += 1
             if self.step % config.checkpoint_every == 0 or self.step == config.steps:
-                if parts.scene.finite():
-                    good = (self.step, state(parts))
-                    self.save()
+                now = state(parts)
+                if checkpoint.finite(now):
+                    good = (self.step, now)
+                    self._write(now)
                 elif good is None:
                     raise NonFiniteError(
                         f"the scene is not finite after {self.step} steps; do: another seed, or a "
@@ -125,17 +125,27 @@ class Run:
         Then the last whole step is saved, and in both cases the report begun.
         """
         interrupted = False
-        with (self.folder / METRICS).open("a", encoding="utf-8") as log:
+        before = read_report(self.folder).get("seconds_optimise") if self.resume else 0
+        with MetricsLog(self.folder, self.step) as log:
             for record in self.steps():
                 if record.metrics:
-                    log.write(json.dumps({"step": record.step, **record.metrics}) + "\n")
+                    log.write(record.step, record.metrics)
                 yield record
                 if stop():
-                    self.save()
+                    try:
+                        self.save()
+                    except NonFiniteError as error:
+                        yield self._record(note=str(error))
                     interrupted = True
                     break
         seconds = time.monotonic() - self._started
-        write_report(self.folder, {"seconds_optimise": seconds, "interrupted": interrupted})
+        if isinstance(before, (int, float)):
+            seconds += before
+        write_report(
+            self.folder,
+            {"seconds_optimise": seconds, "interrupted": interrupted},
+            forget=("evaluation", "recogniser"),
+        )
 
     def _record(self, metrics: dict[str, float] | None = None, note: str = "") -> Progress:
         seconds = time.monotonic() - self._started
@@ -162,10 +172,32 @@ class Run:
         return f"pictures of {room} instead of {size} pixels from here on, for lack of memory"
 
     def save(self) -> None:
-        """Write the checkpoint of the last whole step."""
+        """Write the checkpoint of the last whole step.
+
+        Raises NonFiniteError where the state holds a NaN; the checkpoint before it stays.
+        """
         assert self.parts is not None, "save: there is nothing before prepare()"
+        tensors = state(self.parts)
+        if not checkpoint.finite(tensors):
+            raise NonFiniteError(
+                f"step {self.step}: the state is not finite and is not saved; "
+                f"do: uni3d resume {self.folder}, which goes on from the checkpoint before it"
+            )
+        self._write(tensors)
+
+    def _write(self, tensors: dict[str, Tensor]) -> None:
         described = {"step": self.step, "prompt": self.config.prompt, "seed": self.config.seed}
-        checkpoint.save(self.folder / CHECKPOINT, state(self.parts), described)
+        checkpoint.save(self.folder / CHECKPOINT, tensors, described)
+
+
+def _built(config: RunConfig, teacher: Teacher | None) -> Parts:
+    """The parts, or one line for numbers that passed one by one and do not make a scene."""
+    try:
+        return prepare_parts(config, teacher)
+    except (ValueError, TypeError, IndexError, OverflowError, ZeroDivisionError) as error:
+        raise ConfigError(
+            f"the settings do not make a run ({error}); do: nearer to the defaults"
+        ) from error
 
 
 def prepare_parts(config: RunConfig, teacher: Teacher | None = None) -> Parts:
@@ -234,22 +266,48 @@ def _restore(parts: Parts, run: Path) -> int:
     """Continue from the run's checkpoint; from the start when it was killed before the first."""
     if not (run / CHECKPOINT).exists():
         return 0
-    tensors, described = checkpoint.load(run / CHECKPOINT)
-    try:
+    tensors, step = _loaded(run, parts.config)
+    with _fitting(run):
         _load(parts, tensors)
-    except (KeyError, RuntimeError, ValueError) as error:
+    return step
+
+
+def _loaded(run: Path, config: RunConfig) -> tuple[dict[str, Tensor], int]:
+    """Tensors and step of the checkpoint of `config`'s run; CheckpointError for another's."""
+    path = run / CHECKPOINT
+    tensors, described = checkpoint.load(path)
+    step = described.get("step")
+    if type(step) is not int or not 0 <= step:
+        raise CheckpointError(f"{path}: got step {step!r}; wanted a number; do: start a new run")
+    for key in ("prompt", "seed"):
+        if key in described and described[key] != getattr(config, key):
+            raise CheckpointError(
+                f"{path}: got a checkpoint with {key} {described[key]!r}; wanted "
+                f"{getattr(config, key)!r}, as in config.yaml; do: start a new run"
+            )
+    if not checkpoint.finite(tensors):
+        raise CheckpointError(f"{path}: holds numbers that are not finite; do: start a new run")
+    return tensors, step
+
+
+@contextlib.contextmanager
+def _fitting(run: Path) -> Iterator[None]:
+    """What a checkpoint of other shapes raises, as one line."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"{run / CHECKPOINT}: does not fit its config.yaml ({error}); do: start a new run"
         ) from error
-    return int(described["step"])
 
 
 def restore_scene(config: RunConfig, run: Path) -> tuple[Scene, int]:
     """The scene of a run's checkpoint and its step; no teacher is loaded."""
-    scene = Scene(config.scene, config.seed)
-    tensors, described = checkpoint.load(run / CHECKPOINT)
-    scene.restore(checkpoint.without_prefix("scene", tensors))
-    return scene, int(described["step"])
+    tensors, step = _loaded(run, config)
+    with _fitting(run):
+        scene = Scene(config.scene, config.seed)
+        scene.restore(checkpoint.without_prefix("scene", tensors))
+    return scene, step
 
 
 def preview(scene: Scene, path: Path, size: int = 96) -> None:

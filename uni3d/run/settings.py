@@ -18,6 +18,8 @@ from uni3d.teacher.prompts import PromptConfig
 
 __all__ = ["GuidanceConfig", "RunConfig"]
 
+LARGEST_SEED = 2**42  # times a million, and a step: what a generator takes
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class GuidanceConfig:
@@ -41,6 +43,10 @@ class GuidanceConfig:
             raise ConfigError(
                 f"guidance: got t_min={self.t_min}, t_max_end={self.t_max_end}, "
                 f"t_max={self.t_max}; want 0 <= t_min < t_max_end <= t_max <= 1"
+            )
+        if self.real_samples_per_view < 1:
+            raise ConfigError(
+                f"guidance: got real_samples_per_view={self.real_samples_per_view}; want 1 or more"
             )
         if not 0 <= self.rescale <= 1:
             raise ConfigError(f"guidance: got rescale={self.rescale}; want 0 to 1")
@@ -77,9 +83,16 @@ class RunConfig:
     mesh: MeshConfig = MeshConfig()
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.views < 1:
-            raise ConfigError(f"got steps={self.steps}, views={self.views}; want both at least 1")
+        for name in ("steps", "views", "checkpoint_every", "picture_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: got {getattr(self, name)}; want at least 1")
+        if abs(self.seed) > LARGEST_SEED:
+            raise ConfigError(
+                f"seed: got {self.seed}; want -{LARGEST_SEED} to {LARGEST_SEED}; do: a smaller one"
+            )
         starts = [start for start, _ in self.resolutions]
+        if any(size < 1 for _, size in self.resolutions):
+            raise ConfigError(f"resolutions: got {self.resolutions}; want sizes of 1 or more")
         if not starts or starts[0] != 0 or starts != sorted(starts):
             raise ConfigError(
                 f"resolutions: got {self.resolutions}; want (fraction, size) pairs that start at "

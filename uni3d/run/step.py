@@ -10,7 +10,7 @@ from torch import Tensor
 
 from uni3d.cameras import sample_cameras
 from uni3d.instruct import add_noise, ratio_is_steep, uni_instruct_loss
-from uni3d.run.real_samples import pick_real_samples
+from uni3d.run.real_samples import pick_real_samples, real_cameras
 from uni3d.run.settings import RunConfig
 from uni3d.scene import regularizers
 from uni3d.scene.scene import Scene
@@ -80,10 +80,13 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
         form=str(method.form),
         weight="omega",
         sid_alpha=method.sid_alpha,
-        normalise_h=log_ratio is not None,
         constant_h=constant_h,
     )
-    loss = terms.per_sample.mean() / x0[0].numel()
+    per_sample = terms.per_sample
+    if fake and fake.mean_h is not None and log_ratio is not None:
+        # By a mean over steps, not over the batch: with one view that would be h itself.
+        per_sample = per_sample / fake.mean_h.of(terms.terms["h"], sigma)
+    loss = per_sample.mean() / x0[0].numel()
     # 7. Priors on the scene.
     prior, values = regularizers.total(
         rendered, scene.field.density, config.regularizers, fraction, generator
@@ -98,10 +101,13 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
     if fake:
         for _ in range(config.fake_score.steps_per_step):
             sigma, eps = _draw_noise(config, teacher, x0, config.guidance.t_max, generator)
-            real = None
+            real = told = None
             if parts.real is not None:
-                real = pick_real_samples(parts.real, cameras, generator).to(x0.device)
-            losses = fake.fit(x0.detach(), sigma, eps, condition, fraction, real)
+                real, chosen = pick_real_samples(parts.real, cameras, generator)
+                seen = real_cameras(config)[chosen]
+                told = Condition(parts.prompts.at(seen).positive, teacher.camera(seen))
+                real = real.to(x0.device)
+            losses = fake.fit(x0.detach(), sigma, eps, condition, fraction, real, told)
         metrics |= {name: float(loss) for name, loss in losses.items()}
     if log_ratio is not None:
         metrics["ratio"] = float(log_ratio.exp().mean())

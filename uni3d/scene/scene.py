@@ -124,6 +124,3 @@ class Scene:
         checkpoint.restore_optimizer(
             self.optimizer, checkpoint.without_prefix("optimizer", tensors)
         )
-
-    def finite(self) -> bool:
-        return all(bool(torch.isfinite(p).all()) for p in self.field.parameters())

@@ -12,7 +12,15 @@ from torch import Tensor
 from uni3d.errors import CheckpointError, ExportError
 from uni3d.storage.whole import temporary_names
 
-__all__ = ["finite", "load", "optimizer_state", "restore_optimizer", "save", "with_prefix", "without_prefix"]
+__all__ = [
+    "finite",
+    "load",
+    "optimizer_state",
+    "restore_optimizer",
+    "save",
+    "with_prefix",
+    "without_prefix",
+]
 
 
 def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint as compute_again
 from uni3d.errors import ConfigError, MissingExtraError
 from uni3d.instruct import (
     RatioNormaliser,
+    RunningMean,
     VDenoiser,
     add_noise,
     denoising_score_matching,
@@ -62,6 +63,9 @@ class FakeScoreConfig:
             )
 
 
+MEMORY = 40  # samples of a noise level's bin (the ratio and h change as the scene does)
+
+
 class FakeScore:
     """The learned score of the current renders; shares the teacher's network."""
 
@@ -70,7 +74,7 @@ class FakeScore:
             from peft import LoraConfig
             from peft.tuners.tuners_utils import BaseTunerLayer
         except ImportError as error:
-            raise MissingExtraError("peft", "diffusers") from error
+            raise MissingExtraError("peft") from error
         self.teacher, self.config = teacher, config
         unet = teacher.unet
         with torch.random.fork_rng(devices=[]):
@@ -100,7 +104,8 @@ class FakeScore:
         self.optimizer = torch.optim.Adam(
             list(self.parameters.values()), lr=config.learning_rate, betas=(0.9, 0.99)
         )
-        self.ratio = RatioNormaliser().to(teacher.device) if ratio else None
+        self.ratio = RatioNormaliser(horizon=MEMORY).to(teacher.device) if ratio else None
+        self.mean_h = RunningMean(horizon=MEMORY).to(teacher.device) if ratio else None
         self.head_optimizer = torch.optim.Adam(
             self.head.parameters(), lr=config.discriminator_learning_rate, betas=(0.5, 0.99)
         )
@@ -193,11 +198,13 @@ class FakeScore:
         cond: Condition,
         fraction: float,
         real: Tensor | None = None,
+        real_cond: Condition | None = None,
     ) -> dict[str, Tensor]:
         """One step of denoising score matching on rendered latents; the mean losses by name.
 
         With `real` latents, a logistic step of the discriminator's head too, on the features of
-        the same pass: real and fake share noise level and noise. `fraction` of the run sets the
+        the same pass: real and fake share noise level and noise; `real_cond` tells the cameras of
+        the real ones, where they are not those of `cond`. `fraction` of the run sets the
         warm-up of the learning rate.
         """
         warm = min(1.0, (fraction + 1e-6) / max(self.config.warm_up, 1e-6))
@@ -208,7 +215,8 @@ class FakeScore:
         with self.adapter(trainable=True):
             if real is not None:
                 with torch.no_grad():
-                    _, real_features = self._ask(add_noise(real, sigma, eps), sigma, cond)
+                    noisy = add_noise(real, sigma, eps)
+                    _, real_features = self._ask(noisy, sigma, real_cond or cond)
             predicted, fake_features = self._ask(add_noise(x0, sigma, eps), sigma, cond)
             loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
             loss.backward()
@@ -236,6 +244,7 @@ class FakeScore:
             "optimizer": checkpoint.optimizer_state(self.optimizer),
             "head_optimizer": checkpoint.optimizer_state(self.head_optimizer),
             "ratio": self.ratio.state_dict() if self.ratio is not None else {},
+            "mean_h": self.mean_h.state_dict() if self.mean_h is not None else {},
         }
         flat: dict[str, Tensor] = {}
         for name, part in parts.items():
@@ -256,6 +265,8 @@ class FakeScore:
         )
         if self.ratio is not None:
             self.ratio.load_state_dict(checkpoint.without_prefix("ratio", tensors))
+        if self.mean_h is not None and (mean_h := checkpoint.without_prefix("mean_h", tensors)):
+            self.mean_h.load_state_dict(mean_h)  # older checkpoints have none: it begins anew
 
 
 def _camera_net(unet: Any) -> nn.Module:

@@ -59,16 +59,32 @@ def find_folder(
     """Where the teacher `name` lies on this machine, downloaded if need be.
 
     name: "toybox", a folder, a hub id "owner/model", or a key of CHAINS (ids tried in order).
-    Raises TeacherError in one line that says what to download and how.
+    Raises TeacherError in one line that says what to download and how, or what in the folder is of
+    a kind that is not supported.
     """
-    folder = TOYBOX if name == BUILT_IN else Path(name)
+    found = _find(name, revision, variant, download)
+    if name != BUILT_IN:
+        _refuse_unknown_kinds(found)
+        _refuse_missing_variant(found, variant)
+    return found
+
+
+def _find(name: str, revision: str, variant: str, download: bool) -> Found:
+    folder = TOYBOX if name == BUILT_IN else _folder_of(name)
     if (folder / "model_index.json").is_file():
         if revision:
             raise TeacherError(
                 f"teacher {name!r} is a folder and has no revisions; got --revision {revision}; "
                 "do: leave it out"
             )
-        return Found(name, folder, "", BUILT_IN if name == BUILT_IN else "local folder")
+        if name == BUILT_IN:
+            return Found(name, folder, "", BUILT_IN)
+        return Found(str(folder), folder, "", "local folder")
+    if folder.is_file():
+        raise TeacherError(
+            f"teacher {name!r}: got a file; wanted a folder in diffusers layout; do, once, in "
+            f"Python: StableDiffusionPipeline.from_single_file({name!r}).save_pretrained(FOLDER)"
+        )
     if folder.is_dir() or folder.is_absolute() or name.startswith("."):
         raise TeacherError(
             f"teacher {name!r}: no model_index.json there; wanted a folder in diffusers layout; "
@@ -90,11 +106,90 @@ def find_folder(
     return _downloaded(name, ids, revision, variant)
 
 
+def _folder_of(name: str) -> Path:
+    """The folder a name may mean, absolute: a run is resumed from elsewhere. The root of an entry
+    in the hub's cache (models--owner--model) means its newest snapshot."""
+    try:
+        folder = Path(name).expanduser()
+        folder = folder.resolve() if folder.exists() else folder
+        if (folder / "snapshots").is_dir() and not (folder / "model_index.json").exists():
+            main = folder / "refs" / "main"
+            named = folder / "snapshots" / (main.read_text().strip() if main.is_file() else "")
+            if (named / "model_index.json").is_file():
+                return named
+            inside = [p.parent for p in (folder / "snapshots").glob("*/model_index.json")]
+            return max(inside, key=lambda p: p.stat().st_mtime, default=folder)
+        return folder
+    except (OSError, RuntimeError, ValueError) as error:
+        raise TeacherError(f"teacher {name!r}: cannot be looked up ({error})") from error
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """A part's JSON; empty where there is none, or where its own loader will complain."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _refuse_unknown_kinds(found: Found) -> None:
+    """Stop at what would load, and be read wrongly: other noise schedules, other latents."""
+    folder = found.folder
+    kind = str(_settings(folder / "scheduler" / "scheduler_config.json").get("_class_name", ""))
+    if kind.startswith("EDM") or "Flow" in kind:
+        raise TeacherError(
+            f"{found.name}: its scheduler is {kind}; wanted one with betas (DDPM, DDIM, Euler, "
+            f"PNDM, ...), other schedules are not read yet; do: another teacher, {INSTEAD}"
+        )
+    vae, codec = _settings(folder / "vae" / "config.json"), folder / "codec" / "config.json"
+    for key in ("latents_mean", "latents_std"):
+        if vae.get(key) is not None:
+            raise TeacherError(
+                f"{found.name}: its autoencoder has {key}, which is not read yet; wanted one with "
+                f"a scaling_factor alone; do: another teacher, {INSTEAD}"
+            )
+    channels = _settings(folder / "unet" / "config.json").get("in_channels")
+    wanted = vae.get("latent_channels", 4) if vae else 3
+    if type(channels) is int and not codec.exists() and channels != wanted:
+        raise TeacherError(
+            f"{found.name}: its U-Net takes {channels} channels; wanted {wanted}, those of a "
+            "picture: it is for inpainting, depth or upscaling; do: the plain text-to-image model"
+        )
+
+
+def _refuse_missing_variant(found: Found, variant: str) -> None:
+    """Say which variant of the weights is there where the one that was asked for is not."""
+    names = [p.relative_to(found.folder).as_posix() for p in found.folder.rglob("*")]
+    for part in NETWORKS:
+        stems = (
+            ("diffusion_pytorch_model",) if part in ("unet", "vae") else ("model", "pytorch_model")
+        )
+        inside = [n for n in names if n.startswith(f"{part}/") and n.count("/") == 1]
+        weights = {"": False} | {
+            match[1]: True
+            for n in inside
+            for stem in stems
+            if (
+                match := re.fullmatch(
+                    rf"{part}/{stem}\.?(\w*?)(?:-\d+-of-\d+)?\.(?:safetensors|bin)", n
+                )
+            )
+        }
+        there = sorted(name for name, is_there in weights.items() if is_there)
+        if there and variant not in there:
+            asked = f"of variant {variant!r}" if variant else "without a variant"
+            kinds = ", ".join(f"--variant {name}" if name else "no --variant" for name in there)
+            raise TeacherError(
+                f"{found.name}: {part} has no weights {asked}; do: {kinds}, or fetch that part too"
+            )
+
+
 def read_index(folder: Path) -> dict[str, Any]:
     """model_index.json; TeacherError when it is damaged."""
     path = folder / "model_index.json"
     try:
-        index = json.loads(path.read_text())
+        index = json.loads(path.read_text(encoding="utf-8-sig"))
         if not isinstance(index, dict):
             raise ValueError("not a mapping")
         return index
@@ -146,7 +241,7 @@ def _hub() -> Any:
     try:
         import huggingface_hub
     except ImportError as error:
-        raise MissingExtraError("huggingface_hub", "diffusers") from error
+        raise MissingExtraError("huggingface_hub") from error
     return huggingface_hub
 
 

@@ -264,7 +264,7 @@ def load_teacher(which: TeacherConfig | str) -> Teacher:
         import diffusers
         from diffusers.utils import logging
     except ImportError as error:
-        raise MissingExtraError("diffusers", "diffusers") from error
+        raise MissingExtraError("diffusers") from error
     config = TeacherConfig(name=which) if isinstance(which, str) else which
     device, dtype = place(config)
     # Its notes on unknown keys are about other classes, and what it calls an error is raised too.

@@ -5,6 +5,7 @@ and the Perp-Neg negatives of the other views (arXiv 2304.04968), for every meth
 """
 
 import dataclasses
+import hashlib
 import math
 import re
 import unicodedata
@@ -50,6 +51,8 @@ class ViewConditioning:
 def check_prompt(prompt: str) -> str:
     """The prompt with white space folded; raises PromptError when empty or absurdly long."""
     text = " ".join(prompt.split())
+    if not text.isprintable() and not text.encode("utf-8", "ignore").decode() == text:
+        raise PromptError("the prompt has bytes that are no UTF-8; do: type it again")
     if not any(c.isalnum() or unicodedata.category(c) == "So" for c in text):
         raise PromptError(
             'the prompt is empty; wanted a sentence such as "a corgi astronaut"; do: give one'
@@ -64,7 +67,12 @@ def check_prompt(prompt: str) -> str:
 def slug(prompt: str) -> str:
     """A short name that is safe as a path on any system; never the prompt itself."""
     words = re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")
-    return words[:40].strip("-") or "prompt"
+    words = words[:40].strip("-")
+    if words and prompt.isascii():
+        return words
+    # Letters that a name cannot have: without the hash all such prompts would share one name.
+    digest = hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest()[:6]
+    return f"{words or 'prompt'}-{digest}"
 
 
 class PromptSet:
