@@ -18,13 +18,14 @@ from uni3d.cameras import Cameras
 from uni3d.errors import ConfigError
 from uni3d.mesh.files import as_trimesh
 from uni3d.run.finish import FORMATS, check_formats, export_run, read_mesh
-from uni3d.run.folder import REPORT, read_config
+from uni3d.run.folder import REPORT, chosen_folder, fresh_folder, read_config
 from uni3d.run.presets import PRESETS
 from uni3d.run.prompt import read_prompt
 from uni3d.run.run import Progress, Run, restore_scene
 from uni3d.run.settings import RunConfig
 from uni3d.scene.render import Rendered
 from uni3d.scene.scene import Scene
+from uni3d.storage.lock import held
 from uni3d.teacher.model import Teacher
 from uni3d.teacher.prompts import check_prompt, slug
 
@@ -87,6 +88,7 @@ def start(
     teacher: str | dict[str, Any] | Teacher | None = None,
     strict: bool = False,
     anyway: bool = False,
+    overwrite: bool = False,
     **overrides: Any,
 ) -> Generator[Progress, None, Result]:
     """Make a mesh, a record at a time: one when all is loaded, one a step, one a stage of export.
@@ -104,16 +106,19 @@ def start(
     config = configure(prompt, preset=preset, seed=seed, **overrides)
     config, note = read_prompt(config, strict=strict, anyway=anyway)
     chosen = check_formats(formats)
-    folder = Path(out) if out is not None else Path("outputs") / f"{slug(prompt)}-{seed}"
+    if out is None:
+        folder = fresh_folder(Path("outputs") / f"{slug(prompt)}-{seed}")
+    else:
+        folder = chosen_folder(str(out), overwrite)
     return _records(Run(config, folder, teacher=loaded), chosen, note)
 
 
 def _records(run: Run, formats: tuple[str, ...], note: str) -> Generator[Progress, None, Result]:
-    run.folder.mkdir(parents=True, exist_ok=True)
-    first = run.prepare()
-    yield dataclasses.replace(first, note="; ".join(filter(None, (note, first.note))))
-    yield from run.optimise()
-    yield from export_run(run.config, run.folder, formats)
+    with held(run.folder):
+        first = run.prepare()
+        yield dataclasses.replace(first, note="; ".join(filter(None, (note, first.note))))
+        yield from run.optimise()
+        yield from export_run(run.config, run.folder, formats)
     return Result(run.folder, run.config)
 
 
@@ -128,12 +133,14 @@ def generate(
     teacher: str | dict[str, Any] | Teacher | None = None,
     strict: bool = False,
     anyway: bool = False,
+    overwrite: bool = False,
     **overrides: Any,
 ) -> Result:
     """A sentence to a textured mesh; the same seed gives the same mesh on the same machine.
 
     preset: draft, default or high. out: the run folder, made where it is missing (default
-    outputs/PROMPT-SEED); what another run left in it is replaced. progress: called with every
+    outputs/PROMPT-SEED, or PROMPT-SEED-2, ...). overwrite: replace a run in `out`; else that is an
+    error, as is a folder that holds anything else. progress: called with every
     record of `start`. formats: of glb, obj, ply, stl, 3mf, usdz. teacher: a name, a folder or hub
     id, a mapping of its keys, or an `OwnTeacher`. strict: a word that the teacher does not know is
     an error; anyway: not even an unknown subject is. overrides: see `configure`.
@@ -150,6 +157,7 @@ def generate(
         teacher=teacher,
         strict=strict,
         anyway=anyway,
+        overwrite=overwrite,
         **overrides,
     )
     while True:

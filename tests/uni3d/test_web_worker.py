@@ -35,7 +35,7 @@ class Stepped:
 
     def prepare(self):
         if not self.resume:  # as the real one does
-            (self.folder / pipeline.METRICS).unlink(missing_ok=True)
+            (self.folder / "metrics.jsonl").unlink(missing_ok=True)
         return Progress("optimising", self.step, self.config.steps, 0.0)
 
     def steps(self):
