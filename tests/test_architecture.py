@@ -27,8 +27,8 @@ ORDER = {
     "teacher": "sampler prompts codecs hub texts model own fake_score memory abilities",
     "run": "presets settings prompt folder real_samples step run finish",
     "toybox": (
-        "shapes kinds roles garments things actions materials world grammar known phrase lexicon "
-        "reading read_command looks raytrace mesh dataset model state training shipping "
+        "shapes distances kinds roles garments things actions materials world grammar known phrase "
+        "lexicon reading read_command looks raytrace mesh dataset model state training shipping "
         "recogniser judge bars commands"
     ),
     "instant": "generator diversity sentences sheet training commands",

@@ -28,8 +28,8 @@ from uni3d.mesh.solid import write_3mf, write_stl
 from uni3d.mesh.types import Mesh
 from uni3d.mesh.unwrap import unwrap
 from uni3d.mesh.usd import write_usdz
+from uni3d.toybox.distances import nearest_color
 from uni3d.toybox.mesh import toy_mesh
-from uni3d.toybox.shapes import nearest_color
 from uni3d.toybox.world import Description, build_toy
 
 PACKAGES = ("three@0.187.0", "gltf-validator@2.0.0-dev.3.10")

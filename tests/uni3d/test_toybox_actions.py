@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from uni3d.toybox.actions import ACTIONS, RELATIONS, can_sit
-from uni3d.toybox.shapes import Builder, distance, lowest_point, support
+from uni3d.toybox.distances import distance
+from uni3d.toybox.shapes import Builder, lowest_point, support
 from uni3d.toybox.world import KINDS, Description, actions_of, build_toy, relations_of
 
 DOERS = [name for name in KINDS if actions_of(name)]

@@ -8,9 +8,10 @@ import torch
 
 from uni3d.cameras import Cameras
 from uni3d.mesh.rasterize import silhouettes
+from uni3d.toybox.distances import distance
 from uni3d.toybox.mesh import toy_mesh
 from uni3d.toybox.raytrace import render_toy, silhouette_toy
-from uni3d.toybox.shapes import Builder, Toy, distance
+from uni3d.toybox.shapes import Builder, Toy
 from uni3d.toybox.world import Description, build_toy
 
 CAMERAS = Cameras.orbit([20.0, 130.0, 250.0], [10.0, 40.0, 75.0])

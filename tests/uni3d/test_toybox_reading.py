@@ -8,10 +8,10 @@ import pytest
 
 from uni3d.cli import main
 from uni3d.toybox.known import shipped_known, today
-from uni3d.toybox.lexicon import FILLERS, SILENT, lexicon
+from uni3d.toybox.lexicon import FILLERS, SILENT, lexicon, nearest_kinds
 from uni3d.toybox.phrase import singular, without_style, words_of
 from uni3d.toybox.read_command import KEYS, table
-from uni3d.toybox.reading import nearest_kinds, read
+from uni3d.toybox.reading import read
 from uni3d.toybox.world import KINDS
 
 CASES = [
@@ -95,7 +95,8 @@ def test_what_the_teacher_does_not_know_is_left_out_and_named():
     ("prompt", "family"), [("a tiger", "animal"), ("a helicopter", "vehicle"), ("a taco", "food")]
 )
 def test_nearest_kinds_are_of_the_family_and_known(prompt, family):
-    near = nearest_kinds(read(prompt))
+    reading = read(prompt)
+    near = nearest_kinds(reading.kind, reading.subject)
     kinds = [next(k for k in KINDS.values() if k.words[0] == word) for word in near]
     assert len(near) == 3 and {k.category for k in kinds} == {family}
     assert {k.name for k in kinds} <= set(shipped_known().kinds)

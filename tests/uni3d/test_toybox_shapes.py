@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from uni3d.toybox import shapes
-from uni3d.toybox.shapes import Builder, Toy, distance, nearest_color
+from uni3d.toybox.distances import distance, nearest_color
+from uni3d.toybox.shapes import Builder, Toy
 from uni3d.toybox.world import KINDS, Description, build_toy
 
 U = np.linspace(-1, 1, 321)
@@ -29,6 +30,7 @@ def one(shape: int, size: tuple[float, ...]) -> Toy:
         np.array([9.0]),
         np.array([shapes._bound(part)]),
         shapes._half_extent(part)[None],
+        np.array([0]),
     ]
     return Toy(*single)
 

@@ -5,8 +5,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from uni3d.toybox.distances import part_distance
 from uni3d.toybox.roles import Role, at, dress_in, is_lying
-from uni3d.toybox.shapes import Builder, lowest_point, part_distance, support
+from uni3d.toybox.shapes import Builder, lowest_point, support
 
 __all__ = ["GARMENTS"]
 

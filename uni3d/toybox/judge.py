@@ -13,9 +13,9 @@ from uni3d.run.finish import read_mesh, sheet_cameras
 from uni3d.run.folder import write_report
 from uni3d.run.settings import RunConfig
 from uni3d.teacher.hub import BUILT_IN
+from uni3d.toybox.distances import distance
 from uni3d.toybox.reading import read
 from uni3d.toybox.recogniser import WEIGHTS, load_recogniser
-from uni3d.toybox.shapes import distance
 from uni3d.toybox.world import KINDS, build_toy
 
 __all__ = ["best_iou", "evaluate_run", "inside"]

@@ -7,6 +7,7 @@ import functools
 from pathlib import Path
 
 from uni3d.toybox.grammar import OUTFITS, SYNONYMS
+from uni3d.toybox.known import shipped_known
 from uni3d.toybox.phrase import DETERMINERS, EDGES, singular
 from uni3d.toybox.shapes import COLORS
 from uni3d.toybox.world import KINDS, WEARABLES
@@ -21,12 +22,15 @@ __all__ = [
     "PATTERN_OF",
     "RELATED",
     "SILENT",
+    "Entry",
     "lexicon",
+    "nearest_kinds",
     "nouns",
     "translated",
     "wearables",
 ]
 
+Entry = tuple[str, dict[str, str]]  # a kind, and what else a word says
 TABLES = Path(__file__).parent / "words"
 FILLERS = frozenset("cute small nice toy beautiful little very really just".split())
 SILENT = EDGES | DETERMINERS | frozenset("it of there top made dressed wearing pair".split())
@@ -130,9 +134,9 @@ RELATED = {
 
 
 @functools.cache
-def lexicon() -> dict[str, tuple[str, dict[str, str]]]:
+def lexicon() -> dict[str, Entry]:
     """Noun phrases in the singular -> (kind, what else they say), synonyms of the world's words."""
-    found: dict[str, tuple[str, dict[str, str]]] = {}
+    found: dict[str, Entry] = {}
     for kind in KINDS.values():
         for word in kind.words:
             found[word] = (kind.name, {})
@@ -208,3 +212,16 @@ def translated(words: list[str]) -> list[str]:
             parts.append(part)
         return [w for phrase in out for w in phrase.split()]
     return words
+
+
+def nearest_kinds(kind: str | None, subject: str, count: int = 3) -> list[str]:
+    """Kinds that the teacher knows, nearest in meaning to a kind or a subject that it does not."""
+    known = shipped_known().kinds
+    family = FAMILY_OF.get(singular(subject.split(" ")[-1]), "")
+    if kind is not None:
+        family = KINDS[kind].category
+    family = RELATED.get(family, family)
+    near = [k for k in KINDS if k in known and KINDS[k].category == family]
+    # The usual ones where the family is unknown or small.
+    near += [k for k in ("corgi", "robot", "car", "teapot") if k not in near and k in known]
+    return [KINDS[k].words[0] for k in near[:count]]

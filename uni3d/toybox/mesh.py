@@ -4,7 +4,8 @@ import numpy as np
 
 from uni3d.mesh.simplify import signed_volume
 from uni3d.mesh.types import Mesh
-from uni3d.toybox.shapes import Toy, distance, nearest_color
+from uni3d.toybox.distances import distance, nearest_color
+from uni3d.toybox.shapes import Toy
 
 __all__ = ["toy_mesh"]
 

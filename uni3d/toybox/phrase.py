@@ -160,8 +160,8 @@ def words_of(prompt: str) -> list[str]:
         if unicodedata.category(c) not in ("Mn", "Cf", "Cc") or c.isspace()
     )
     found = re.findall(r"[^\W_]+(?:['-][^\W_]+)*|[,.;:()]", text)
-    words = [BRITISH.get(w.removesuffix("'s") if w.endswith("'s") else w, w) for w in found]
-    return [w.removesuffix("'s") for w in words]
+    plain = [str(w).removesuffix("'s") for w in found]
+    return [BRITISH.get(w, w) for w in plain]
 
 
 def is_foreign(word: str) -> bool:

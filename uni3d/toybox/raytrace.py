@@ -11,8 +11,9 @@ import numpy as np
 from numba import njit
 
 from uni3d.cameras import Cameras
+from uni3d.toybox.distances import part_distance
 from uni3d.toybox.looks import surface
-from uni3d.toybox.shapes import Toy, part_distance
+from uni3d.toybox.shapes import Toy
 
 __all__ = ["render_toy", "silhouette_toy"]
 

@@ -11,7 +11,6 @@ import difflib
 import functools
 import re
 
-from uni3d.errors import PromptError
 from uni3d.toybox.grammar import OUTFITS, canonical
 from uni3d.toybox.known import Known, shipped_known, today
 from uni3d.toybox.lexicon import (
@@ -22,9 +21,10 @@ from uni3d.toybox.lexicon import (
     MATERIAL_OF,
     NOT_WHOLE,
     PATTERN_OF,
-    RELATED,
     SILENT,
+    Entry,
     lexicon,
+    nearest_kinds,
     nouns,
     translated,
     wearables,
@@ -38,9 +38,9 @@ from uni3d.toybox.phrase import (
     without_style,
     words_of,
 )
-from uni3d.toybox.world import KINDS, Description, suits
+from uni3d.toybox.world import KINDS, Description, actions_of, relations_of, suits
 
-__all__ = ["Reading", "nearest_kinds", "read"]
+__all__ = ["Reading", "read"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class Reading:
     def note(self) -> str:
         """One line for the person who asked; empty where the prompt is shown as it is."""
         if not self.drawable:
-            near = ", ".join(nearest_kinds(self))
+            near = ", ".join(nearest_kinds(self.kind, self.subject))
             what = f"{self.subject!r} is not known" if self.subject else "no thing is named"
             return f"{what}; nearest: {near}; all: uni3d toybox sheet"
         plain = self.caption.removeprefix("a ").removeprefix("an ")
@@ -137,7 +137,7 @@ class _Reader:
             self.found.setdefault(field, name)
         self._modifiers(before)
 
-    def _match(self, phrase: tuple[str, ...]):
+    def _match(self, phrase: tuple[str, ...]) -> tuple[int, Entry | None]:
         """(number of words, entry) of the longest known ending of a phrase."""
         attribute = len(phrase) > 1 and (phrase[-2] in MATERIAL_OF or phrase[-2] in COLOR_OF)
         if len(phrase) > 1 and phrase[-1] in NOT_WHOLE and not attribute:  # "a lion head"
@@ -157,7 +157,7 @@ class _Reader:
                 return size + 1, entry
         return 0, None
 
-    def _guess(self, phrase: tuple[str, ...]):
+    def _guess(self, phrase: tuple[str, ...]) -> tuple[int, Entry | None]:
         """A misspelt head: one close word of the same first letter, and it is said."""
         word = singular(phrase[-1])
         if len(word) < 5 or is_foreign(word) or word in FAMILY_OF:
@@ -340,8 +340,9 @@ class _Reader:
             "material": self.found.get("material") in known.materials
             and self.found.get("material") in suits(kind),
             "wears": kind.wears and self.found.get("wears") in known.wears,
-            "action": self.found.get("action") in known.actions,
-            "relation": self.found.get("relation") in known.relations,
+            "action": self.found.get("action") in {*known.actions} & {*actions_of(self.kind)},
+            "relation": self.found.get("relation")
+            in {*known.relations} & {*relations_of(self.kind)},
             "stand": self.found.get("stand") in known.stands,
         }
         kept = {f: name for f, name in self.found.items() if name and allowed[f]}
@@ -388,25 +389,3 @@ def read(prompt: str, known: Known | None = None) -> Reading:
         understood=description is not None and not reader.left,
         description=description,
     )
-
-
-def nearest_kinds(reading: Reading, count: int = 3) -> list[str]:
-    """Kinds that the teacher knows, nearest in meaning to a subject that it does not."""
-    known = shipped_known().kinds
-    if reading.kind is not None:
-        family = KINDS[reading.kind].category
-    else:
-        family = FAMILY_OF.get(singular(reading.subject.split(" ")[-1]), "")
-    family = RELATED.get(family, family)
-    near = [k for k in KINDS if k in known and KINDS[k].category == family]
-    # The usual ones where the family is unknown or small.
-    near += [k for k in ("corgi", "robot", "car", "teapot") if k not in near and k in known]
-    return [KINDS[k].words[0] for k in near[:count]]
-
-
-def described(prompt: str) -> Description:
-    """The description that a prompt is shown as; PromptError with the nearest kinds otherwise."""
-    reading = read(prompt)
-    if reading.description is None:
-        raise PromptError(f"toybox: {reading.note}")
-    return reading.description
