@@ -63,9 +63,16 @@ class Guard:
     """
 
     def __init__(
-        self, app: Any, *, store: RunStore, cache: Path, hosts: tuple[str, ...] | None
+        self,
+        app: Any,
+        *,
+        store: RunStore,
+        cache: Path,
+        hosts: tuple[str, ...] | None,
+        separate: bool = True,
     ) -> None:
         self.app, self.store, self.cache, self.hosts = app, store, cache.resolve(), hosts
+        self.separate = separate  # several people, each with their own runs
 
     async def __call__(self, scope: Any, receive: Callable, send: Callable) -> None:
         if scope["type"] == "websocket":
@@ -120,7 +127,7 @@ class Guard:
         if path.parent.parent != self.store.root or not _servable(path.name):
             return refused
         try:
-            self.store.folder(path.parent.name, _user(scope, headers))
+            self.store.folder(path.parent.name, _user(scope, headers) if self.separate else "")
         except CheckpointError:
             return refused
         return None

@@ -217,7 +217,7 @@ def _make_tab(site: Site, page: Any):
         results = [gr.skip()] * len(panel.outputs) if settled else panel.updates(site, found)
         one = found[0] if found else None
         return [
-            words.engine(site.worker.ready.is_set()),
+            words.engine(site.worker.ready.is_set(), site.worker.broken),
             words.status(
                 one,
                 site.worker.position(run_id) if one else 0,

@@ -19,10 +19,11 @@ from typing import Any
 
 from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
+from uni3d.storage.lock import held, is_held
 
 __all__ = ["ACTIVE", "SERVABLE", "RunState", "RunStore", "Summary"]
 
-ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+ID = re.compile(r"\w[\w .+-]{0,119}")  # a folder name: no separators, no leading dot
 ACTIVE = ("queued", "running")
 STATES = (*ACTIVE, "interrupted", "cancelled", "done", "failed")
 # What the page may hand out of a run folder: pictures and meshes, not the texts of its owner.
@@ -118,6 +119,8 @@ class RunStore:
             state = RunState(**told)
             if state.state not in STATES:
                 raise ValueError(state.state)
+            if state.state not in ACTIVE and is_held(folder):
+                return dataclasses.replace(state, state="running")  # from a command line
             return state
         except FileNotFoundError:
             return self._state_of_files(folder)
@@ -126,15 +129,20 @@ class RunStore:
 
     def _state_of_files(self, folder: Path) -> RunState:
         report = self.report(folder.name)
-        made = (folder / "config.yaml").stat().st_mtime
+        config, made = self.config(folder.name), (folder / "config.yaml").stat().st_mtime
         state = "interrupted" if report.get("interrupted") or "mesh" not in report else "done"
-        return RunState(
-            state=state,
-            created=made,
-            step=int(report.get("steps_done", 0)),
-            steps=int(self.config(folder.name).get("steps", 0)),
-            seconds=float(report.get("seconds_optimise", 0.0)),
-        )
+        if is_held(folder):
+            state = "running"  # from a command line
+        try:
+            return RunState(
+                state=state,
+                created=made,
+                step=int(report.get("steps_done", 0)),
+                steps=int(config.get("steps", 0)),
+                seconds=float(report.get("seconds_optimise", 0.0)),
+            )
+        except (TypeError, ValueError, OverflowError):
+            return RunState(state="failed", created=made, error="the files of this run are damaged")
 
     def write(self, run_id: str, state: RunState) -> None:
         """Replace state.json whole."""
@@ -173,7 +181,9 @@ class RunStore:
         """The curves of a run: name -> (step, value), each step once and in order."""
         steps: dict[int, dict[str, Any]] = {}
         try:
-            with (self.root / run_id / "metrics.jsonl").open(encoding="utf-8") as lines:
+            with (self.root / run_id / "metrics.jsonl").open(
+                encoding="utf-8", errors="replace"
+            ) as lines:
                 for line in lines:
                     try:
                         entry = json.loads(line)
@@ -219,13 +229,26 @@ class RunStore:
         folder = self.folder(run_id, user)
         if self.state(run_id).state in ACTIVE:
             raise CheckpointError("run: it is still queued or running; do: cancel it first")
-        shutil.rmtree(folder)
+        with held(folder):  # a command line may begin at this moment
+            shutil.rmtree(folder)
 
     def mark_interrupted(self) -> None:
         """On start: what a server left as queued or running when it ended is interrupted."""
         for one in self.runs():
-            if one.state.state in ACTIVE:
-                self.change(one.run_id, state="interrupted", stage="", eta=-1.0)
+            if one.state.state in ACTIVE and not is_held(self.root / one.run_id):
+                report = self.report(one.run_id)
+                whole = "mesh" in report and report.get("steps_done") == one.state.steps
+                state = "done" if whole else "interrupted"  # done: only its files were to be made
+                self.change(one.run_id, state=state, stage="", eta=-1.0)
+
+    def left_out(self) -> list[str]:
+        """Names of folders with a run that are not shown: links, and names with odd letters."""
+        return sorted(
+            path.name
+            for path in self.root.iterdir()
+            if (path / "config.yaml").is_file()
+            and (path.is_symlink() or not ID.fullmatch(path.name))
+        )
 
 
 def _zipped(folder: Path) -> Path:

@@ -19,12 +19,17 @@ from uni3d.errors import ConfigError, MissingExtraError
 __all__ = ["add_arguments", "serve"]
 
 HEAD_START = 3.0  # seconds in which the first browser has the interpreter's lock to itself
+HERE = ("127.0.0.1", "localhost", "::1")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="address to bind (this machine only)")
-    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument(
+        "--host",
+        default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        help="address to bind (this machine only)",
+    )
+    parser.add_argument("--port", type=int, default=os.environ.get("GRADIO_SERVER_PORT", "7860"))
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of all runs")
     parser.add_argument(
         "--auth",
@@ -33,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="USER:PASSWORD",
         help="who may log in; given more than once, each sees their own runs only",
     )
+    parser.add_argument("--auth-file", type=Path, help="file with a line USER:PASSWORD for each")
     parser.add_argument("--share", action="store_true", help="a public link through gradio's relay")
     parser.add_argument(
         "--teacher",
@@ -53,6 +59,24 @@ def _accounts(texts: list[str]) -> list[tuple[str, str]]:
         if not colon or not user or not password:
             raise ConfigError("--auth: got something else; wanted USER:PASSWORD; do: add a colon")
         accounts.append((user, password))
+    return accounts
+
+
+def _who(args: argparse.Namespace) -> list[tuple[str, str]]:
+    """Who may log in. Raises ConfigError where the page would be open to everybody."""
+    lines = list(args.auth)
+    if args.auth_file is not None:
+        try:
+            text = args.auth_file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"--auth-file {args.auth_file}: cannot be read ({error})") from error
+        lines += [line.strip() for line in text.splitlines() if line.strip()]
+    accounts = _accounts(lines)
+    if not accounts and (args.share or args.host not in HERE):
+        raise ConfigError(
+            "--share and hosts beyond this machine: got no password, so anybody could start runs; "
+            "do: --auth-file FILE with lines USER:PASSWORD (or --auth USER:PASSWORD)"
+        )
     return accounts
 
 
@@ -119,7 +143,7 @@ def _launch(site: Any, cache: Path, args: argparse.Namespace, accounts: list) ->
     from uni3d.web.page import build_page
     from uni3d.web.style import CSS, HEAD, theme
 
-    here = args.host in ("127.0.0.1", "localhost", "::1")
+    here = args.host in HERE
     hosts = LOOPBACK if here and not args.share else None
     page = build_page(site)
     page.queue(max_size=64)
@@ -133,7 +157,11 @@ def _launch(site: Any, cache: Path, args: argparse.Namespace, accounts: list) ->
             allowed_paths=[str(site.store.root)],
             max_file_size=1,
             app_kwargs={
-                "middleware": [Middleware(Guard, store=site.store, cache=cache, hosts=hosts)]
+                "middleware": [
+                    Middleware(
+                        Guard, store=site.store, cache=cache, hosts=hosts, separate=site.separate
+                    )
+                ]
             },
             prevent_thread_lock=True,
             ssr_mode=False,
@@ -156,7 +184,7 @@ def _launch(site: Any, cache: Path, args: argparse.Namespace, accounts: list) ->
 def serve(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; an active run then stops after its step, to be resumed."""
     began = time.monotonic()
-    accounts = _accounts(args.auth)
+    accounts = _who(args)
     lock = _locked(args.outputs)
     site, cache = _site(args, accounts), _private_cache()
     try:
@@ -168,6 +196,8 @@ def serve(args: argparse.Namespace) -> int:
         f"uni3d: the page is at {address} (after {time.monotonic() - began:.1f} s; gradio "
         f"{gradio.__version__}); the engine is loading; Ctrl-C ends\n"
     )
+    if left_out := site.store.left_out():
+        sys.stderr.write(f"uni3d: not shown, links or odd names: {', '.join(left_out)}\n")
     ends = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ends.set())

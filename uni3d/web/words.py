@@ -65,8 +65,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def engine(ready: bool) -> str:
+def engine(ready: bool, broken: str = "") -> str:
     """The notice while torch and its company are still loading."""
+    if broken:
+        line = html.escape(f"The engine cannot be loaded: {broken}. Runs will fail.")
+        return f"<div class='u3-notice' role='alert'>{line}</div>"
     if ready:
         return ""
     return (

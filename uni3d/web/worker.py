@@ -6,14 +6,14 @@ safety: numba's kernels may not be entered from two threads at once.
 
 import dataclasses
 import itertools
-import json
 import logging
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from uni3d.errors import ConfigError, ExportError, Uni3DError
+from uni3d.errors import ConfigError, ExportError, NonFiniteError, Uni3DError
+from uni3d.storage.lock import held
 from uni3d.web.runs import RunStore
 
 __all__ = ["Job", "Worker"]
@@ -39,6 +39,8 @@ class Worker:
     def __init__(self, store: RunStore, *, picture_seconds: float = 3.0) -> None:
         self.store, self.picture_seconds = store, picture_seconds
         self.ready = threading.Event()  # the heavy imports are done
+        self.broken = ""  # why they cannot be
+        self._before: dict[str, str] = {}  # states of runs whose files are to be made again
         self._waiting: list[Job] = []
         self._running: Job | None = None
         self._cancelled: set[str] = set()
@@ -66,6 +68,9 @@ class Worker:
             if self.busy_with(job.run_id):
                 raise ConfigError("run: it is queued or running already; do: wait for it")
             self._cancelled.discard(job.run_id)
+            self._before.pop(job.run_id, None)
+            if job.kind == "export":
+                self._before[job.run_id] = self.store.state(job.run_id).state
             self.store.change(job.run_id, state="queued", stage="", eta=-1.0, error="", note="")
             self._waiting.append(job)
             self._changed.notify_all()
@@ -89,7 +94,8 @@ class Worker:
             for job in self._waiting:
                 if job.run_id == run_id:
                     self._waiting.remove(job)
-                    self.store.change(run_id, state="cancelled", note="Cancelled in the queue.")
+                    state = self._before.get(run_id, "cancelled")
+                    self.store.change(run_id, state=state, note="Cancelled in the queue.")
                     return
             if self._running is not None and self._running.run_id == run_id:
                 self._cancelled.add(run_id)
@@ -100,7 +106,8 @@ class Worker:
     def _work(self) -> None:
         try:
             _import_heavy()
-        except ImportError as error:
+        except Exception as error:  # a damaged library raises anything
+            self.broken = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             log.error("the engine cannot be loaded: %s", error)
         self.ready.set()
         while True:
@@ -108,7 +115,8 @@ class Worker:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
                 if self._stopping:
                     for job in self._waiting:
-                        self.store.change(job.run_id, state="interrupted")
+                        state = self._before.get(job.run_id, "interrupted")
+                        self.store.change(job.run_id, state=state)
                     return
                 self._running = job = self._waiting.pop(0)
             try:
@@ -120,10 +128,10 @@ class Worker:
     def _do(self, job: Job) -> None:
         """One job; whatever it raises ends in its state, never in the death of this thread."""
         try:
-            self.store.change(job.run_id, state="running", stage="loading")
-            if job.kind != "export" and not self._optimise(job):
-                return
-            self._export(job)
+            if self.broken:
+                raise ConfigError(f"the engine cannot be loaded ({self.broken}); do: install again")
+            with held(self.store.root / job.run_id):
+                self._hold(job)
         except Uni3DError as error:
             self._fail(job, " ".join(str(error).split()))
         except OSError as error:
@@ -131,6 +139,11 @@ class Worker:
         except Exception as error:  # a fault of ours: the next run must still be served
             log.exception("run %s failed", job.run_id)
             self._fail(job, f"internal error ({type(error).__name__}); the server's log says more")
+
+    def _hold(self, job: Job) -> None:
+        self.store.change(job.run_id, state="running", stage="loading")
+        if job.kind == "export" or self._optimise(job):
+            self._export(job)
 
     def _fail(self, job: Job, line: str) -> None:
         try:
@@ -140,7 +153,7 @@ class Worker:
 
     def _optimise(self, job: Job) -> bool:
         """Optimise the scene; whether there is something to export."""
-        from uni3d.run.folder import METRICS, read_config
+        from uni3d.run.folder import MetricsLog, read_config
         from uni3d.run.run import Run, preview
 
         store, folder = self.store, self.store.root / job.run_id
@@ -151,7 +164,7 @@ class Worker:
         eye, pace = _Eye(config), _Pace(config.steps)
         last_picture = last_state = 0.0
         first = stepper.prepare()  # a new run has cleared its folder
-        with (folder / METRICS).open("a", encoding="utf-8") as lines:
+        with MetricsLog(folder, first.step) as lines:
             for record in itertools.chain([first], stepper.steps()):
                 now = time.monotonic()
                 metrics = dict(record.metrics)
@@ -161,8 +174,7 @@ class Worker:
                     metrics |= eye.judge(folder / "live.png")
                     last_picture = now
                 if metrics:
-                    lines.write(json.dumps({"step": record.step, **metrics}) + "\n")
-                    lines.flush()
+                    lines.write(record.step, metrics)
                 ends = self._stopping or job.run_id in self._cancelled
                 if now - last_state >= 0.5 or ends or record.note or record.step == config.steps:
                     note = {"note": record.note} if record.note else {}
@@ -182,7 +194,10 @@ class Worker:
     def _ended_early(self, job: Job, stepper: Any) -> bool:
         """Save the last whole step; only what a person cancelled is exported."""
         if stepper.step:
-            stepper.save()
+            try:
+                stepper.save()
+            except NonFiniteError as error:
+                self.store.change(job.run_id, note=str(error))
         if self._stopping and job.run_id not in self._cancelled:
             self.store.change(job.run_id, state="interrupted", stage="", eta=-1.0)
             return False
