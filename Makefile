@@ -17,7 +17,7 @@ $(VENV)/installed: pyproject.toml
 install: $(VENV)/installed
 
 demo: install
-	$(BIN)/uni3d "a corgi astronaut" --out outputs/demo
+	$(BIN)/uni3d "a corgi astronaut" --out outputs/demo --overwrite
 	@echo "made outputs/demo/mesh.glb; look at outputs/demo/sheet.png"
 
 app: install

@@ -66,6 +66,11 @@ def fresh_folder(wanted: Path) -> Path:
     raise AssertionError("the numbers do not end")
 
 
+def _ours(name: str) -> bool:
+    """Whether a file is what a run killed before its first step may leave."""
+    return name in (".lock", ".probe") or (name.startswith(".") and name.endswith(".part"))
+
+
 def chosen_folder(text: str, overwrite: bool) -> Path:
     """The folder that --out names, made. What is in it is not touched yet.
 
@@ -82,7 +87,7 @@ def chosen_folder(text: str, overwrite: bool) -> Path:
         )
     if run.exists() and not run.is_dir():
         raise ConfigError(f"--out: got {text}, a file; wanted a folder; do: another name")
-    if run.is_dir() and any(path.name != ".lock" for path in run.iterdir()):
+    if run.is_dir() and any(not _ours(path.name) for path in run.iterdir()):
         try:
             read_config(run)
         except (CheckpointError, ConfigError) as error:
