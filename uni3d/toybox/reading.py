@@ -145,10 +145,14 @@ class _Reader:
             if entry:
                 return size + 1, entry
         for size in range(min(4, len(phrase)), 0, -1):
-            *first, last = phrase[-size:]
+            ending = list(phrase[len(phrase) - size :])
+            last = ending.pop()
             for form in (last, singular(last)):
-                for text in (" ".join((*first, form)), " ".join((*first, form)).replace("-", " ")):
-                    own = first and first[0] in MATERIAL_OF and text in _own_words()
+                for text in (
+                    " ".join((*ending, form)),
+                    " ".join((*ending, form)).replace("-", " "),
+                ):
+                    own = ending and ending[0] in MATERIAL_OF and text in _own_words()
                     if text in lexicon() and not own:  # "a leather boot" is a boot of leather
                         return size, lexicon()[text]
         if len(phrase) > 1 and phrase[-1].endswith(AGENTS):  # "a tiger waiter"
