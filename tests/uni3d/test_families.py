@@ -340,5 +340,5 @@ def test_a_sentencepiece_file_asks_for_its_packages(folders, tmp_path, monkeypat
         tmp_path / "t" / "tokenizer" / "spiece.model"
     )
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    with pytest.raises(MissingExtraError, match=r"uni3d\[t5\]"):
+    with pytest.raises(MissingExtraError, match=r"'\.\[t5\]'"):
         load_teacher(str(tmp_path / "t")).encode_text(["a red chair"])
