@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
@@ -16,6 +17,8 @@ from uni3d.toybox.world import Description, build_toy, sample
 
 __all__ = ["SHARD", "VIEWS_PER_TOY", "Pictures", "Window", "prepare", "random_cameras"]
 
+# A fork of a process whose libraries hold threads can hang.
+SPAWN = multiprocessing.get_context("spawn")
 SHARD = 4000  # pictures in a shard
 VIEWS_PER_TOY = 4
 
@@ -95,7 +98,7 @@ def prepare(
                 _render_shard(*job)
                 bar.update()
             return
-        with ProcessPoolExecutor(workers) as pool:
+        with ProcessPoolExecutor(workers, mp_context=SPAWN) as pool:
             for _ in pool.map(_render_shard, *zip(*todo, strict=True)):
                 bar.update()
 
@@ -142,7 +145,7 @@ class Window:
     def __init__(self, folder: Path, shards: int, seed: int, renew: int, workers: int = 1) -> None:
         self.folder, self.shards, self.seed, self.renew = folder, shards, seed, renew
         self.ahead = workers
-        self.pool = ProcessPoolExecutor(workers) if renew else None
+        self.pool = ProcessPoolExecutor(workers, mp_context=SPAWN) if renew else None
         self.waiting: dict[int, Future[None]] = {}
         self.first, self.pictures = -1, None
 
