@@ -145,7 +145,8 @@ def test_a_run_from_the_prompt_to_the_downloaded_mesh(tab, served, tmp_path):
     import trimesh
 
     one = tab()
-    run_id = one.start(HTML, 16)
+    # Enough steps for a second picture on any machine: the page looks every 1.5 seconds.
+    run_id = one.start(HTML, 60)
     live = one.page.locator("#live img")
     live.wait_for(timeout=4 * MINUTES)
     first = live.get_attribute("src")
