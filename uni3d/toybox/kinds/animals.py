@@ -1,7 +1,7 @@
 """Animals: bold heads, chunky bodies; `color=None` is the coat."""
 
 from uni3d.toybox.kinds.bodies import eyes, quadruped, upright
-from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.kind import Kind, animal
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["ANIMALS"]
@@ -269,29 +269,17 @@ def _fox(b: Builder) -> None:
     b.ball((rump - 0.28 - tail * 0.8, 0, body.trunk + 0.18), 0.13, "white", region="tail")
 
 
-def _row(name, words, color, build, wears=True, patterned=True) -> Kind:
-    return Kind(
-        name=name,
-        words=words,
-        category="animal",
-        color=color,
-        build=build,
-        wears=wears,
-        patterned=patterned,
-    )
-
-
 ANIMALS: tuple[Kind, ...] = (
-    _row("corgi", ("corgi", "dog", "puppy"), "orange", _corgi),
-    _row("cat", ("cat", "kitten"), "gray", _cat),
-    _row("rabbit", ("rabbit", "bunny"), "white", _rabbit),
-    _row("penguin", ("penguin",), "black", _penguin, patterned=False),
-    _row("elephant", ("elephant",), "gray", _elephant),
-    _row("giraffe", ("giraffe",), "yellow", _giraffe, wears=False, patterned=False),
-    _row("fish", ("fish", "goldfish"), "orange", _fish, wears=False),
-    _row("turtle", ("turtle", "tortoise"), "green", _turtle, wears=False),
-    _row("duck", ("duck", "duckling"), "yellow", _duck),
-    _row("bear", ("bear", "grizzly"), "brown", _bear),
-    _row("pig", ("pig", "piglet"), "pink", _pig),
-    _row("fox", ("fox",), "orange", _fox),
+    animal("corgi", ("corgi", "dog", "puppy"), "orange", _corgi),
+    animal("cat", ("cat", "kitten"), "gray", _cat),
+    animal("rabbit", ("rabbit", "bunny"), "white", _rabbit),
+    animal("penguin", ("penguin",), "black", _penguin, patterned=False),
+    animal("elephant", ("elephant",), "gray", _elephant),
+    animal("giraffe", ("giraffe",), "yellow", _giraffe, wears=False, patterned=False),
+    animal("fish", ("fish", "goldfish"), "orange", _fish, wears=False),
+    animal("turtle", ("turtle", "tortoise"), "green", _turtle, wears=False),
+    animal("duck", ("duck", "duckling"), "yellow", _duck),
+    animal("bear", ("bear", "grizzly"), "brown", _bear),
+    animal("pig", ("pig", "piglet"), "pink", _pig),
+    animal("fox", ("fox",), "orange", _fox),
 )

@@ -3,7 +3,7 @@
 import itertools
 import math
 
-from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.kind import Kind, animal
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["BIRDS"]
@@ -248,26 +248,13 @@ def _owl(b: Builder) -> None:
     )
 
 
-def _row(name, words, color, build, patterned=True, colorable=True) -> Kind:
-    return Kind(
-        name=name,
-        words=words,
-        category="animal",
-        color=color,
-        build=build,
-        wears=True,
-        patterned=patterned,
-        colorable=colorable,
-    )
-
-
 BIRDS: tuple[Kind, ...] = (
-    _row("bird", ("bird", "sparrow", "robin"), "blue", _bird),
-    _row("parrot", ("parrot", "macaw"), "red", _parrot),
-    _row("flamingo", ("flamingo",), "pink", _flamingo),
-    _row("eagle", ("eagle", "hawk", "falcon"), "brown", _eagle),
-    _row("swan", ("swan",), "white", _swan),
-    _row("chicken", ("chicken", "hen", "rooster"), "white", _chicken),
-    _row("peacock", ("peacock",), "blue", _peacock, patterned=False),
-    _row("owl", ("owl",), "brown", _owl),
+    animal("bird", ("bird", "sparrow", "robin"), "blue", _bird),
+    animal("parrot", ("parrot", "macaw"), "red", _parrot),
+    animal("flamingo", ("flamingo",), "pink", _flamingo),
+    animal("eagle", ("eagle", "hawk", "falcon"), "brown", _eagle),
+    animal("swan", ("swan",), "white", _swan),
+    animal("chicken", ("chicken", "hen", "rooster"), "white", _chicken),
+    animal("peacock", ("peacock",), "blue", _peacock, patterned=False),
+    animal("owl", ("owl",), "brown", _owl),
 )

@@ -116,15 +116,15 @@ def _alien(b: Builder) -> None:
     b.mirror(eye, stalk, bulb)
 
 
-def _row(name, words, color, build, wears=True) -> Kind:
+def _kind(name, words, color, build, wears=True) -> Kind:
     return Kind(name=name, words=words, category="character", color=color, build=build, wears=wears)
 
 
 CHARACTERS: tuple[Kind, ...] = (
-    _row("astronaut", ("astronaut", "spaceman"), "white", _astronaut, wears=False),
-    _row("robot", ("robot", "android"), "gray", _robot),
-    _row("snowman", ("snowman",), "white", _snowman),
-    _row("teddy_bear", ("teddy bear", "teddy"), "brown", _teddy_bear),
-    _row("ghost", ("ghost", "spirit"), "white", _ghost),
-    _row("alien", ("alien", "martian"), "green", _alien),
+    _kind("astronaut", ("astronaut", "spaceman"), "white", _astronaut, wears=False),
+    _kind("robot", ("robot", "android"), "gray", _robot),
+    _kind("snowman", ("snowman",), "white", _snowman),
+    _kind("teddy_bear", ("teddy bear", "teddy"), "brown", _teddy_bear),
+    _kind("ghost", ("ghost", "spirit"), "white", _ghost),
+    _kind("alien", ("alien", "martian"), "green", _alien),
 )

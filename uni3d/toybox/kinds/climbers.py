@@ -1,7 +1,7 @@
 """Mammals that sit or stand upright, and the walrus."""
 
 from uni3d.toybox.kinds.bodies import eyes, upright
-from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.kind import Kind, animal
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["CLIMBERS"]
@@ -202,26 +202,13 @@ def _walrus(b: Builder) -> None:
     b.anchor("eyes", (x + 0.23, 0, z + 0.09), 0.13)
 
 
-def _row(name, words, color, build, patterned=True, colorable=True) -> Kind:
-    return Kind(
-        name=name,
-        words=words,
-        category="animal",
-        color=color,
-        build=build,
-        wears=True,
-        patterned=patterned,
-        colorable=colorable,
-    )
-
-
 CLIMBERS: tuple[Kind, ...] = (
-    _row("monkey", ("monkey", "chimpanzee", "ape"), "brown", _monkey),
-    _row("squirrel", ("squirrel", "chipmunk"), "orange", _squirrel),
-    _row("raccoon", ("raccoon",), "gray", _raccoon, patterned=False),
-    _row("panda", ("panda",), "white", _panda, patterned=False, colorable=False),
-    _row("koala", ("koala",), "gray", _koala),
-    _row("kangaroo", ("kangaroo",), "brown", _kangaroo),
-    _row("otter", ("otter", "beaver"), "brown", _otter),
-    _row("walrus", ("walrus",), "brown", _walrus),
+    animal("monkey", ("monkey", "chimpanzee", "ape"), "brown", _monkey),
+    animal("squirrel", ("squirrel", "chipmunk"), "orange", _squirrel),
+    animal("raccoon", ("raccoon",), "gray", _raccoon, patterned=False),
+    animal("panda", ("panda",), "white", _panda, patterned=False, colorable=False),
+    animal("koala", ("koala",), "gray", _koala),
+    animal("kangaroo", ("kangaroo",), "brown", _kangaroo),
+    animal("otter", ("otter", "beaver"), "brown", _otter),
+    animal("walrus", ("walrus",), "brown", _walrus),
 )

@@ -3,7 +3,7 @@
 import itertools
 import math
 
-from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.kind import Kind, animal
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["INSECTS"]
@@ -165,17 +165,11 @@ def _snail(b: Builder) -> None:
     b.mirror(*lines)
 
 
-def _row(name, words, color, build, patterned=True) -> Kind:
-    return Kind(
-        name=name, words=words, category="animal", color=color, build=build, patterned=patterned
-    )
-
-
 INSECTS: tuple[Kind, ...] = (
-    _row("beetle", ("beetle", "ladybug", "bug"), "red", _beetle, patterned=False),
-    _row("butterfly", ("butterfly", "moth"), "orange", _butterfly),
-    _row("bee", ("bee", "bumblebee", "wasp"), "yellow", _bee, patterned=False),
-    _row("spider", ("spider", "tarantula"), "black", _spider),
-    _row("caterpillar", ("caterpillar",), "green", _caterpillar),
-    _row("snail", ("snail",), "brown", _snail),
+    animal("beetle", ("beetle", "ladybug", "bug"), "red", _beetle, patterned=False, wears=False),
+    animal("butterfly", ("butterfly", "moth"), "orange", _butterfly, wears=False),
+    animal("bee", ("bee", "bumblebee", "wasp"), "yellow", _bee, patterned=False, wears=False),
+    animal("spider", ("spider", "tarantula"), "black", _spider, wears=False),
+    animal("caterpillar", ("caterpillar",), "green", _caterpillar, wears=False),
+    animal("snail", ("snail",), "brown", _snail, wears=False),
 )

@@ -1,11 +1,11 @@
-"""The row every kind of toy is: its words, what may be asked of it, and how it is built."""
+"""What the world knows of a kind of toy: its words, what may be asked of it, how it is built."""
 
 import dataclasses
 from collections.abc import Callable
 
 from uni3d.toybox.shapes import Builder
 
-__all__ = ["Kind"]
+__all__ = ["Kind", "animal"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,3 +31,26 @@ class Kind:
     patterned: bool = False
     wears: bool = False
     materials: tuple[str, ...] | None = None
+
+
+def animal(
+    name: str,
+    words: tuple[str, ...],
+    color: str,
+    build: Callable[[Builder], None],
+    *,
+    wears: bool = True,
+    patterned: bool = True,
+    colorable: bool = True,
+) -> Kind:
+    """A kind of the category "animal"; most of them wear things and have patterns."""
+    return Kind(
+        name=name,
+        words=words,
+        category="animal",
+        color=color,
+        build=build,
+        wears=wears,
+        patterned=patterned,
+        colorable=colorable,
+    )

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from uni3d.toybox.kinds.bodies import Body, eyes, quadruped
-from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.kind import Kind, animal
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["MAMMALS"]
@@ -364,30 +364,17 @@ def _mouse(b: Builder) -> None:
     b.anchor("eyes", (x + 0.2, 0, hz + 0.07), 0.12)
 
 
-def _row(name, words, color, build, patterned=True, colorable=True) -> Kind:
-    return Kind(
-        name=name,
-        words=words,
-        category="animal",
-        color=color,
-        build=build,
-        wears=True,
-        patterned=patterned,
-        colorable=colorable,
-    )
-
-
 MAMMALS: tuple[Kind, ...] = (
-    _row("tiger", ("tiger",), "orange", _tiger, patterned=False),
-    _row("lion", ("lion",), "yellow", _lion),
-    _row("wolf", ("wolf",), "gray", _wolf),
-    _row("horse", ("horse", "pony"), "brown", _horse),
-    _row("zebra", ("zebra",), "white", _zebra, patterned=False, colorable=False),
-    _row("unicorn", ("unicorn",), "white", _unicorn),
-    _row("cow", ("cow", "bull"), "white", _cow, patterned=False),
-    _row("goat", ("goat",), "white", _goat),
-    _row("sheep", ("sheep", "lamb"), "white", _sheep),
-    _row("camel", ("camel",), "brown", _camel),
-    _row("hippo", ("hippo", "hippopotamus"), "gray", _hippo),
-    _row("mouse", ("mouse", "rat"), "gray", _mouse),
+    animal("tiger", ("tiger",), "orange", _tiger, patterned=False),
+    animal("lion", ("lion",), "yellow", _lion),
+    animal("wolf", ("wolf",), "gray", _wolf),
+    animal("horse", ("horse", "pony"), "brown", _horse),
+    animal("zebra", ("zebra",), "white", _zebra, patterned=False, colorable=False),
+    animal("unicorn", ("unicorn",), "white", _unicorn),
+    animal("cow", ("cow", "bull"), "white", _cow, patterned=False),
+    animal("goat", ("goat",), "white", _goat),
+    animal("sheep", ("sheep", "lamb"), "white", _sheep),
+    animal("camel", ("camel",), "brown", _camel),
+    animal("hippo", ("hippo", "hippopotamus"), "gray", _hippo),
+    animal("mouse", ("mouse", "rat"), "gray", _mouse),
 )

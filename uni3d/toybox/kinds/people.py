@@ -342,7 +342,7 @@ def _gummy_bear(b: Builder) -> None:
     b.ball((x + 0.24, 0.12, z + 0.08), 0.035, b.shade(0.45), region="eye")
 
 
-def _row(name, words, color, build, patterned=True) -> Kind:
+def _kind(name, words, color, build, patterned=True) -> Kind:
     return Kind(
         name=name,
         words=words,
@@ -355,14 +355,14 @@ def _row(name, words, color, build, patterned=True) -> Kind:
 
 
 PEOPLE: tuple[Kind, ...] = (
-    _row("person", ("person", "human"), "blue", _person),
-    _row("man", ("man", "guy"), "green", _man),
-    _row("woman", ("woman", "lady"), "red", _woman),
-    _row("boy", ("boy",), "orange", _boy),
-    _row("girl", ("girl",), "pink", _girl),
-    _row("baby", ("baby", "infant"), "yellow", _baby),
-    _row("skeleton", ("skeleton",), "white", _skeleton, patterned=False),
-    _row("doll", ("doll",), "purple", _doll),
-    _row("monster", ("monster",), "purple", _monster),
-    _row("gummy_bear", ("gummy bear",), "red", _gummy_bear, patterned=False),
+    _kind("person", ("person", "human"), "blue", _person),
+    _kind("man", ("man", "guy"), "green", _man),
+    _kind("woman", ("woman", "lady"), "red", _woman),
+    _kind("boy", ("boy",), "orange", _boy),
+    _kind("girl", ("girl",), "pink", _girl),
+    _kind("baby", ("baby", "infant"), "yellow", _baby),
+    _kind("skeleton", ("skeleton",), "white", _skeleton, patterned=False),
+    _kind("doll", ("doll",), "purple", _doll),
+    _kind("monster", ("monster",), "purple", _monster),
+    _kind("gummy_bear", ("gummy bear",), "red", _gummy_bear, patterned=False),
 )

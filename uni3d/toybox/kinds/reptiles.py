@@ -3,7 +3,7 @@
 import itertools
 import math
 
-from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.kind import Kind, animal
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["REPTILES"]
@@ -234,23 +234,11 @@ def _snake(b: Builder) -> None:
     _chain(b, tail, (0.12, 0.08, 0.03))
 
 
-def _row(name, words, color, build, wears=True, patterned=True) -> Kind:
-    return Kind(
-        name=name,
-        words=words,
-        category="animal",
-        color=color,
-        build=build,
-        wears=wears,
-        patterned=patterned,
-    )
-
-
 REPTILES: tuple[Kind, ...] = (
-    _row("dragon", ("dragon",), "green", _dragon),
-    _row("dinosaur", ("dinosaur", "tyrannosaurus"), "green", _dinosaur),
-    _row("frog", ("frog", "toad"), "green", _frog),
-    _row("lizard", ("lizard", "gecko"), "green", _lizard, wears=False),
-    _row("crocodile", ("crocodile", "alligator"), "green", _crocodile),
-    _row("snake", ("snake", "cobra"), "yellow", _snake, wears=False),
+    animal("dragon", ("dragon",), "green", _dragon),
+    animal("dinosaur", ("dinosaur", "tyrannosaurus"), "green", _dinosaur),
+    animal("frog", ("frog", "toad"), "green", _frog),
+    animal("lizard", ("lizard", "gecko"), "green", _lizard, wears=False),
+    animal("crocodile", ("crocodile", "alligator"), "green", _crocodile),
+    animal("snake", ("snake", "cobra"), "yellow", _snake, wears=False),
 )

@@ -3,7 +3,7 @@
 import itertools
 import math
 
-from uni3d.toybox.kinds.kind import Kind
+from uni3d.toybox.kinds.kind import Kind, animal
 from uni3d.toybox.shapes import Builder
 
 __all__ = ["SEA"]
@@ -202,24 +202,19 @@ def _seashell(b: Builder) -> None:
     b.ball((0.02, 0, 0.12), 0.13, b.shade(0.8), region="hinge")
 
 
-def _row(name, words, color, build, wears=False, patterned=True) -> Kind:
-    return Kind(
-        name=name,
-        words=words,
-        category="animal",
-        color=color,
-        build=build,
-        wears=wears,
-        patterned=patterned,
-    )
-
-
 SEA: tuple[Kind, ...] = (
-    _row("octopus", ("octopus", "kraken"), "purple", _octopus, wears=True),
-    _row("lobster", ("lobster",), "red", _lobster),
-    _row("crab", ("crab",), "orange", _crab),
-    _row("whale", ("whale",), "blue", _whale),
-    _row("shark", ("shark",), "gray", _shark),
-    _row("jellyfish", ("jellyfish",), "pink", _jellyfish),
-    _row("seashell", ("seashell", "shell", "scallop"), "pink", _seashell, patterned=False),
+    animal("octopus", ("octopus", "kraken"), "purple", _octopus),
+    animal("lobster", ("lobster",), "red", _lobster, wears=False),
+    animal("crab", ("crab",), "orange", _crab, wears=False),
+    animal("whale", ("whale",), "blue", _whale, wears=False),
+    animal("shark", ("shark",), "gray", _shark, wears=False),
+    animal("jellyfish", ("jellyfish",), "pink", _jellyfish, wears=False),
+    animal(
+        "seashell",
+        ("seashell", "shell", "scallop"),
+        "pink",
+        _seashell,
+        patterned=False,
+        wears=False,
+    ),
 )
