@@ -18,6 +18,7 @@ from uni3d.cameras import Cameras
 from uni3d.scene.backends import CPU
 from uni3d.scene.field import Background, FieldConfig, HashField
 from uni3d.scene.hashgrid import HashGrid, encode
+from uni3d.scene.march import Rays
 from uni3d.scene.occupancy import OccupancyGrid
 from uni3d.scene.render import RenderConfig, render
 
@@ -89,7 +90,7 @@ def split_a_step(runs: int) -> None:
     occupancy.update(field.density, generator)
     cameras = Cameras.orbit([0.0, 90.0, 180.0, 270.0], 15.0)
     origins, directions = (rays.reshape(-1, 3).contiguous() for rays in cameras.rays(64, 64))
-    jitter = torch.rand(len(origins), generator=generator)
+    rays = Rays(origins, directions, torch.rand(len(origins), generator=generator))
     target = torch.rand(4, 3, 64, 64, generator=generator)
     state: dict = {}
 
@@ -99,16 +100,7 @@ def split_a_step(runs: int) -> None:
         )
 
     def sample() -> None:
-        state["samples"] = CPU.sample(
-            field,
-            occupancy.occupied,
-            origins,
-            directions,
-            jitter,
-            step=config.step_size,
-            alpha_min=config.alpha_min,
-            transmittance_min=config.transmittance_min,
-        )
+        state["samples"] = CPU.sample(field, occupancy.occupied, rays, config.limits)
 
     parts = {
         "render forward": forward,

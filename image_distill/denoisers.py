@@ -12,6 +12,8 @@ from uni3d.errors import CheckpointError
 
 __all__ = ["NETWORKS", "PRECONDITIONINGS", "Denoiser", "EDMPrecond", "VPPrecond", "build"]
 
+Labels = Tensor | None
+
 
 class Denoiser(nn.Module):
     """A `UNet` as a denoiser of the core's contract; the weights are under `model.`.
@@ -33,11 +35,7 @@ class Denoiser(nn.Module):
         raise NotImplementedError
 
     def forward(
-        self,
-        x: Tensor,
-        sigma: Tensor,
-        class_labels: Tensor | None = None,
-        augment_labels: Tensor | None = None,
+        self, x: Tensor, sigma: Tensor, class_labels: Labels = None, augment_labels: Labels = None
     ) -> Tensor:
         """The mean of the clean image given the noisy `x`.
 
@@ -51,11 +49,7 @@ class Denoiser(nn.Module):
         return self.with_features(x, sigma, class_labels, augment_labels)[0]
 
     def with_features(
-        self,
-        x: Tensor,
-        sigma: Tensor,
-        class_labels: Tensor | None = None,
-        augment_labels: Tensor | None = None,
+        self, x: Tensor, sigma: Tensor, class_labels: Labels = None, augment_labels: Labels = None
     ) -> tuple[Tensor, Tensor]:
         """`forward` and `features` from one pass through the encoder."""
         sigma, embedding, scaled = self._start(x, sigma, class_labels, augment_labels)
@@ -64,11 +58,7 @@ class Denoiser(nn.Module):
         return self.combine(x.float(), sigma, raw), skips[-1].float()
 
     def features(
-        self,
-        x: Tensor,
-        sigma: Tensor,
-        class_labels: Tensor | None = None,
-        augment_labels: Tensor | None = None,
+        self, x: Tensor, sigma: Tensor, class_labels: Labels = None, augment_labels: Labels = None
     ) -> Tensor:
         """The encoder's last output [b, model.feature_channels, h', w'], for a discriminator."""
         _, embedding, scaled = self._start(x, sigma, class_labels, augment_labels)

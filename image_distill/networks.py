@@ -138,9 +138,14 @@ def fourier_angles(noise: Tensor, channels: int, endpoint: bool) -> Tensor:
 
 
 class UNet(nn.Module):
-    """What the two share: encoder, decoder with skips, and the checks of their arguments."""
+    """What the two share: their arguments, encoder, and decoder with skips."""
 
     attention_in_decoder = "all"
+    # What an argument is where none is given, and checkpoints leave out what is usual.
+    usual_channels: int
+    usual_mult: tuple[int, ...]
+    usual_blocks: int
+    usual_attention: tuple[int, ...]
 
     def __init__(
         self,
@@ -148,14 +153,37 @@ class UNet(nn.Module):
         in_channels: int,
         out_channels: int,
         label_dim: int = 0,
+        augment_dim: int = 0,
+        model_channels: int | None = None,
+        channel_mult: Sequence[int] | None = None,
+        channel_mult_emb: int = 4,
+        num_blocks: int | None = None,
+        attn_resolutions: Sequence[int] | None = None,
+        dropout: float = 0.10,
         label_dropout: float = 0.0,
-        attn_resolutions: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.img_resolution, self.in_channels = img_resolution, in_channels
         self.out_channels = out_channels
         self.label_dim, self.label_dropout = label_dim, label_dropout
-        self.attn_resolutions = tuple(attn_resolutions)
+        given = self.usual_attention if attn_resolutions is None else attn_resolutions
+        self.attn_resolutions = tuple(given)
+        channels = self.usual_channels if model_channels is None else model_channels
+        factors = self.usual_mult if channel_mult is None else channel_mult
+        self.noise_channels = channels
+        self._layers(
+            augment_dim,
+            [channels * factor for factor in factors],
+            channels * channel_mult_emb,
+            self.usual_blocks if num_blocks is None else num_blocks,
+            dropout,
+        )
+
+    def _layers(
+        self, augment_dim: int, widths: Sequence[int], wide: int, blocks: int, dropout: float
+    ) -> None:
+        """Makes the layers and their first weights; `wide` channels hold the embedding."""
+        raise NotImplementedError
 
     def _build(self, first: int, widths: Sequence[int], blocks: int, style: BlockStyle) -> int:
         """Makes `enc` and `dec`; returns the channels that leave the decoder."""
@@ -229,38 +257,21 @@ class SongUNet(UNet):
     """The "ddpmpp" network: positional embedding, box filter, additive noise embedding."""
 
     attention_in_decoder = "last"
+    usual_channels, usual_mult, usual_blocks, usual_attention = 128, (1, 2, 2, 2), 4, (16,)
 
-    def __init__(
-        self,
-        img_resolution: int,
-        in_channels: int,
-        out_channels: int,
-        label_dim: int = 0,
-        augment_dim: int = 0,
-        model_channels: int = 128,
-        channel_mult: Sequence[int] = (1, 2, 2, 2),
-        channel_mult_emb: int = 4,
-        num_blocks: int = 4,
-        attn_resolutions: Sequence[int] = (16,),
-        dropout: float = 0.10,
-        label_dropout: float = 0.0,
+    def _layers(
+        self, augment_dim: int, widths: Sequence[int], wide: int, blocks: int, dropout: float
     ) -> None:
-        super().__init__(
-            img_resolution, in_channels, out_channels, label_dim, label_dropout, attn_resolutions
-        )
-        wide, self.noise_channels = model_channels * channel_mult_emb, model_channels
-        self.map_label = nn.Linear(label_dim, model_channels) if label_dim else None
-        self.map_augment = (
-            nn.Linear(augment_dim, model_channels, bias=False) if augment_dim else None
-        )
-        self.map_layer0 = nn.Linear(model_channels, wide)
+        channels = self.noise_channels
+        self.map_label = nn.Linear(self.label_dim, channels) if self.label_dim else None
+        self.map_augment = nn.Linear(augment_dim, channels, bias=False) if augment_dim else None
+        self.map_layer0 = nn.Linear(channels, wide)
         self.map_layer1 = nn.Linear(wide, wide)
         style = BlockStyle(wide, 1e-6, math.sqrt(0.5), False, 1, 0, dropout)
-        widths = [model_channels * factor for factor in channel_mult]
-        channels = self._build(model_channels, widths, num_blocks, style)
-        self.last = f"{img_resolution}x{img_resolution}_aux"
-        self.dec[f"{self.last}_norm"] = group_norm(channels, 1e-6)
-        self.dec[f"{self.last}_conv"] = Conv(channels, out_channels, 3)
+        left = self._build(channels, widths, blocks, style)
+        self.last = f"{self.img_resolution}x{self.img_resolution}_aux"
+        self.dec[f"{self.last}_norm"] = group_norm(left, 1e-6)
+        self.dec[f"{self.last}_conv"] = Conv(left, self.out_channels, 3)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -296,36 +307,20 @@ class SongUNet(UNet):
 class DhariwalUNet(UNet):
     """The "adm" network: attention in every block of its resolutions, scale and shift."""
 
-    def __init__(
-        self,
-        img_resolution: int,
-        in_channels: int,
-        out_channels: int,
-        label_dim: int = 0,
-        augment_dim: int = 0,
-        model_channels: int = 192,
-        channel_mult: Sequence[int] = (1, 2, 3, 4),
-        channel_mult_emb: int = 4,
-        num_blocks: int = 3,
-        attn_resolutions: Sequence[int] = (32, 16, 8),
-        dropout: float = 0.10,
-        label_dropout: float = 0.0,
+    usual_channels, usual_mult, usual_blocks, usual_attention = 192, (1, 2, 3, 4), 3, (32, 16, 8)
+
+    def _layers(
+        self, augment_dim: int, widths: Sequence[int], wide: int, blocks: int, dropout: float
     ) -> None:
-        super().__init__(
-            img_resolution, in_channels, out_channels, label_dim, label_dropout, attn_resolutions
-        )
-        wide, self.noise_channels = model_channels * channel_mult_emb, model_channels
-        self.map_augment = (
-            nn.Linear(augment_dim, model_channels, bias=False) if augment_dim else None
-        )
-        self.map_layer0 = nn.Linear(model_channels, wide)
+        channels = self.noise_channels
+        self.map_augment = nn.Linear(augment_dim, channels, bias=False) if augment_dim else None
+        self.map_layer0 = nn.Linear(channels, wide)
         self.map_layer1 = nn.Linear(wide, wide)
-        self.map_label = nn.Linear(label_dim, wide, bias=False) if label_dim else None
+        self.map_label = nn.Linear(self.label_dim, wide, bias=False) if self.label_dim else None
         style = BlockStyle(wide, 1e-5, 1.0, True, 0, 64, dropout)
-        widths = [model_channels * factor for factor in channel_mult]
-        channels = self._build(widths[0], widths, num_blocks, style)
-        self.out_norm = group_norm(channels, 1e-5)
-        self.out_conv = Conv(channels, out_channels, 3)
+        left = self._build(widths[0], widths, blocks, style)
+        self.out_norm = group_norm(left, 1e-5)
+        self.out_conv = Conv(left, self.out_channels, 3)
         self._initialise()
 
     def _initialise(self) -> None:

@@ -95,8 +95,14 @@ def start(
 
     A record has `stage` ("optimising", then "meshing" and so on), `step` of `steps`, `seconds`,
     `metrics` and a `note`. Leaving the loop early leaves the last checkpoint, which
-    `uni3d resume FOLDER` continues. The generator's return value is the Result. The arguments are
-    `generate`'s; what is wrong with them is raised by this call, before any work.
+    `uni3d resume FOLDER` continues. The generator's return value is the Result.
+
+    preset: draft, default or high. out: the run folder, made where it is missing (default
+    outputs/PROMPT-SEED, or PROMPT-SEED-2, ...). overwrite: replace a run in `out`; else that is an
+    error, as is a folder that holds anything else. formats: of glb, obj, ply, stl, 3mf, usdz.
+    teacher: a name, a folder or hub id, a mapping of its keys, or an `OwnTeacher`. strict: a word
+    that the teacher does not know is an error; anyway: not even an unknown subject is. overrides:
+    see `configure`. What is wrong with the arguments is raised by this call, before any work.
     """
     loaded = teacher if isinstance(teacher, Teacher) else None
     if loaded is not None:
@@ -129,37 +135,16 @@ def generate(
     seed: int = 0,
     out: str | Path | None = None,
     progress: Callable[[Progress], object] | None = None,
-    formats: Sequence[str] = FORMATS,
-    teacher: str | dict[str, Any] | Teacher | None = None,
-    strict: bool = False,
-    anyway: bool = False,
-    overwrite: bool = False,
-    **overrides: Any,
+    **options: Any,
 ) -> Result:
     """A sentence to a textured mesh; the same seed gives the same mesh on the same machine.
 
-    preset: draft, default or high. out: the run folder, made where it is missing (default
-    outputs/PROMPT-SEED, or PROMPT-SEED-2, ...). overwrite: replace a run in `out`; else that is an
-    error, as is a folder that holds anything else. progress: called with every
-    record of `start`. formats: of glb, obj, ply, stl, 3mf, usdz. teacher: a name, a folder or hub
-    id, a mapping of its keys, or an `OwnTeacher`. strict: a word that the teacher does not know is
-    an error; anyway: not even an unknown subject is. overrides: see `configure`.
+    progress: called with every record of `start`. options, and the rest: the arguments of `start`.
 
     Raises a `uni3d.errors.Uni3DError`: ConfigError, PromptError, TeacherError, OutOfMemoryError,
     NonFiniteError (the optimisation broke down), ExportError (an empty scene or a full disk).
     """
-    records = start(
-        prompt,
-        preset=preset,
-        seed=seed,
-        out=out,
-        formats=formats,
-        teacher=teacher,
-        strict=strict,
-        anyway=anyway,
-        overwrite=overwrite,
-        **overrides,
-    )
+    records = start(prompt, preset=preset, seed=seed, out=out, **options)
     while True:
         try:
             record = next(records)

@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 from closeness import assert_close_report
+from twins.scene import composite_reference
 
-from uni3d.scene.composite import composite, composite_reference
+from uni3d.scene.composite import composite
 from uni3d.scene.march import Samples
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from closeness import assert_close_report
 from tiny import tiny_run, tiny_teacher
+from twins.scene import composite_reference, encode_reference, march_reference
 
 from uni3d.cameras import Cameras
 from uni3d.errors import ConfigError, MissingExtraError
@@ -19,7 +20,7 @@ from uni3d.run import run as pipeline
 from uni3d.run.run import Run, restore_scene
 from uni3d.scene import backends, hashgrid
 from uni3d.scene import march as marching
-from uni3d.scene.composite import Composited, composite_reference
+from uni3d.scene.composite import Composited
 from uni3d.scene.field import FieldConfig, HashField
 from uni3d.scene.hashgrid import HashGrid
 from uni3d.scene.march import Samples
@@ -134,14 +135,14 @@ class _Twins:
 
     def encode(self, points, table, grid):
         self.calls["encode"] += 1
-        return hashgrid.encode_reference(points, table, grid)
+        return encode_reference(points, table, grid)
 
-    def sample(self, field, occupied, origins, directions, jitter, *, step, **limits):
+    def sample(self, field, occupied, rays, limits):
         self.calls["sample"] += 1
-        found = marching.march_reference(origins, directions, occupied, jitter, step)
+        found = march_reference(*rays[:2], occupied, rays.jitter, limits.step)
         with torch.no_grad():
-            density = field(found.points(origins, directions))[0]
-        return marching.prune(found, density, *limits.values())
+            density = field(found.points(*rays[:2]))[0]
+        return marching.prune(found, density, *limits[1:])
 
     def composite(self, densities, colors, samples):
         self.calls["composite"] += 1
@@ -177,10 +178,10 @@ class _Elsewhere:
         self._here(points, table)
         return points.sum() * table[: grid.outputs] + points[:, :1]
 
-    def sample(self, field, occupied, origins, directions, jitter, **_):
-        self._here(occupied, origins, directions, jitter, field.density(origins))
-        rays, one = len(origins), torch.ones(len(origins), device="meta")
-        order = torch.arange(rays + 1, device="meta")
+    def sample(self, field, occupied, rays, limits):
+        self._here(occupied, *rays, field.density(rays.origins))
+        one = torch.ones(len(rays.origins), device="meta")
+        order = torch.arange(len(one) + 1, device="meta")
         return Samples(order, order[:-1], one, 2 * one)
 
     def composite(self, densities, colors, samples):

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 from closeness import assert_close_report
+from twins.scene import encode_reference
 
 from uni3d.errors import ConfigError
 from uni3d.scene.field import Background, FieldConfig, HashField, random_background
-from uni3d.scene.hashgrid import encode_reference
 from uni3d.scene.mlp import mlp, mlp_reference
 
 CONFIG = FieldConfig(blob_density=5.0, blob_radius=0.5)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from closeness import assert_close_report
+from twins.scene import encode_reference
 
 from uni3d.errors import ConfigError
-from uni3d.scene.hashgrid import HashGrid, encode, encode_reference
+from uni3d.scene.hashgrid import HashGrid, encode
 
 GRID = HashGrid()
 SMALL = HashGrid(levels=3, log2_table_size=6, base_resolution=2, max_resolution=9)

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 from closeness import assert_close_report
+from twins.scene import composite_reference, march_reference
 
 from uni3d.cameras import Cameras
-from uni3d.scene.composite import composite_reference
-from uni3d.scene.march import ball_interval, march, march_reference, prune
+from uni3d.scene.march import ball_interval, march, prune
 
 
 def camera_rays(size=24):

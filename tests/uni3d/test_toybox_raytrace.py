@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from twins.toybox import silhouette_toy
 
 from uni3d.cameras import Cameras
 from uni3d.mesh.rasterize import silhouettes
 from uni3d.toybox.distances import distance
 from uni3d.toybox.mesh import toy_mesh
-from uni3d.toybox.raytrace import render_toy, silhouette_toy
+from uni3d.toybox.raytrace import render_toy
 from uni3d.toybox.shapes import Builder, Toy
 from uni3d.toybox.world import Description, build_toy
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from twins.toybox import propose_held_out
 
 from uni3d.cameras import Cameras
 from uni3d.toybox.raytrace import render_toy
@@ -22,7 +23,6 @@ from uni3d.toybox.world import (
     build_toy,
     held_out,
     is_held_out,
-    propose_held_out,
     relations_of,
     sample,
     suits,

@@ -265,7 +265,7 @@ class Trainer:
             x0_teacher,
             x0_fake,
             sigma,
-            log_ratio,
+            log_ratio=log_ratio,
             divergence="reverse-kl" if sds else str(method.divergence),
             form="integral" if sds else str(method.form),
             sid_alpha=None if sds else method.sid_alpha,

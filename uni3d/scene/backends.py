@@ -20,7 +20,7 @@ from uni3d.scene.composite import Composited
 from uni3d.scene.field import HashField
 from uni3d.scene.hashgrid import HashGrid
 from uni3d.scene.kernels import as_array, launch
-from uni3d.scene.march import Samples
+from uni3d.scene.march import Limits, Rays, Samples
 
 __all__ = [
     "CPU",
@@ -42,19 +42,8 @@ class SceneBackend(Protocol):
         """Features `[n, 2 * levels]` of points in [0, 1]^3, differentiable to both tensors."""
         ...
 
-    def sample(
-        self,
-        field,
-        occupied: Tensor,
-        origins: Tensor,
-        directions: Tensor,
-        jitter: Tensor,
-        *,
-        step: float,
-        alpha_min: float,
-        transmittance_min: float,
-    ) -> Samples:
-        """Visible samples; not differentiable. jitter `[rays]` in [0, 1), see `marching.march`."""
+    def sample(self, field, occupied: Tensor, rays: Rays, limits: Limits) -> Samples:
+        """Visible samples in the occupied cells (bool `[R, R, R]`); not differentiable."""
         ...
 
     def composite(self, densities: Tensor, colors: Tensor, samples: Samples) -> Composited:
@@ -71,40 +60,22 @@ class CpuBackend:
     composite = staticmethod(compositing.composite)
 
     @torch.no_grad()
-    def sample(
-        self,
-        field,
-        occupied: Tensor,
-        origins: Tensor,
-        directions: Tensor,
-        jitter: Tensor,
-        *,
-        step: float,
-        alpha_min: float,
-        transmittance_min: float,
-    ) -> Samples:
+    def sample(self, field, occupied: Tensor, rays: Rays, limits: Limits) -> Samples:
         if not isinstance(field, HashField):
-            found = marching.march(origins, directions, occupied, jitter, step)
-            density = field.density(found.points(origins, directions))
-            return marching.prune(found, density, alpha_min, transmittance_min)
-        first, last, most = marching.lattice(origins, directions, jitter, step)
-        midpoints = torch.empty(origins.shape[0], most)
-        counts = torch.empty(origins.shape[0], dtype=torch.int64)
+            found = marching.march(*rays[:2], occupied, rays.jitter, limits.step)
+            density = field.density(found.points(*rays[:2]))
+            return marching.prune(found, density, limits.alpha_min, limits.transmittance_min)
+        walk, midpoints, counts = marching.walk_arguments(rays, occupied, limits.step)
         launch(
             hashgrid_kernels.walk_visible,
-            as_array(origins),
-            as_array(directions),
-            as_array(first),
-            as_array(last),
-            np.float32(step),
-            as_array(occupied).view(np.uint8),
-            np.float32(alpha_min),
-            np.float32(transmittance_min),
+            *walk,
+            np.float32(limits.alpha_min),
+            np.float32(limits.transmittance_min),
             *field.fused_parameters(),
             as_array(midpoints),
             as_array(counts),
         )
-        return marching.pack(midpoints, counts, step)
+        return marching.pack(midpoints, counts, limits.step)
 
 
 CPU = CpuBackend()
@@ -143,18 +114,8 @@ class _CudaBackend:
         return torch.func.functional_call(self._encodings[grid], {"params": table}, (points,))
 
     @torch.no_grad()
-    def sample(
-        self,
-        field,
-        occupied: Tensor,
-        origins: Tensor,
-        directions: Tensor,
-        jitter: Tensor,
-        *,
-        step: float,
-        alpha_min: float,
-        transmittance_min: float,
-    ) -> Samples:
+    def sample(self, field, occupied: Tensor, rays: Rays, limits: Limits) -> Samples:
+        (origins, directions, jitter), step = rays, limits.step
         estimator = self._nerfacc.OccGridEstimator(
             roi_aabb=[-1.0, -1.0, -1.0, 1.0, 1.0, 1.0], resolution=occupied.shape[0], levels=1
         ).to(self.device)
@@ -173,8 +134,8 @@ class _CudaBackend:
             t_min=near + (jitter - 0.5) * step,
             t_max=far,
             render_step_size=step,
-            alpha_thre=alpha_min,
-            early_stop_eps=transmittance_min,
+            alpha_thre=limits.alpha_min,
+            early_stop_eps=limits.transmittance_min,
         )
         counts = torch.bincount(ray_indices, minlength=origins.shape[0])
         offsets = torch.cat([counts.new_zeros(1), counts.cumsum(0)])

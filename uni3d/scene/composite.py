@@ -15,7 +15,7 @@ from torch import Tensor
 from uni3d.scene.kernels import as_array, kernel, launch
 from uni3d.scene.march import Samples
 
-__all__ = ["Composited", "composite", "composite_reference"]
+__all__ = ["Composited", "composite"]
 
 RAY_CHUNK = 64
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
@@ -137,21 +137,3 @@ def composite(densities: Tensor, colors: Tensor, samples: Samples) -> Composited
     """
     rays, weights = _Composite.apply(densities, colors, samples)
     return Composited(rays[:, :3], rays[:, 3], rays[:, 4], weights)
-
-
-def composite_reference(densities: Tensor, colors: Tensor, samples: Samples) -> Composited:
-    """The twin of `composite` in plain torch, one ray at a time, any float type."""
-    weights, rgb, opacity, distance = [], [], [], []
-    for start, end in zip(samples.offsets[:-1].tolist(), samples.offsets[1:].tolist(), strict=True):
-        ray = slice(start, end)
-        t_starts, t_ends = samples.t_starts[ray].to(densities), samples.t_ends[ray].to(densities)
-        alpha = 1 - torch.exp(-densities[ray] * (t_ends - t_starts))
-        transmittance = torch.cat([alpha.new_ones(1), (1 - alpha).cumprod(0)])[:-1]
-        weight = transmittance * alpha
-        weights.append(weight)
-        rgb.append((weight[:, None] * colors[ray]).sum(0))
-        opacity.append(weight.sum())
-        distance.append((weight * (t_starts + t_ends) / 2).sum())
-    return Composited(
-        torch.stack(rgb), torch.stack(opacity), torch.stack(distance), torch.cat(weights)
-    )

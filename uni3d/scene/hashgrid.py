@@ -20,7 +20,7 @@ from uni3d.errors import ConfigError
 from uni3d.scene import hashgrid_kernels as kernels
 from uni3d.scene.kernels import as_array, launch
 
-__all__ = ["HashGrid", "encode", "encode_reference"]
+__all__ = ["HashGrid", "encode"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,27 +137,3 @@ def encode(points: Tensor, table: Tensor, grid: HashGrid) -> Tensor:
     assert table.numel() == 2 * grid.entries, f"table: got {table.numel()}, want {2 * grid.entries}"
     assert points.dtype == table.dtype == torch.float32, f"got {points.dtype}, {table.dtype}"
     return _Encode.apply(points, table, grid)
-
-
-def encode_reference(points: Tensor, table: Tensor, grid: HashGrid) -> Tensor:
-    """The twin of `encode` in plain torch, any float type: one gather per level."""
-    table = table.reshape(-1, 2)
-    features = []
-    offsets = torch.tensor([[c & 1, c >> 1 & 1, c >> 2 & 1] for c in range(8)])  # [8, 3]
-    for (start, size, resolution, hashed), scale in zip(
-        grid.layout.tolist(), grid.scales.tolist(), strict=True
-    ):
-        position = points.clamp(0, 1) * scale + 0.5  # [n, 3]
-        cell = position.detach().floor()
-        fraction = (position - cell)[:, None]  # [n, 1, 3]
-        corner = cell.long()[:, None] + offsets  # [n, 8, 3]
-        x, y, z = corner.unbind(-1)
-        if hashed:
-            mask32 = 0xFFFFFFFF  # uint32 arithmetic in int64
-            slot = x ^ (y * kernels.PRIME_Y & mask32) ^ (z * kernels.PRIME_Z & mask32)
-        else:
-            slot = x + y * resolution + z * resolution**2
-        values = table[start + slot % size]  # [n, 8, 2]
-        weight = torch.where(offsets == 1, fraction, 1 - fraction).prod(-1)  # [n, 8]
-        features.append((weight[..., None] * values).sum(1))
-    return torch.cat(features, dim=-1)

@@ -244,18 +244,9 @@ def density_forward(
     for chunk in prange((count + CHUNK - 1) // CHUNK):
         buffer = np.empty(hidden.shape[1], np.float32)
         for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, count)):
+            x, y, z = points[i, 0], points[i, 1], points[i, 2]
             densities[i] = _density(
-                points[i, 0],
-                points[i, 1],
-                points[i, 2],
-                table,
-                levels,
-                scales,
-                hidden,
-                out,
-                blob_density,
-                blob_radius,
-                buffer,
+                x, y, z, table, levels, scales, hidden, out, blob_density, blob_radius, buffer
             )
 
 

@@ -1,6 +1,7 @@
 """Samples along rays: the unit ball in equal steps, empty cells skipped, packed ray by ray."""
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,10 +10,29 @@ from torch import Tensor
 
 from uni3d.scene.kernels import as_array, kernel, launch
 
-__all__ = ["Samples", "ball_interval", "lattice", "march", "march_reference", "pack", "prune"]
+__all__ = ["Limits", "Rays", "Samples", "ball_interval", "lattice", "march", "pack", "prune"]
 
 RAY_CHUNK = 64  # rays per parallel piece; fixed, so that results do not depend on the threads
 ONE = np.float32(1)
+
+
+class Rays(NamedTuple):
+    """Flat rays: origins and unit directions `[rays, 3]`, and the phase `[rays]` of their samples.
+
+    jitter is in [0, 1); 0.5 is the midpoint rule.
+    """
+
+    origins: Tensor
+    directions: Tensor
+    jitter: Tensor
+
+
+class Limits(NamedTuple):
+    """How rays are cut: step length in scene units, and which samples are worth asking for."""
+
+    step: float
+    alpha_min: float = 0.0
+    transmittance_min: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,35 +144,29 @@ def march(
     comes from outside (0.5: the midpoint rule). Uniform jitter makes the sum over samples of
     f * step an unbiased estimate of the integral of f. Nothing here is differentiable.
     """
-    first, last, most = lattice(origins, directions, jitter, step)
-    midpoints = torch.empty(origins.shape[0], most)
-    counts = torch.empty(origins.shape[0], dtype=torch.int64)
-    launch(
-        _march,
-        as_array(origins),
-        as_array(directions),
+    walk, midpoints, counts = walk_arguments(Rays(origins, directions, jitter), occupied, step)
+    launch(_march, *walk, as_array(midpoints), as_array(counts))
+    return pack(midpoints, counts, step)
+
+
+def walk_arguments(
+    rays: Rays, occupied: Tensor, step: float
+) -> tuple[tuple[np.ndarray | np.float32, ...], Tensor, Tensor]:
+    """For a kernel that walks rays: its first arguments, and the outputs that it fills.
+
+    The outputs are midpoints `[rays, most]` and counts `[rays]`, as `pack` takes them.
+    """
+    first, last, most = lattice(*rays, step)
+    count = rays.origins.shape[0]
+    arguments = (
+        as_array(rays.origins),
+        as_array(rays.directions),
         as_array(first),
         as_array(last),
         np.float32(step),
         as_array(occupied).view(np.uint8),
-        as_array(midpoints),
-        as_array(counts),
     )
-    return pack(midpoints, counts, step)
-
-
-def march_reference(
-    origins: Tensor, directions: Tensor, occupied: Tensor, jitter: Tensor, step: float
-) -> Samples:
-    """The twin of `march` in torch: the whole lattice `[rays, most]`, then a mask."""
-    first, last, most = lattice(origins, directions, jitter, step)
-    t = first[:, None] + torch.arange(most, dtype=torch.float32) * step  # [rays, most]
-    points = origins[:, None] + t[..., None] * directions[:, None]  # [rays, most, 3]
-    cells = occupied.shape[0]
-    x, y, z = ((points + 1) * (cells / 2)).long().clamp(0, cells - 1).unbind(-1)
-    keep = occupied[x, y, z] & (t < last[:, None])
-    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), keep.sum(1).cumsum(0)])
-    return Samples(offsets, keep.nonzero()[:, 0], t[keep] - step / 2, t[keep] + step / 2)
+    return arguments, torch.empty(count, most), torch.empty(count, dtype=torch.int64)
 
 
 def prune(

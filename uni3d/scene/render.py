@@ -1,21 +1,19 @@
-"""From a field and cameras to images: the fast path, its slow twin, and normal maps."""
+"""From a field and cameras to images."""
 
 import dataclasses
-import functools
 import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from uni3d.cameras import Cameras
 from uni3d.errors import ConfigError
 from uni3d.scene.backends import CPU, SceneBackend
-from uni3d.scene.composite import Composited, composite_reference
-from uni3d.scene.march import Samples, march_reference
+from uni3d.scene.composite import Composited
+from uni3d.scene.march import Limits, Rays, Samples
 from uni3d.scene.occupancy import OccupancyGrid
 
-__all__ = ["RenderConfig", "Rendered", "normal_map", "render", "render_reference"]
+__all__ = ["RenderConfig", "Rendered", "render"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +44,11 @@ class RenderConfig:
                 f"render: got alpha_min={self.alpha_min}, "
                 f"transmittance_min={self.transmittance_min}; want both in [0, 1)"
             )
+
+    @property
+    def limits(self) -> Limits:
+        """The three numbers by which samples are found."""
+        return Limits(self.step_size, self.alpha_min, self.transmittance_min)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,116 +93,42 @@ def render(
     in pieces of `config.chunk_rays`, with the same result.
     """
     config = config or RenderConfig()
-    origins, directions = _rays(cameras, height, width, backend.device)
-    jitter = _jitter(origins.shape[0], jitter_generator).to(backend.device)
+    rays = flat_rays(cameras, height, width, jitter_generator, backend.device)
     occupied = _occupied(occupancy, backend.device)
     if torch.is_grad_enabled():
-        out, samples, points, densities = _shoot(
-            field, occupied, origins, directions, jitter, config, backend
-        )
+        out, samples, points, densities = _shoot(field, occupied, rays, config, backend)
         packed = {
             "weights": out.weights,
             "points": points,
             "densities": densities,
-            "directions": directions.index_select(0, samples.ray_indices),
+            "directions": rays.directions.index_select(0, samples.ray_indices),
             "ray_indices": samples.ray_indices,
         }
     else:
         pieces = [
-            _shoot(field, occupied, origin, direction, phase, config, backend)[0]
-            for origin, direction, phase in zip(
-                *(rays.split(config.chunk_rays) for rays in (origins, directions, jitter)),
-                strict=True,
-            )
+            _shoot(field, occupied, Rays(*piece), config, backend)[0]
+            for piece in zip(*(each.split(config.chunk_rays) for each in rays), strict=True)
         ]
         out, packed = _join(pieces), {}
     shape = (len(cameras), height, width)
-    return _picture(out, _backdrop(background, directions, shape, config), shape, packed)
+    backdrop = backdrop_colors(background, rays.directions, shape, config)
+    return as_images(out, backdrop, shape, packed)
 
 
-def render_reference(
-    field,
+def flat_rays(
     cameras: Cameras,
     height: int,
     width: int,
-    *,
-    background: Tensor | nn.Module | None = None,
-    jitter_generator: torch.Generator | None = None,
-    config: RenderConfig | None = None,
-) -> Rendered:
-    """The twin of `render` in plain torch: every sample of the ball, nothing skipped or dropped."""
-    config = config or RenderConfig()
-    origins, directions = _rays(cameras, height, width, torch.device("cpu"))
-    jitter = _jitter(origins.shape[0], jitter_generator)
-    everything = torch.ones(1, 1, 1, dtype=torch.bool)
-    samples = march_reference(origins, directions, everything, jitter, config.step_size)
-    points = samples.points(origins, directions)
-    densities, colors = field(points)
-    out = composite_reference(densities, colors, samples)
-    shape = (len(cameras), height, width)
-    packed = {
-        "weights": out.weights,
-        "points": points,
-        "densities": densities,
-        "directions": directions.index_select(0, samples.ray_indices),
-        "ray_indices": samples.ray_indices,
-    }
-    return _picture(out, _backdrop(background, directions, shape, config), shape, packed)
-
-
-def normal_map(
-    field,
-    occupancy: OccupancyGrid | None,
-    cameras: Cameras,
-    height: int,
-    width: int,
-    *,
-    config: RenderConfig | None = None,
-    backend: SceneBackend = CPU,
-) -> Tensor:
-    """World-space surface normals `[b, 3, h, w]`, of length opacity; for pictures, no gradients.
-
-    The normal of a sample is the direction in which density falls fastest, -grad / |grad|.
-    """
-    config = config or RenderConfig()
-    origins, directions = _rays(cameras, height, width, backend.device)
-    jitter = _jitter(origins.shape[0], None).to(backend.device)
-    occupied = _occupied(occupancy, backend.device)
-    normals_as_colors = functools.partial(_density_and_normals, field)
-    normals = []
-    with torch.no_grad():
-        for origin, direction, phase in zip(
-            *(rays.split(config.chunk_rays) for rays in (origins, directions, jitter)), strict=True
-        ):
-            out = _shoot(
-                field, occupied, origin, direction, phase, config, backend, ask=normals_as_colors
-            )[0]
-            normals.append(functional.normalize(out.rgb, dim=-1) * out.opacity[:, None])
-    return torch.cat(normals).reshape(len(cameras), height, width, 3).permute(0, 3, 1, 2)
-
-
-def _density_and_normals(field, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Densities `[n]` and, in the place of colours, unit normals `[n, 3]`."""
-    with torch.enable_grad():
-        points = points.detach().requires_grad_()
-        densities = field.density(points)
-        (slope,) = torch.autograd.grad(densities.sum(), points)
-    return densities.detach(), -functional.normalize(slope, dim=-1)
-
-
-def _rays(cameras: Cameras, height: int, width: int, device: torch.device):
-    """Flat ray origins and unit directions, `[b * h * w, 3]`."""
-    origins, directions = cameras.rays(height, width)
-    return (
-        origins.reshape(-1, 3).contiguous().to(device),
-        directions.reshape(-1, 3).contiguous().to(device),
-    )
-
-
-def _jitter(rays: int, generator: torch.Generator | None) -> Tensor:
-    if generator is None:
-        return torch.full((rays,), 0.5)
-    return torch.rand(rays, generator=generator)
+    generator: torch.Generator | None,
+    device: torch.device,
+) -> Rays:
+    """The rays of all pixels, flat: `[b * h * w, 3]`; their phases are drawn on the CPU."""
+    origins, directions = (rays.reshape(-1, 3) for rays in cameras.rays(height, width))
+    count = len(origins)
+    jitter = torch.full((count,), 0.5)
+    if generator is not None:
+        jitter = torch.rand(count, generator=generator)
+    return Rays(*(rays.contiguous().to(device) for rays in (origins, directions, jitter)))
 
 
 def _occupied(occupancy: OccupancyGrid | None, device: torch.device) -> Tensor:
@@ -209,21 +138,12 @@ def _occupied(occupancy: OccupancyGrid | None, device: torch.device) -> Tensor:
 
 
 def _shoot(
-    field, occupied, origins, directions, jitter, config, backend, ask=None
+    field, occupied: Tensor, rays: Rays, config: RenderConfig, backend: SceneBackend
 ) -> tuple[Composited, Samples, Tensor, Tensor]:
-    """One batch of rays: find the visible samples, ask the field (or `ask`) there, composite."""
-    samples = backend.sample(
-        field,
-        occupied,
-        origins,
-        directions,
-        jitter,
-        step=config.step_size,
-        alpha_min=config.alpha_min,
-        transmittance_min=config.transmittance_min,
-    )
-    points = samples.points(origins, directions)
-    densities, colors = (ask or field)(points)
+    """One batch of rays: find the visible samples, ask the field there, composite."""
+    samples = backend.sample(field, occupied, rays, config.limits)
+    points = samples.points(rays.origins, rays.directions)
+    densities, colors = field(points)
     return backend.composite(densities, colors, samples), samples, points, densities
 
 
@@ -232,7 +152,9 @@ def _join(pieces: list[Composited]) -> Composited:
     return Composited(*(torch.cat([getattr(p, name) for p in pieces]) for name in names))
 
 
-def _backdrop(background, directions: Tensor, shape: tuple[int, int, int], config) -> Tensor | None:
+def backdrop_colors(
+    background, directions: Tensor, shape: tuple[int, int, int], config: RenderConfig
+) -> Tensor | None:
     """Background colours `[b * h * w, 3]`."""
     if background is None:
         return None
@@ -246,7 +168,9 @@ def _backdrop(background, directions: Tensor, shape: tuple[int, int, int], confi
     return torch.cat([background(piece) for piece in directions.split(config.chunk_rays)])
 
 
-def _picture(out: Composited, backdrop: Tensor | None, shape, packed: dict) -> Rendered:
+def as_images(
+    out: Composited, backdrop: Tensor | None, shape: tuple[int, int, int], packed: dict
+) -> Rendered:
     """Put flat ray results `[b * h * w, ...]` into images."""
     batch, height, width = shape
     rgb = out.rgb

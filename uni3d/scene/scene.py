@@ -66,22 +66,14 @@ class Scene:
         batch = len(cameras)
         solid = random_background(batch, generator)
         learned = torch.rand((), generator=generator) >= self.config.random_background
-        return render(
-            self.field,
-            self.occupancy,
-            cameras,
-            size,
-            size,
-            background=self.background if learned else solid,
-            jitter_generator=generator,
-            config=self.config.render,
-            backend=self.backend,
-        )
+        return self._render(cameras, size, self.background if learned else solid, generator)
 
     @torch.no_grad()
     def picture(self, cameras: Cameras, size: int, shade: float = 1.0) -> Rendered:
         """An evaluation picture over a solid grey of the given value."""
-        background = torch.full((len(cameras), 3), shade)
+        return self._render(cameras, size, torch.full((len(cameras), 3), shade))
+
+    def _render(self, cameras: Cameras, size: int, background, generator=None) -> Rendered:
         return render(
             self.field,
             self.occupancy,
@@ -89,6 +81,7 @@ class Scene:
             size,
             size,
             background=background,
+            jitter_generator=generator,
             config=self.config.render,
             backend=self.backend,
         )

@@ -15,7 +15,7 @@ from uni3d.toybox.distances import part_distance
 from uni3d.toybox.looks import surface
 from uni3d.toybox.shapes import Toy
 
-__all__ = ["render_toy", "silhouette_toy"]
+__all__ = ["render_toy"]
 
 _MAX_PARTS_PER_RAY = 96
 _SKY, _KEY, _AMBIENT = 0.16, 0.34, 0.55
@@ -196,8 +196,3 @@ def render_toy(toy: Toy, cameras: Cameras, size: int = 64, supersample: int = 2)
     trace(flat_origins, flat_directions, lights, *toy.arrays, out)
     grid = out.reshape(len(cameras), size, supersample, size, supersample, 4).mean(axis=(2, 4))
     return np.ascontiguousarray(grid.transpose(0, 3, 1, 2))
-
-
-def silhouette_toy(toy: Toy, cameras: Cameras, size: int = 64) -> np.ndarray:
-    """Which pixel centres see the toy, `[batch, size, size]` bool."""
-    return render_toy(toy, cameras, size, supersample=1)[:, 3] > 0.5
