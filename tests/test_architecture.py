@@ -141,6 +141,47 @@ def test_the_folder_list_is_short():
     assert len(files) <= 8, files
 
 
+def test_no_file_is_long():
+    folders = ("uni3d", "image_distill", "tests", "benchmarks", "docs")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert len(paths) > 200
+    long = {str(p.relative_to(ROOT)): n for p in paths if (n := _count_lines(p)) > 400}
+    assert long == {}
+
+
+def _count_lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+RUN = 6  # equal lines in a row
+
+
+def repeats(sources: dict[str, str]) -> list[str]:
+    """Where six or more equal lines stand twice: blank lines, comments, imports and lone
+    brackets do not count, and white space does not matter."""
+    places: dict[tuple[str, ...], list[str]] = {}
+    for name, source in sources.items():
+        lines = [
+            (number, line.strip())
+            for number, line in enumerate(source.splitlines(), 1)
+            if any(c.isalnum() for c in line)
+            and not line.strip().startswith(("#", "import ", "from "))
+        ]
+        for k in range(len(lines) - RUN + 1):
+            words = tuple(line for _, line in lines[k : k + RUN])
+            places.setdefault(words, []).append(f"{name}:{lines[k][0]}")
+    return [" = ".join(where) for where in places.values() if len(where) > 1]
+
+
+def test_no_six_lines_stand_twice():
+    folders = (PACKAGE, ROOT / "image_distill")
+    paths = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+    assert repeats({str(p.relative_to(ROOT)): p.read_text() for p in paths}) == []
+    six = "".join(f"x{k} = {k}\n" for k in range(6))
+    assert repeats({"a.py": six, "b.py": f"# other\nif True:\n    {six}"}) == ["a.py:1 = b.py:3"]
+    assert repeats({"a.py": six, "b.py": six.replace("x3", "y3")}) == []
+
+
 @pytest.mark.parametrize(
     ("place", "source", "expected"),
     [

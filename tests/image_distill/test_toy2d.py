@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from image_distill import toy2d
-from image_distill.toy2d import Mixture2D, ToySettings
+from image_distill.mixture2d import KL_SIGMA, Mixture2D, covered_modes, on_modes, true_kl
+from image_distill.toy2d import ToySettings
 from uni3d.errors import ConfigError
 from uni3d.instruct import DIVERGENCES, add_noise, uni_instruct_loss
 from uni3d.instruct.divergences import FORMS
@@ -113,7 +114,7 @@ def test_generator_gradient_is_that_of_quadrature(divergence):
 
 
 def test_measured_kl_is_that_of_quadrature_and_zero_for_the_teacher():
-    sigma = toy2d.KL_SIGMA
+    sigma = KL_SIGMA
     mean = torch.tensor([0.4, -0.3], dtype=torch.float64)
     scale = torch.tensor([1.1, 0.9], dtype=torch.float64)
     log_p, _ = gaussian(mean, scale, sigma)
@@ -130,11 +131,11 @@ def test_measured_kl_is_that_of_quadrature_and_zero_for_the_teacher():
     noise = torch.randn(
         1_000_000, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(2)
     )
-    got = toy2d.true_kl(MIXTURE, mean + scale * noise, extent=7.0)
+    got = true_kl(MIXTURE, mean + scale * noise, extent=7.0)
     # The histogram is empty in the mixture's far tail, which only the forward direction feels.
     assert got == pytest.approx((forward, reverse), abs=8e-3)
     ring = Mixture2D.ring()
-    own = toy2d.true_kl(ring, ring.sample(200_000, torch.Generator().manual_seed(3)))
+    own = true_kl(ring, ring.sample(200_000, torch.Generator().manual_seed(3)))
     assert max(map(abs, own)) < 2e-3
 
 
@@ -142,12 +143,12 @@ def test_a_missing_mode_is_counted_and_costs_what_it_must():
     ring = Mixture2D.ring()
     few = Mixture2D(ring.means[:6], torch.full((6,), 1 / 6), ring.std)
     samples = few.sample(100_000, torch.Generator().manual_seed(4))
-    assert toy2d.covered_modes(ring, samples) == 6
-    assert toy2d.covered_modes(ring, torch.zeros(100, 2)) == 0
+    assert covered_modes(ring, samples) == 6
+    assert covered_modes(ring, torch.zeros(100, 2)) == 0
     # Rayleigh: P(distance < 3 std) = 1 - exp(-9/2).
-    assert toy2d.on_modes(ring, samples) == pytest.approx(1 - math.exp(-4.5), abs=2e-3)
-    assert toy2d.on_modes(ring, torch.zeros(100, 2)) == 0
-    forward, reverse = toy2d.true_kl(ring, samples)
+    assert on_modes(ring, samples) == pytest.approx(1 - math.exp(-4.5), abs=2e-3)
+    assert on_modes(ring, torch.zeros(100, 2)) == 0
+    forward, reverse = true_kl(ring, samples)
     # KL(p || q) with p on 6 of 8 modes is log(8/6) up to the overlap of the modes.
     assert reverse == pytest.approx(math.log(8 / 6), abs=2e-3)
     assert forward > 1
@@ -174,10 +175,10 @@ def true_divergence(row, samples, teacher):
 
     edges = np.linspace(-5, 5, 201)
     counts, *_ = np.histogram2d(*samples.clamp(-4.99, 4.99).T.double().numpy(), edges)
-    p = gaussian_filter(counts / counts.sum(), toy2d.KL_SIGMA / 0.05, truncate=12) + 1e-12
+    p = gaussian_filter(counts / counts.sum(), KL_SIGMA / 0.05, truncate=12) + 1e-12
     centre = torch.from_numpy((edges[1:] + edges[:-1]) / 2)
     grid = torch.cartesian_prod(centre, centre)
-    level = torch.full((len(grid),), toy2d.KL_SIGMA, dtype=torch.float64)
+    level = torch.full((len(grid),), KL_SIGMA, dtype=torch.float64)
     log_q = teacher.double().log_density(grid, level) + math.log(0.05**2)
     p = torch.from_numpy(p).reshape(-1)
     return float((p * row.f((log_q - p.log()).clamp(-30, math.log(20)))).sum())
