@@ -5,6 +5,7 @@ import re
 
 from uni3d.toybox.roles import ROLES
 from uni3d.toybox.shapes import COLORS, PATTERNS
+from uni3d.toybox.stands import UNCOUNTED
 from uni3d.toybox.world import (
     ACTIONS,
     KINDS,
@@ -77,7 +78,7 @@ def canonical(what: Description) -> str:
         if name:
             text += f" {_phrase(name)}"
     if what.stand:
-        text += f" on {_a(what.stand)}"
+        text += f" on {what.stand if what.stand in UNCOUNTED else _a(what.stand)}"
     return _a(text)
 
 

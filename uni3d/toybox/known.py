@@ -58,7 +58,7 @@ def today() -> Known:
         wears=tuple(world.WEARABLES),
         actions=world.ACTIONS,
         relations=world.RELATIONS,
-        stands=world.STANDS,
+        stands=tuple(world.STANDS),
     )
 
 

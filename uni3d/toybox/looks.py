@@ -44,6 +44,18 @@ def _step(low, high, x):
 
 
 @njit(cache=True)
+def _hole(often, x, y, z):
+    """1 within a ball around a point of each second cell of a grid, 0 outside."""
+    i, j, k = math.floor(often * x), math.floor(often * y), math.floor(often * z)
+    if _lattice(int(i), int(j), int(k)) < 0.55:
+        return 0.0
+    far = math.sqrt(
+        (often * x - i - 0.5) ** 2 + (often * y - j - 0.5) ** 2 + (often * z - k - 0.5) ** 2
+    )
+    return 1.0 - _step(0.34, 0.46, far)
+
+
+@njit(cache=True)
 def _facet(n):
     """The normal of the paper's fold: the nearest of a coarse set of directions."""
     x, y, z = (
@@ -94,6 +106,14 @@ def _grain(look, p, n):
     if look == 11:  # rust: bare steel shows in patches
         patch = _noise(5 * x, 5 * y, 5 * z) + 0.35 * _noise(16 * x, 16 * y, 16 * z)
         return 0.7 + 0.5 * _noise(22 * x, 22 * y, 22 * z), _step(0.74, 0.86, patch)
+    if look == 14:  # clay: the dents of fingers
+        return 0.84 + 0.3 * _noise(8 * x, 8 * y, 8 * z), 0.0
+    if look == 15:  # plush: tufts
+        tuft = _noise(26 * x, 26 * y, 26 * z)
+        return 0.66 + 0.3 * tuft + 0.3 * _noise(11 * x, 11 * y, 11 * z), 0.0
+    if look == 16:  # cheese: round holes of two sizes
+        hole = max(_hole(3.4, x, y, z), _hole(5.2, x + 0.3, y, z))
+        return 1.0 - 0.3 * hole, 0.0
     return 1.0, 0.0
 
 
@@ -110,7 +130,7 @@ def surface(look, rgb, p, n, key, ray):
     light = _AMBIENT + _SKY * (0.5 + 0.5 * n[2]) + _KEY * facing
     grain, other = _grain(look, p, n)
     shine = 0.0
-    if look == 2 or look == 3:  # metal mirrors a bright sky over a dark ground
+    if look == 2 or look == 3 or look == 12:  # metal mirrors a bright sky over a dark ground
         up = n[2] + 0.15 * math.sin(9.0 * (n[0] + n[1]))
         light = 0.42 + 0.62 * _step(-0.15, 0.35, up) - 0.3 * _step(0.55, 0.95, up)
         light += 0.28 * _step(-1.0, -0.5, -up) * _step(-0.9, -0.5, up) * 0.5
@@ -125,6 +145,13 @@ def surface(look, rgb, p, n, key, ray):
         light = 0.42 + 0.25 * (0.5 + 0.5 * n[2]) + 0.5 * facing
     elif look == 10:
         shine = 0.55 * facing**26
+    elif look == 13:  # chocolate melts a little
+        shine = 0.34 * facing**12
+    elif look == 14:
+        shine = 0.08 * facing**4
+    elif look == 15:  # the pile catches the light at its edges
+        rim = 1.0 - max(toward, 0.0)
+        light += 0.42 * rim * rim
     tone = (0.80, 0.77, 0.72) if look == 9 else (0.55, 0.57, 0.60)
     r = (rgb[0] * (1 - other) + tone[0] * other) * grain * light + shine
     g = (rgb[1] * (1 - other) + tone[1] * other) * grain * light + shine

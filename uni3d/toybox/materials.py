@@ -44,10 +44,25 @@ MATERIALS = {
         Material("brick", (0.42, 0.14, 0.09), (0.76, 0.33, 0.22)),
         Material("porcelain", (0.25, 0.36, 0.72), (0.97, 0.97, 0.99), tint=True),
         Material("rusty", (0.25, 0.12, 0.06), (0.66, 0.33, 0.12)),
+        Material("bronze", (0.22, 0.12, 0.05), (0.80, 0.52, 0.26)),
+        Material("chocolate", (0.15, 0.06, 0.03), (0.44, 0.23, 0.12)),
+        Material("clay", (0.40, 0.17, 0.10), (0.84, 0.48, 0.33), tint=True),
+        Material("plush", (0.24, 0.18, 0.15), (0.95, 0.90, 0.84), keep=0.88, tint=True),
+        Material("cheese", (0.78, 0.48, 0.06), (1.0, 0.84, 0.32)),
     )
 }
 
 _FIGURE = ("wooden", "golden", "silver", "stone", "glass", "knitted", "origami", "porcelain")
+_LATER = {  # of a second round; at the end, where they are added to what was there before
+    "bronze": (
+        "animal character person vehicle furniture household building clothing desk kitchen home "
+        "storage music tool"
+    ),
+    "chocolate": "animal character person vehicle food household building clothing music",
+    "clay": "animal character person vehicle food plant building kitchen home music",
+    "plush": "animal character person vehicle furniture food plant clothing",
+    "cheese": "animal character vehicle furniture building",
+}
 _BY_CATEGORY = {
     "animal": _FIGURE,
     "character": (*_FIGURE, "rusty"),
@@ -71,7 +86,10 @@ _OTHER = ("wooden", "golden", "silver", "stone", "glass")
 
 def suits(kind: Kind) -> tuple[str, ...]:
     """The materials that a kind may be made of: those its row names, or those of its category."""
-    return _BY_CATEGORY.get(kind.category, _OTHER) if kind.materials is None else kind.materials
+    if kind.materials is not None:
+        return kind.materials
+    later = (name for name, categories in _LATER.items() if kind.category in categories.split())
+    return (*_BY_CATEGORY.get(kind.category, _OTHER), *later)
 
 
 def make_of(b: Builder, name: str, colored: bool) -> None:

@@ -43,6 +43,11 @@ LOOKS = (
     "brick",
     "porcelain",
     "rusty",
+    "bronze",
+    "chocolate",
+    "clay",
+    "plush",
+    "cheese",
 )
 
 ELLIPSOID, BOX, CAPSULE, CYLINDER, CONE, TORUS, DOME, WEDGE, ARC = range(9)

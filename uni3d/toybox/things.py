@@ -94,6 +94,71 @@ def _hammer(b: Builder, p: Place, s: float) -> None:
     b.box(head, (0.12 * s, 0.055 * s, 0.06 * s), (0.42, 0.44, 0.48), region=REGION)
 
 
+def _violin(b: Builder, p: Place, s: float) -> None:
+    x, y, z = p
+    turn, wood = (-35, 0, 0), (0.55, 0.22, 0.06)
+
+    def along(t: float) -> Place:
+        angle = math.radians(35)
+        return (x, y + t * s * math.sin(angle), z + t * s * math.cos(angle))
+
+    b.ellipsoid(along(-0.08), (0.035 * s, 0.11 * s, 0.1 * s), wood, turn, REGION)
+    b.ellipsoid(along(0.05), (0.035 * s, 0.085 * s, 0.08 * s), wood, turn, REGION)
+    b.capsule(along(0.1), along(0.32), 0.02 * s, DARK, REGION)
+    front = x + 0.06 * s
+    bow = ((front, y - 0.22 * s, z + 0.1 * s), (front, y + 0.26 * s, z - 0.06 * s))
+    b.capsule(*bow, 0.014 * s, (0.92, 0.88, 0.78), REGION)
+
+
+def _trumpet(b: Builder, p: Place, s: float) -> None:
+    x, y, z = p
+    brass = (0.95, 0.72, 0.18)
+    b.capsule(
+        (x - 0.14 * s, y, z + 0.06 * s), (x + 0.22 * s, y, z + 0.1 * s), 0.03 * s, brass, REGION
+    )
+    b.capsule((x - 0.06 * s, y, z - 0.03 * s), (x + 0.14 * s, y, z), 0.025 * s, brass, REGION)
+    bell = (x + 0.32 * s, y, z + 0.115 * s)
+    b.cone(bell, 0.14 * s, 0.03 * s, 0.1 * s, brass, (0, -84, 0), REGION)
+    for k in range(3):
+        valve = (x + (0.06 * k - 0.02) * s, y, z + 0.13 * s)
+        b.cylinder(valve, 0.016 * s, 0.05 * s, STEEL, region=REGION)
+
+
+def _cup(b: Builder, p: Place, s: float) -> None:
+    x, y, z = p
+    b.cone((x, y, z + 0.08 * s), 0.07 * s, 0.1 * s, 0.13 * s, "white", region=REGION)
+    b.cylinder((x, y, z + 0.22 * s), 0.11 * s, 0.018 * s, (0.45, 0.25, 0.12), region=REGION)
+    b.cylinder((x, y, z + 0.06 * s), 0.092 * s, 0.035 * s, "red", region=REGION)
+    b.capsule((x, y, z + 0.2 * s), (x, y + 0.06 * s, z + 0.42 * s), 0.016 * s, "red", REGION)
+
+
+def _camera(b: Builder, p: Place, s: float) -> None:
+    x, y, z = p
+    b.box((x, y, z + 0.06 * s), (0.06 * s, 0.15 * s, 0.1 * s), DARK, region=REGION)
+    b.box((x, y, z + 0.17 * s), (0.04 * s, 0.05 * s, 0.02 * s), STEEL, region=REGION)
+    lens = (x + 0.09 * s, y, z + 0.05 * s)
+    b.cylinder(lens, 0.075 * s, 0.05 * s, STEEL, (0, 90, 0), REGION)
+    glass = (x + 0.135 * s, y, z + 0.05 * s)
+    b.cylinder(glass, 0.055 * s, 0.012 * s, (0.15, 0.35, 0.7), (0, 90, 0), REGION)
+
+
+def _drum(b: Builder, p: Place, s: float) -> None:
+    x, y, z = p
+    middle = (x + 0.16 * s, y - 0.12 * s)
+    b.cylinder((*middle, z - 0.08 * s), 0.2 * s, 0.12 * s, "red", region=REGION)
+    b.cylinder((*middle, z + 0.045 * s), 0.205 * s, 0.014 * s, (0.95, 0.93, 0.86), region=REGION)
+    b.torus((*middle, z - 0.2 * s), 0.2 * s, 0.02 * s, "yellow", region=REGION)
+    b.torus((*middle, z + 0.03 * s), 0.2 * s, 0.02 * s, "yellow", region=REGION)
+    b.capsule(p, (middle[0], middle[1], z + 0.1 * s), 0.018 * s, WOOD, REGION)
+
+
+def _donut(b: Builder, p: Place, s: float) -> None:
+    x, y, z = p
+    b.torus((x, y, z + 0.1 * s), 0.1 * s, 0.06 * s, (0.8, 0.52, 0.24), (0, 90, 0), REGION)
+    icing = (0.95, 0.5, 0.7)
+    b.torus((x + 0.025 * s, y, z + 0.1 * s), 0.1 * s, 0.05 * s, icing, (0, 90, 0), REGION)
+
+
 def _wheels(b: Builder, p: Place, s: float, radius: float, thick: float, gap: float) -> None:
     for side in (-1, 1):
         hub = (p[0] + side * gap * s, p[1], p[2] - 0.24 * s)
@@ -250,6 +315,24 @@ def _woven(b: Builder, p: Place, radius: float, height: float) -> None:
         b.torus((x, y, z + up), 0.92 * radius, 0.6 * height / rings, tone, region=REGION)
 
 
+def _beside_flower(b: Builder, p: Place, s: float) -> None:
+    x, y, z = p
+    _flower(b, (x, y + 0.2 * s, z + 0.1 * s), 1.5 * s)
+
+
+def _beside_cup(b: Builder, p: Place, s: float) -> None:
+    x, y, z = p
+    y += 0.2 * s
+    b.cylinder((x, y, z + 0.15 * s), 0.13 * s, 0.15 * s, "white", region=REGION)
+    b.cylinder((x, y, z + 0.3 * s), 0.11 * s, 0.008 * s, (0.35, 0.2, 0.1), region=REGION)
+    b.torus((x, y + 0.14 * s, z + 0.16 * s), 0.08 * s, 0.025 * s, "white", (0, 90, 0), REGION)
+
+
+def _beside_book(b: Builder, p: Place, s: float) -> None:
+    x, y, z = p
+    _flat_book(b, (x, y + 0.3 * s, z + 0.09 * s), 0.22 * s)
+
+
 def _plate(b: Builder, p: Place, r: float) -> None:
     x, y, z = p
     b.cylinder((x, y, z - 0.03 * r), 1.3 * r, 0.04 * r, "white", region=REGION)
@@ -323,6 +406,12 @@ HELD: dict[str, Callable[[Builder, Place, float], None]] = {
     "guitar": _guitar,
     "flower": _flower,
     "hammer": _hammer,
+    "violin": _violin,
+    "trumpet": _trumpet,
+    "cup": _cup,
+    "camera": _camera,
+    "drum": _drum,
+    "donut": _donut,
 }
 RIDDEN: dict[str, Callable[[Builder, Place, float], None]] = {
     "bicycle": _bicycle,
@@ -337,6 +426,9 @@ BESIDE: dict[str, Callable[[Builder, Place, float], None]] = {
     "tree": _tree,
     "candle": _candle,
     "basket": _beside_basket,
+    "flower": _beside_flower,
+    "cup": _beside_cup,
+    "book": _beside_book,
 }
 # Built under the lowest point, of the toy's reach to the sides.
 BELOW: dict[str, Callable[[Builder, Place, float], None]] = {

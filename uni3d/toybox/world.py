@@ -39,7 +39,8 @@ from uni3d.toybox.kinds.transport import TRANSPORT
 from uni3d.toybox.kinds.vehicles import VEHICLES
 from uni3d.toybox.materials import MATERIALS, make_of, suits
 from uni3d.toybox.roles import ACCESSORIES, ROLES, Role
-from uni3d.toybox.shapes import COLORS, PATTERNS, Builder, Toy, lowest_point
+from uni3d.toybox.shapes import COLORS, PATTERNS, Builder, Toy
+from uni3d.toybox.stands import STANDS, stand_on
 
 __all__ = [
     "ACTIONS",
@@ -90,7 +91,6 @@ _ALL = (
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
 # New ones come last: weights know them by number.
 WEARABLES: dict[str, Role] = {**ROLES, **ACCESSORIES, **GARMENTS}
-STANDS = ("table", "rock", "pedestal")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -186,8 +186,8 @@ def _draw(rng: np.random.Generator) -> Description:
         pattern = _choice(rng, PATTERNS[1:])
     if action is None and rng.random() < 0.09:
         relation = _choice(rng, relations_of(kind.name))
-    elif action is None and rng.random() < 0.05:
-        stand = _choice(rng, STANDS)
+    elif action is None and rng.random() < 0.09:
+        stand = _choice(rng, tuple(STANDS))
     return Description(
         kind=kind.name,
         color=color,
@@ -214,26 +214,5 @@ def build_toy(what: Description, rng: np.random.Generator) -> Toy:
     if what.relation:
         relate(builder, what.relation)
     if what.stand:
-        _add_stand(builder, what.stand)
+        stand_on(builder, what.stand)
     return builder.finish()
-
-
-def _add_stand(b: Builder, stand: str) -> None:
-    bottom, reach = lowest_point(b.parts)
-    reach = 0.75 * reach
-    if stand == "table":
-        b.cylinder((0, 0, bottom - 0.07), reach * 1.25, 0.08, "brown", region="stand")
-        for angle in (45, 135, 225, 315):
-            x, y = np.cos(np.radians(angle)) * reach * 0.9, np.sin(np.radians(angle)) * reach * 0.9
-            b.capsule((x, y, bottom - 0.1), (x, y, bottom - 0.75 * reach), 0.09, "brown", "stand")
-    elif stand == "rock":
-        b.ellipsoid(
-            (0, 0, bottom - 0.4 * reach),
-            (1.3 * reach, 1.2 * reach, 0.5 * reach),
-            "gray",
-            region="stand",
-        )
-    else:
-        b.cylinder((0, 0, bottom - 0.06), reach * 1.2, 0.08, "white", region="stand")
-        b.cylinder((0, 0, bottom - 0.1 - 0.3 * reach), reach, 0.32 * reach, "white", region="stand")
-        b.cylinder((0, 0, bottom - 0.64 * reach), reach * 1.3, 0.08, "white", region="stand")
