@@ -27,9 +27,9 @@ ORDER = {
     "teacher": "sampler prompts codecs hub texts model own fake_score memory abilities",
     "run": "presets settings prompt folder real_samples step run finish",
     "toybox": (
-        "shapes distances kinds roles garments things actions materials world grammar known phrase "
-        "lexicon reading read_command looks raytrace mesh dataset model state training shipping "
-        "recogniser judge bars commands"
+        "shapes distances kinds roles garments held things actions materials stands world grammar "
+        "known phrase lexicon clauses reading read_command looks raytrace mesh dataset model state "
+        "training shipping recogniser judge bars commands"
     ),
     "instant": "generator diversity sentences sheet training commands",
     "doctor": "planner doctor",

@@ -1,6 +1,10 @@
 """The toybox ray tracer against closed forms, a brute-force tracer, occupancy and its mesh."""
 
 import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +19,7 @@ from uni3d.toybox.raytrace import render_toy
 from uni3d.toybox.shapes import Builder, Toy
 from uni3d.toybox.world import Description, build_toy
 
+ROOT = Path(__file__).parents[2]
 CAMERAS = Cameras.orbit([20.0, 130.0, 250.0], [10.0, 40.0, 75.0])
 TOYS = {
     "corgi": {"kind": "corgi"},
@@ -26,6 +31,8 @@ TOYS = {
     "sitter": {"kind": "corgi", "action": "sitting", "material": "origami"},
     "holder": {"kind": "monkey", "wears": "boots", "action": "holding guitar"},
     "basket": {"kind": "mug", "material": "glass", "relation": "in basket"},
+    "seated": {"kind": "astronaut", "action": "holding trumpet", "stand": "sofa"},
+    "beach": {"kind": "apple", "material": "cheese", "stand": "sand"},
 }
 
 
@@ -159,3 +166,32 @@ def test_the_front_and_the_left_are_where_the_cameras_are():
         row, column = int(32 - local[1] * scale), int(32 + local[0] * scale)
         seen = colour(azimuth, 0.0, row, column)
         assert seen.argmax() == channel and seen[channel] > 1.5 * np.median(seen)
+
+
+@pytest.mark.slow
+def test_a_changed_look_is_not_drawn_from_an_old_cache(tmp_path):
+    """The kernel on the disk is that of an older file: it is made again, not used."""
+    package = tmp_path / "uni3d"
+    left = shutil.ignore_patterns("weights", "__pycache__")
+    shutil.copytree(ROOT / "uni3d", package, ignore=left)
+    code = (
+        "import numpy as np; from uni3d.cameras import Cameras\n"
+        "from uni3d.toybox.raytrace import render_toy\n"
+        "from uni3d.toybox.shapes import Builder\n"
+        "b = Builder(np.random.default_rng(0), 'red'); b.ball((0, 0, 0), 0.5)\n"
+        "b.parts[0].look = 4\n"
+        "print(float(render_toy(b.finish(), Cameras.orbit([0.0], 0.0), 8)[0, :3].mean()))"
+    )
+
+    def mean() -> float:
+        run = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return float(run.stdout)
+
+    first = mean()
+    path = package / "toybox" / "looks.py"
+    text = path.read_text()
+    assert text.count("_AMBIENT, _SKY, _KEY = 0.55") == 1
+    path.write_text(text.replace("_AMBIENT, _SKY, _KEY = 0.55", "_AMBIENT, _SKY, _KEY = 0.10"))
+    assert mean() < first - 0.05

@@ -1,5 +1,6 @@
 """Real sentences: what is asked for, what is shown, and that nothing is dropped without a word."""
 
+import dataclasses
 import json
 import random
 from pathlib import Path
@@ -56,8 +57,17 @@ OTHERS = "red wooden zorblax sleeping shiny с帽 котом glowing frob two st
 
 
 def test_every_word_is_used_or_named():
-    """Word salads: no content word vanishes. Synonyms of a value count as that value."""
-    from uni3d.toybox.lexicon import COLOR_OF, MATERIAL_OF, PATTERN_OF, wearables
+    """Word salads: no content word vanishes. Synonyms of a value count as that value, and what a
+    value of the description says by itself (implied.tsv) need not be named."""
+    from uni3d.toybox.lexicon import (
+        COLOR_OF,
+        MATERIAL_OF,
+        PATTERN_OF,
+        STAND_OF,
+        THING_OF,
+        implied,
+        wearables,
+    )
 
     rng = random.Random(3)
     glue = ["a", "with a", "and a", "on a", "wearing a", "next to a", "of", "in a", "holding a"]
@@ -70,12 +80,17 @@ def test_every_word_is_used_or_named():
             reading = read(prompt, known)
             said = {singular(w) for w in reading.left_out} | set(reading.left_out)
             used = _used(reading)
+            described = dataclasses.asdict(reading.description) if reading.description else {}
+            values = {str(v).split()[-1] for v in described.values() if v}
+            colored = {"colored"} if described.get("color") else set()
+            says = [implied().get(v, ()) for v in {"any", *values, *colored}]
             for word in words_of(without_style(prompt)):
                 named = word in said or singular(word) in said
-                value = COLOR_OF.get(word) or MATERIAL_OF.get(word) or PATTERN_OF.get(word)
+                tables = (COLOR_OF, MATERIAL_OF, PATTERN_OF, STAND_OF, THING_OF)
+                others = {table.get(w) for table in tables for w in (word, singular(word))}
                 worn = (wearables().get(singular(word)) or "").replace("_", " ").split()
-                silent = word in SILENT or word in FILLERS
-                shown = singular(word) in used or value in used or set(worn) & used
+                silent = word in SILENT or word in FILLERS or any(word in words for words in says)
+                shown = singular(word) in used or others & used or set(worn) & used
                 assert named or silent or shown, (prompt, word, reading)
 
 

@@ -127,7 +127,7 @@ def test_samples_are_held_out_or_not_as_asked_and_make_sense():
     pairs = held_out()
     for held in (False, True):
         rng = np.random.default_rng(0)
-        drawn = [sample(rng, held) for _ in range(3000)]
+        drawn = [sample(rng, held) for _ in range(6000)]
         for what in drawn:
             asked = (what.color, what.wears, what.material)
             found = {(what.kind, thing) for thing in asked} & pairs
@@ -142,7 +142,7 @@ def test_samples_are_held_out_or_not_as_asked_and_make_sense():
         count = collections.Counter(what.kind for what in drawn)
         if not held:
             assert set(count) == set(KINDS)
-            assert max(count.values()) < 2.5 * 3000 / len(KINDS)
+            assert max(count.values()) < 2.5 * 6000 / len(KINDS)
             assert {what.wears for what in drawn} == {None, *WEARABLES}
             assert {what.color for what in drawn} == {None, *COLORS}
             assert {what.stand for what in drawn} == {None, *STANDS}

@@ -11,11 +11,11 @@ from typing import Literal, Protocol
 
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
 from uni3d.cameras import Cameras
+from uni3d.scene.kernels import kernel
 
 __all__ = [
     "TriangleMesh",
@@ -83,7 +83,7 @@ def rasterize(
     )
 
 
-@njit(cache=True)
+@kernel()
 def _rasterize(screen, faces, height, width):  # pragma: no cover - compiled
     face_index = np.full((height, width), -1, np.int32)
     weights = np.zeros((height, width, 3), np.float32)

@@ -6,8 +6,9 @@ Everything here keeps a closed surface closed and gives the same answer for the 
 import heapq
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from uni3d.scene.kernels import kernel
 
 __all__ = [
     "compact",
@@ -119,7 +120,7 @@ def _quadrics(points: NDArray, faces: NDArray) -> NDArray[np.float64]:
     return total
 
 
-@njit(cache=True)
+@kernel()
 def _error(q, x, y, z):  # pragma: no cover - compiled
     """Sum of squared distances to the planes of quadric `q` at a point."""
     return (
@@ -131,7 +132,7 @@ def _error(q, x, y, z):  # pragma: no cover - compiled
     )
 
 
-@njit(cache=True)
+@kernel()
 def _best_point(q, a, b):  # pragma: no cover - compiled
     """Where the edge a-b collapses to and what that costs: (cost, x, y, z)."""
     # Pull weakly to the middle: it makes the 3x3 system regular on flat and straight parts.
@@ -153,7 +154,7 @@ def _best_point(q, a, b):  # pragma: no cover - compiled
     return cost, x, y, z
 
 
-@njit(cache=True)
+@kernel()
 def _ring(v, faces, head, following, out):  # pragma: no cover - compiled
     """Neighbours of vertex `v` into `out`; returns how many, or -1 when `out` is too short."""
     count = 0
@@ -179,7 +180,7 @@ def _ring(v, faces, head, following, out):  # pragma: no cover - compiled
     return count
 
 
-@njit(cache=True)
+@kernel()
 def _turns_over(v, other, target, points, faces, head, following):  # pragma: no cover - compiled
     """Whether moving `v` to `target` flips or flattens one of its faces that lack `other`."""
     corner = head[v]
@@ -206,7 +207,7 @@ def _turns_over(v, other, target, points, faces, head, following):  # pragma: no
     return False
 
 
-@njit(cache=True)
+@kernel()
 def _collapse(points, faces, quadric, target_faces):  # pragma: no cover - compiled
     """Collapse the cheapest edges of `faces` (changed in place with `points`) down to the target.
 

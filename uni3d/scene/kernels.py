@@ -5,12 +5,19 @@ number of threads and never lets two pieces write to the same place, so results 
 every run and for every thread count.
 """
 
+import contextlib
+import hashlib
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
 
 import numba
 import torch
 from torch import Tensor
+
+from uni3d.storage.cache import cache_folder
 
 __all__ = ["as_array", "kernel", "launch"]
 
@@ -18,21 +25,45 @@ __all__ = ["as_array", "kernel", "launch"]
 _LOCK = threading.Lock()
 
 
-def kernel(*, parallel: bool = False, fastmath: bool | set[str] = False) -> Callable:
+def kernel(
+    *,
+    parallel: bool = False,
+    fastmath: bool | set[str] = False,
+    inline: str = "never",
+    inlined: Sequence[ModuleType] = (),
+) -> Callable:
     """Decorator: `numba.njit` with an on-disk cache where a cache folder is writable.
 
-    Keep device functions in the file of the kernels that call them: numba's cache is keyed by the
-    caller's file only and would serve stale machine code after a change elsewhere.
+    inlined: modules whose device functions the kernel calls. numba's cache is keyed by the
+    kernel's own file only and would serve stale machine code after a change elsewhere.
     """
 
     def compile_(function: Callable) -> Callable:
-        options = {"parallel": parallel, "fastmath": fastmath, "nogil": True}
-        try:
-            return numba.njit(cache=True, **options)(function)
-        except RuntimeError:  # "cannot cache function: no locator available": read-only install
-            return numba.njit(**options)(function)
+        options = {"parallel": parallel, "fastmath": fastmath, "nogil": True, "inline": inline}
+        with _cache_of(Path(function.__code__.co_filename), inlined):
+            try:
+                return numba.njit(cache=True, **options)(function)
+            except RuntimeError:  # "cannot cache function: no locator available": read-only install
+                return numba.njit(**options)(function)
 
     return compile_
+
+
+@contextlib.contextmanager
+def _cache_of(file: Path, inlined: Sequence[ModuleType]) -> Iterator[None]:
+    """While kernels are declared: a cache folder whose name is that of the inlined files' text."""
+    if not inlined:
+        yield
+        return
+    text = b"".join(Path(str(module.__file__)).read_bytes() for module in inlined)
+    inside = file.parent / "__pycache__"
+    base = inside if os.access(file.parent, os.W_OK) else cache_folder()
+    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = str(base / f"kernels-{hashlib.sha256(text).hexdigest()[:12]}")  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
 
 
 def launch(function: Callable, *args) -> None:

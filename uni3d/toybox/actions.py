@@ -8,10 +8,11 @@ import math
 
 import numpy as np
 
+from uni3d.toybox.held import HELD
 from uni3d.toybox.kinds.kind import Kind
 from uni3d.toybox.roles import at, is_lying
 from uni3d.toybox.shapes import CAPSULE, CONE, Builder, Part, lowest_point, support
-from uni3d.toybox.things import BELOW, BESIDE, CONTAINERS, HELD, RIDDEN
+from uni3d.toybox.things import BELOW, BESIDE, CONTAINERS, RIDDEN
 
 __all__ = ["ACTIONS", "RELATIONS", "act", "can_hold", "can_sit", "relate"]
 
@@ -34,15 +35,20 @@ def _body(kind: Kind) -> Builder:
 
 
 def can_sit(kind: Kind) -> bool:
-    if not kind.wears or kind.name in _STIFF:
+    """Whether the poses know its body: two legs, or four and lying."""
+    if not _has_limbs(kind):
         return False
     b = _body(kind)
     return len(_limbs(b)) == (4 if is_lying(b) else 2)
 
 
+def _has_limbs(kind: Kind) -> bool:
+    return (kind.wears or kind.name == "astronaut") and kind.name not in _STIFF
+
+
 def can_hold(kind: Kind) -> bool:
     """Whether it has an arm on its left, or four legs of which it can lift one."""
-    if not kind.wears or kind.name in _STIFF:
+    if not _has_limbs(kind):
         return False
     b = _body(kind)
     return len(_limbs(b)) == 4 if is_lying(b) else bool(_arm(b))

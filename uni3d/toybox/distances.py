@@ -4,14 +4,14 @@ import dataclasses
 import math
 
 import numpy as np
-from numba import njit
 
+from uni3d.scene.kernels import kernel
 from uni3d.toybox.shapes import Toy
 
 __all__ = ["distance", "nearest_color", "part_distance"]
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def _ellipsoid(x, y, z, a, b, c):
     k0 = math.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
     k1 = math.sqrt((x / (a * a)) ** 2 + (y / (b * b)) ** 2 + (z / (c * c)) ** 2)
@@ -20,7 +20,7 @@ def _ellipsoid(x, y, z, a, b, c):
     return k0 * (k0 - 1.0) / k1
 
 
-@njit(cache=True)
+@kernel()
 def part_distance(shape, x, y, z, a, b, c, d):
     """Signed distance of local point (x, y, z) to a primitive of the given size."""
     if shape == 0:  # ellipsoid
@@ -64,7 +64,7 @@ def part_distance(shape, x, y, z, a, b, c, d):
     return math.sqrt(ex * ex + ey * ey + z * z) - b
 
 
-@njit(cache=True)
+@kernel()
 def _distance(points, shape, center, axes, size, out):
     for i in range(points.shape[0]):
         best = 1e9

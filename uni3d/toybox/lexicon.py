@@ -10,19 +10,25 @@ from uni3d.toybox.grammar import OUTFITS, SYNONYMS
 from uni3d.toybox.known import shipped_known
 from uni3d.toybox.phrase import DETERMINERS, EDGES, singular
 from uni3d.toybox.shapes import COLORS
+from uni3d.toybox.stands import STANDS
 from uni3d.toybox.world import KINDS, WEARABLES
 
 __all__ = [
     "AGENTS",
     "COLOR_OF",
+    "DOING",
     "FAMILY_OF",
     "FILLERS",
+    "FINISHES",
     "MATERIAL_OF",
     "NOT_WHOLE",
     "PATTERN_OF",
     "RELATED",
     "SILENT",
+    "STAND_OF",
+    "THING_OF",
     "Entry",
+    "implied",
     "lexicon",
     "nearest_kinds",
     "nouns",
@@ -37,16 +43,31 @@ SILENT = EDGES | DETERMINERS | frozenset("it of there top made dressed wearing p
 MATERIAL_WORDS = {
     "wooden": "wooden wood oak mahogany timber",
     "golden": "golden gold gilded",
-    "silver": "silver chrome chrome-plated",
+    "silver": (
+        "silver chrome chrome-plated metal metallic steel iron aluminum tin cast-iron iron-cast "
+        "wrought-iron"
+    ),
     "stone": "stone marble granite",
-    "glass": "glass crystal",
-    "leather": "leather",
-    "knitted": "knitted woolen wool yarn crochet",
+    "glass": "glass crystal diamond",
+    "leather": "leather leather-bound",
+    "knitted": "knitted woolen wool yarn crochet crocheted amigurumi",
     "origami": "origami paper",
     "brick": "brick bricks",
     "rusty": "rusty rusted",
     "porcelain": "porcelain ceramic china",
+    "bronze": "bronze brass copper",
+    "chocolate": "chocolate",
+    "clay": "clay terracotta earthenware",
+    "plush": "plush velvet stuffed felt",
+    "cheese": "cheese",
+    "shiny": "shiny gleaming glossy polished sleek sparkling glittery glittering shimmering",
+    "old": (
+        "old antique vintage worn-out worn weather-beaten weathered abandoned dusty ancient "
+        "tattered frayed well-worn well-used tarnished chipped dented crumpled ruined ramshackle "
+        "rugged timeworn battered worn-in well-loved well-read faded"
+    ),
 }
+FINISHES = ("shiny", "old")  # they give way to what a thing is made of
 COLOR_WORDS = {
     "red": "crimson scarlet maroon ruby",
     "blue": "navy azure turquoise teal cyan sapphire",
@@ -63,6 +84,56 @@ COLOR_WORDS = {
 PATTERN_WORDS = {
     "striped": "striped stripes stripy stripe",
     "spotted": "spotted spots dots polka-dotted dotted",
+}
+STAND_WORDS = {  # other names of what toys stand on; they are said to be replaced
+    "table": "desk counter countertop tabletop workbench nightstand tablecloth",
+    "rock": "boulder stone cliff peak ledge",
+    "pedestal": "podium plinth",
+    "grass": "field meadow pasture garden lawn park yard hill",
+    "sand": "beach desert shore dune",
+    "water": "pond lake sea ocean river pool puddle stream",
+    "snow": "ice",
+    "road": "street sidewalk highway runway track pavement trail",
+    "rug": "carpet mat",
+    "log": "trunk branch stump",
+    "floor": "porch deck stage",
+    "chair": "stool bench armchair",
+    "sofa": "couch",
+}
+THING_WORDS = {  # other names of what is held, ridden, or stood beside
+    "violin": "cello fiddle viola",
+    "trumpet": "saxophone tuba trombone horn",
+    "guitar": "banjo bass ukulele lute",
+    "drum": "drums",
+    "cup": "mug teacup coffee tea beer boba wine soda milkshake latte cocktail juice",
+    "camera": "selfie photo photograph picture dslr",
+    "book": "newspaper magazine novel paperback journal notebook diary",
+    "donut": "doughnut bagel",
+    "flower": "rose tulip bouquet sunflower",
+    "sword": "katana lightsaber saber",
+    "bicycle": "bike cycle",
+    "motorcycle": "motorbike scooter moped",
+    "horse": "pony",
+    "box": "crate chest shoebox carton",
+    "pillow": "cushion",
+    "plate": "platter saucer dish",
+}
+DOING = {  # verbs of the hand: of holding, and what they can be done with
+    "holding": "",
+    "carrying": "",
+    "holds": "",
+    "wielding": "sword hammer",
+    "waving": "flag",
+    "playing": "violin trumpet guitar drum",
+    "plays": "violin trumpet guitar drum",
+    "drinking": "cup",
+    "sipping": "cup",
+    "drinks": "cup",
+    "eating": "donut",
+    "eats": "donut",
+    "reading": "book",
+    "reads": "book",
+    "taking": "camera",
 }
 WEAR_WORDS = {  # other names of things worn, in the singular
     "hat": "top_hat",
@@ -82,6 +153,20 @@ WEAR_WORDS = {  # other names of things worn, in the singular
     "sorcerer": "wizard",
     "mage": "wizard",
     "tiara": "crown",
+    "suit": "tuxedo",
+    "eyeglass": "glasses",
+    "spectacle": "glasses",
+    "spectacles": "glasses",
+    "bowtie": "bow_tie",
+    "jumper": "sweater",
+    "cardigan": "sweater",
+    "hoodie": "sweater",
+    "gown": "dress",
+    "tutu": "dress",
+    "skirt": "dress",
+    "tutu skirt": "dress",
+    "sneaker": "boots",
+    "shoe": "boots",
 }
 FAMILIES = {  # of nouns that the world does not hold
     "animal": (
@@ -179,6 +264,16 @@ COLOR_OF = {**{c: c for c in COLORS}, **{w: c for c, ws in SYNONYMS.items() for 
 COLOR_OF |= _inverted(COLOR_WORDS)
 MATERIAL_OF, PATTERN_OF = _inverted(MATERIAL_WORDS), _inverted(PATTERN_WORDS)
 FAMILY_OF = _inverted(FAMILIES)
+STAND_OF = {**{name: name for name in STANDS}, **_inverted(STAND_WORDS)}
+THING_OF = _inverted(THING_WORDS)
+
+
+@functools.cache
+def implied() -> dict[str, frozenset[str]]:
+    """What a name of the world has said already: golden -> shiny; `any`: what says nothing."""
+    lines = (TABLES / "implied.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return {name: frozenset(words.split()) for name, words in rows}
 
 
 @functools.cache
@@ -186,7 +281,7 @@ def _languages() -> dict[str, dict[str, tuple[str, str]]]:
     """Each other language's words -> (English, part of speech); a file each."""
     found = {}
     for path in sorted(TABLES.glob("*.tsv")):
-        if path.stem != "synonyms":
+        if path.stem not in ("synonyms", "implied"):
             lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
             rows = [line.split("\t") for line in lines if not line.startswith("#")]
             found[path.stem] = {word: (english, part) for word, english, part in rows}

@@ -6,14 +6,14 @@ whose colour does not depend on the view can learn it. Points are in the toy's u
 
 import math
 
-from numba import njit
+from uni3d.scene.kernels import kernel
 
 __all__ = ["surface"]
 
 _AMBIENT, _SKY, _KEY = 0.55, 0.16, 0.34  # as for a plain surface
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def _lattice(i, j, k):
     """A number in [0, 1) for each point of the integer lattice."""
     n = (i * 73856093) ^ (j * 19349663) ^ (k * 83492791)
@@ -21,7 +21,7 @@ def _lattice(i, j, k):
     return ((n ^ (n >> 16)) & 0xFFFF) / 65536.0
 
 
-@njit(cache=True)
+@kernel()
 def _noise(x, y, z):
     """Value noise: the lattice's numbers between its points, in [0, 1)."""
     i, j, k = math.floor(x), math.floor(y), math.floor(z)
@@ -37,13 +37,13 @@ def _noise(x, y, z):
     return total
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def _step(low, high, x):
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3 - 2 * t)
 
 
-@njit(cache=True)
+@kernel()
 def _hole(often, x, y, z):
     """1 within a ball around a point of each second cell of a grid, 0 outside."""
     i, j, k = math.floor(often * x), math.floor(often * y), math.floor(often * z)
@@ -55,7 +55,7 @@ def _hole(often, x, y, z):
     return 1.0 - _step(0.34, 0.46, far)
 
 
-@njit(cache=True)
+@kernel()
 def _facet(n):
     """The normal of the paper's fold: the nearest of a coarse set of directions."""
     x, y, z = (
@@ -69,7 +69,7 @@ def _facet(n):
     return (x / length, y / length, z / length)
 
 
-@njit(cache=True)
+@kernel()
 def _grain(look, p, n):
     """Factor of brightness by place, and how far the colour goes to the material's other tone."""
     x, y, z = p
@@ -106,18 +106,27 @@ def _grain(look, p, n):
     if look == 11:  # rust: bare steel shows in patches
         patch = _noise(5 * x, 5 * y, 5 * z) + 0.35 * _noise(16 * x, 16 * y, 16 * z)
         return 0.7 + 0.5 * _noise(22 * x, 22 * y, 22 * z), _step(0.74, 0.86, patch)
+    if look == 13:  # chocolate: the squares of a bar
+        across = x if abs(n[1]) > abs(n[0]) else y
+        up = y if abs(n[2]) > 0.75 else z
+        u, v = 4.2 * across - math.floor(4.2 * across), 4.2 * up - math.floor(4.2 * up)
+        return (0.45 if min(u, v) < 0.2 else 1.0), 0.0
     if look == 14:  # clay: the dents of fingers
         return 0.84 + 0.3 * _noise(8 * x, 8 * y, 8 * z), 0.0
     if look == 15:  # plush: tufts
-        tuft = _noise(26 * x, 26 * y, 26 * z)
-        return 0.66 + 0.3 * tuft + 0.3 * _noise(11 * x, 11 * y, 11 * z), 0.0
+        fine, coarse = _noise(30 * x, 30 * y, 30 * z), _noise(13 * x, 13 * y, 13 * z)
+        return 0.3 + 0.4 * fine + 0.85 * coarse, 0.0
+    if look == 18:  # age: stains and scratches
+        stain = _step(0.5, 0.8, _noise(5 * x, 5 * y, 5 * z))
+        scratch = _step(0.8, 0.9, _noise(40 * x, 40 * y, 6 * z))
+        return 0.92 - 0.38 * stain + 0.12 * scratch, 0.0
     if look == 16:  # cheese: round holes of two sizes
         hole = max(_hole(3.4, x, y, z), _hole(5.2, x + 0.3, y, z))
         return 1.0 - 0.3 * hole, 0.0
     return 1.0, 0.0
 
 
-@njit(cache=True)
+@kernel()
 def surface(look, rgb, p, n, key, ray):
     """Colour `(r, g, b)` of a point of a look (index into LOOKS) seen along `ray`.
 
@@ -146,7 +155,9 @@ def surface(look, rgb, p, n, key, ray):
     elif look == 10:
         shine = 0.55 * facing**26
     elif look == 13:  # chocolate melts a little
-        shine = 0.34 * facing**12
+        shine = 0.42 * facing**6
+    elif look == 17:  # polish: a window of light, and a dark horizon under it
+        shine = 0.8 * facing**9 + 0.34 * _step(0.2, 0.5, n[2]) * (1.0 - _step(0.65, 0.9, n[2]))
     elif look == 14:
         shine = 0.08 * facing**4
     elif look == 15:  # the pile catches the light at its edges

@@ -49,6 +49,9 @@ MATERIALS = {
         Material("clay", (0.40, 0.17, 0.10), (0.84, 0.48, 0.33), tint=True),
         Material("plush", (0.24, 0.18, 0.15), (0.95, 0.90, 0.84), keep=0.88, tint=True),
         Material("cheese", (0.78, 0.48, 0.06), (1.0, 0.84, 0.32)),
+        # A finish of what a toy is anyway.
+        Material("shiny", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), keep=1.0, tint=True),
+        Material("old", (0.24, 0.19, 0.13), (0.80, 0.74, 0.62), keep=0.6, tint=True),
     )
 }
 
@@ -61,7 +64,15 @@ _LATER = {  # of a second round; at the end, where they are added to what was th
     "chocolate": "animal character person vehicle food household building clothing music",
     "clay": "animal character person vehicle food plant building kitchen home music",
     "plush": "animal character person vehicle furniture food plant clothing",
-    "cheese": "animal character vehicle furniture building",
+    "cheese": "animal character vehicle furniture building music",
+    "knitted": "vehicle furniture building household",
+    "brick": "vehicle animal character",
+    "silver": "food plant furniture",
+    "shiny": (
+        "animal character vehicle furniture food household clothing desk kitchen home storage "
+        "music tool"
+    ),
+    "old": "vehicle furniture household building clothing desk kitchen home storage music tool",
 }
 _BY_CATEGORY = {
     "animal": _FIGURE,

@@ -8,20 +8,23 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from uni3d.cameras import Cameras
+from uni3d.scene.kernels import kernel
+from uni3d.toybox import distances, looks
 from uni3d.toybox.distances import part_distance
 from uni3d.toybox.looks import surface
 from uni3d.toybox.shapes import Toy
 
 __all__ = ["render_toy"]
 
+
+_INLINED = (distances, looks)
 _MAX_PARTS_PER_RAY = 96
 _SKY, _KEY, _AMBIENT = 0.16, 0.34, 0.55
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def _local(axes, center, k, px, py, pz):
     dx, dy, dz = px - center[k, 0], py - center[k, 1], pz - center[k, 2]
     m = axes[k]
@@ -32,7 +35,7 @@ def _local(axes, center, k, px, py, pz):
     )
 
 
-@njit(cache=True)
+@kernel(inlined=_INLINED)
 def _nearest(px, py, pz, t, near, enter, leave, count, shape, center, axes, size):
     """Distance along the ray that is safe to go, and the part that limits it."""
     best, which = 1e9, -1
@@ -52,7 +55,7 @@ def _nearest(px, py, pz, t, near, enter, leave, count, shape, center, axes, size
     return best, which
 
 
-@njit(cache=True)
+@kernel(inlined=_INLINED)
 def _box_interval(m, half, ox, oy, oz, dx, dy, dz):
     """Where a ray (relative to the part) enters and leaves the part's local box, slightly grown."""
     first, last = -1e9, 1e9
@@ -71,7 +74,7 @@ def _box_interval(m, half, ox, oy, oz, dx, dy, dz):
     return first, last
 
 
-@njit(cache=True)
+@kernel(inlined=_INLINED)
 def _patterned(pattern, frequency, px, py, pz):
     """Whether a point of a patterned part shows the second colour."""
     if pattern == 1:  # stripes across the length and height of the toy
@@ -83,7 +86,7 @@ def _patterned(pattern, frequency, px, py, pz):
     return du * du + dv * dv + dw * dw < 0.17
 
 
-@njit(cache=True, nogil=True)
+@kernel(inlined=_INLINED)
 def _trace(
     origins,
     directions,

@@ -11,18 +11,19 @@ import difflib
 import functools
 import re
 
+from uni3d.toybox.clauses import Clauses
 from uni3d.toybox.grammar import OUTFITS, canonical
-from uni3d.toybox.known import Known, shipped_known, today
+from uni3d.toybox.known import Known, shipped_known
 from uni3d.toybox.lexicon import (
     AGENTS,
     COLOR_OF,
     FAMILY_OF,
-    FILLERS,
     MATERIAL_OF,
     NOT_WHOLE,
     PATTERN_OF,
     SILENT,
     Entry,
+    implied,
     lexicon,
     nearest_kinds,
     nouns,
@@ -30,8 +31,6 @@ from uni3d.toybox.lexicon import (
     wearables,
 )
 from uni3d.toybox.phrase import (
-    DETERMINERS,
-    EDGES,
     is_foreign,
     singular,
     split,
@@ -92,29 +91,8 @@ class Reading:
         return said
 
 
-class _Reader:
-    """One prompt being read: what was found so far, and the words that found no place."""
-
-    def __init__(self, prompt: str, known: Known) -> None:
-        self.prompt, self.known = prompt, known
-        self.left: list[str] = []
-        self.replaced: list[str] = []
-        self.found: dict[str, str | None] = {}
-        self.kind: str | None = None
-        self.subject = ""
-
-    def drop(self, *words: str) -> None:
-        """Name words that are not shown."""
-        for word in words:
-            if word and word not in SILENT and word not in FILLERS and word not in self.left:
-                self.left.append(word)
-
-    def set(self, field: str, name: str, *words: str) -> None:
-        """Take `name` for the field; what comes second is left out."""
-        if self.found.get(field) in (None, name):
-            self.found[field] = name
-        else:
-            self.drop(*words)
+class _Reader(Clauses):
+    """A prompt being read."""
 
     # The head and what stands before it.
 
@@ -130,9 +108,10 @@ class _Reader:
             self.drop(*before)
             return
         self.kind, extra = entry
-        if size > 1 and (phrase[-1] in NOT_WHOLE or phrase[-1].endswith(AGENTS)):
+        whole = " ".join(phrase[len(phrase) - size :]) in lexicon()  # "record player"
+        if size > 1 and not whole and (phrase[-1] in NOT_WHOLE or phrase[-1].endswith(AGENTS)):
             self.drop(phrase[-1])
-        before = self._role(before)
+        before = self._role(self._same_kind(before))
         for field, name in extra.items():
             self.found.setdefault(field, name)
         self._modifiers(before)
@@ -173,6 +152,17 @@ class _Reader:
         self.replaced.append(f"{phrase[-1]}: {near[0]}")
         return 1, lexicon()[near[0]]
 
+    def _same_kind(self, before: list[str]) -> list[str]:
+        """What is left of "chow chow" before "puppy": a breed before its kind says no more."""
+        while before:
+            size, entry = self._match(tuple(before))
+            if entry is None or entry[0] != self.kind:
+                break
+            for field, name in entry[1].items():
+                self.found.setdefault(field, name)
+            before = before[:-size]
+        return before
+
     def _role(self, before: list[str]) -> list[str]:
         """ "a raccoon astronaut" is a raccoon, "an astronaut raccoon" too."""
         entry = lexicon().get(singular(self.subject))
@@ -201,135 +191,13 @@ class _Reader:
             else:
                 self.set(field, tables[field][word], word)
 
-    # What comes after the head.
-
-    def tail(self, words: list[str]) -> None:
-        place = 0
-        while place < len(words):
-            place = self._clause(words, place)
-
-    def _clause(self, words: list[str], place: int) -> int:
-        """Read one thing said after the head; the place to go on from."""
-        word, rest = words[place], words[place + 1 :]
-        following = rest[0] if rest else ""
-        if word in ("no", "without", "not", "isn't"):
-            return place + 1 + self._negated(rest)
-        if word in ("made", "carved", "built", "out", "crafted") or (word == "of" and place):
-            size = next(
-                (k for k, w in enumerate(rest) if w not in ("out", "of", "from")), len(rest)
-            )
-            if size < len(rest) and rest[size] in MATERIAL_OF:
-                self.set("material", MATERIAL_OF[rest[size]], rest[size])
-                return place + 2 + size
-            return place + 1
-        if word in ("wearing", "in", "with", "dressed", "as", "wears"):
-            return place + 1 + self._worn(word, rest)
-        if word in ("holding", "riding", "carrying", "holds", "rides"):
-            verb = "riding" if word.startswith("rid") else "holding"
-            size, thing = self._thing(rest[1:] if following == "on" else rest)
-            size += following == "on"
-            name = f"{verb} {singular(thing)}"
-            if thing and name in today().actions:
-                self.set("action", name, word, thing)
-                return place + 1 + size
-            self.drop(word)
-            return place + 1
-        if word in ("sitting", "sits", "seated"):
-            self.set("action", "sitting", word)
-            return place + 1
-        if word in ("on", "atop", "next", "beside", "near"):
-            return place + 1 + self._beside(word, rest)
-        if word in EDGES or word in DETERMINERS or word in "standing stands".split():
-            if word.startswith("stand") and following not in ("on", "atop"):
-                self.drop(word)
-            return place + 1
-        self.drop(word)
-        return place + 1
-
-    def _negated(self, words: list[str]) -> int:
-        """How many words a negation takes: up to the next edge, but for what belongs to it."""
-        size = 0
+    def of_whole(self, words: tuple[str, ...]) -> None:
+        """What a thing is a copy or a part of: "a marble bust of"; the material is the thing's."""
         for word in words:
-            if word in EDGES and word not in ("no", "not") and size:
-                break
-            size += 1
-        return size
-
-    def _phrase(self, words: list[str]) -> int:
-        """Number of words of the noun phrase that starts here."""
-        size = 0
-        for k, word in enumerate(words):
-            if word in DETERMINERS and not any(w not in DETERMINERS for w in words[:k]):
-                size += 1
-            elif word in EDGES or word in DETERMINERS or word == "of":
-                break
-            elif word.endswith("ing") and k and _is_thing(words[k - 1]):
-                break
+            if word in MATERIAL_OF:
+                self.set("material", MATERIAL_OF[word], word)
             else:
-                size += 1
-        return size
-
-    def _worn(self, word: str, rest: list[str]) -> int:
-        skip = 0
-        while skip < len(rest) and rest[skip] in (
-            "in",
-            "as",
-            "like",
-            "a",
-            "an",
-            "the",
-            "pair",
-            "of",
-        ):
-            skip += 1
-        size = skip + self._phrase(rest[skip:])
-        phrase = [w for w in rest[:size] if w not in DETERMINERS and w not in ("as", "in", "like")]
-        phrase = [w for w in phrase if w not in ("pair", "of")]
-        for start in range(len(phrase)):
-            text = " ".join((*phrase[start:-1], singular(phrase[-1])))
-            name = wearables().get(text) or wearables().get(" ".join(phrase[start:]))
-            if name and self.kind and KINDS[self.kind].wears and word != "of":
-                self.set("wears", name, *phrase[start:])
-                self.drop(*phrase[:start])
-                return size
-        if word == "with" and phrase and phrase[-1] in PATTERN_OF:
-            self.set("pattern", PATTERN_OF[phrase[-1]], phrase[-1])
-            self.drop(*(w for w in phrase[:-1] if w not in ("polka",)))
-            return size
-        if word == "in" and phrase and f"in {singular(phrase[-1])}" in today().relations:
-            self.set("relation", f"in {singular(phrase[-1])}", phrase[-1])
-            self.drop(*phrase[:-1])
-            return size
-        if word == "in" and len(phrase) == 1 and phrase[0] in COLOR_OF:
-            self.set("color", COLOR_OF[phrase[0]], phrase[0])
-            return size
-        self.drop(*phrase)
-        return size
-
-    def _thing(self, words: list[str]) -> tuple[int, str]:
-        size = self._phrase(words)
-        named = [w for w in words[:size] if w not in DETERMINERS]
-        self.drop(*named[:-1])
-        return size, named[-1] if named else ""
-
-    def _beside(self, word: str, rest: list[str]) -> int:
-        skip = 0
-        while skip < len(rest) and rest[skip] in ("top", "of", "to", "the"):
-            skip += 1
-        size = self._phrase(rest[skip:])
-        phrase = [w for w in rest[skip : skip + size] if w not in DETERMINERS]
-        thing = singular(phrase[-1]) if phrase else ""
-        under = word in ("on", "atop")
-        name = f"{'on' if under else 'next to'} {thing}"
-        if under and thing in today().stands:
-            self.set("stand", thing, *phrase)
-            self.drop(*phrase[:-1])
-        elif thing and name in today().relations:
-            self.set("relation", name, *phrase)
-            self.drop(*phrase[:-1])
-        else:
-            self.drop(*phrase)
-        return skip + size
+                self.drop(word)
 
     # What of it can be shown.
 
@@ -350,19 +218,20 @@ class _Reader:
             "stand": self.found.get("stand") in known.stands,
         }
         kept = {f: name for f, name in self.found.items() if name and allowed[f]}
-        for field, name in self.found.items():
-            if name and field not in kept:
-                self.drop(*(w for w in name.replace("_", " ").split()))
+        names = ["any", self.kind, *(str(name).split(" ")[-1] for name in kept.values())]
+        names += ["colored"] if "color" in kept else []
+        silent = frozenset().union(*(implied().get(name, ()) for name in names))
+        self.left = [word for word in self.left if word not in silent]
+        for field, name in self.found.items():  # what was asked of the thing itself is not implied
+            if name and field not in kept and name != kind.color:
+                self.drop(*(self.said.get(field) or name.replace("_", " ").split()))
+        self.replaced += [self.swapped[field] for field in kept if field in self.swapped]
         return Description(kind=self.kind, **kept)
 
 
 @functools.cache
 def _own_words() -> frozenset[str]:
     return frozenset(word for kind in KINDS.values() for word in kind.words)
-
-
-def _is_thing(word: str) -> bool:
-    return singular(word) in nouns() or any(w.split()[-1] == word for w in wearables())
 
 
 @functools.lru_cache(maxsize=256)
@@ -372,8 +241,8 @@ def read(prompt: str, known: Known | None = None) -> Reading:
     words = translated(words_of(without_style(prompt)))
     parts = split(words, nouns())
     reader = _Reader(prompt, known)
-    reader.drop(*parts.whole)
     reader.head(parts.phrase)
+    reader.of_whole(parts.whole)
     reader.tail(list(parts.rest))
     asked = {name: reader.found.get(name) for name in ("color", "material", "wears", "action")}
     asked |= {name: reader.found.get(name) for name in ("relation", "stand")}

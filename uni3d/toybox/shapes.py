@@ -48,6 +48,8 @@ LOOKS = (
     "clay",
     "plush",
     "cheese",
+    "shiny",
+    "old",
 )
 
 ELLIPSOID, BOX, CAPSULE, CYLINDER, CONE, TORUS, DOME, WEDGE, ARC = range(9)

@@ -114,6 +114,28 @@ def _floor(b: Builder, z: float, r: float) -> None:
         b.box(board, (1.5 * r, 0.2 * r, 0.045), tone, region=REGION)
 
 
+def _chair(b: Builder, z: float, r: float) -> None:
+    wood = (0.66, 0.42, 0.2)
+    b.box((0, 0, z - 0.06), (1.05 * r, 1.05 * r, 0.06), wood, region=REGION)
+    b.box((-1.05 * r, 0, z + 0.5 * r), (0.07 * r, 1.05 * r, 0.62 * r), wood, region=REGION)
+    for x, y in _around(1.3 * r, 4, 45):
+        b.capsule((x, y, z - 0.1), (x, y, z - 1.1 * r), 0.1 * r, wood, REGION)
+
+
+def _sofa(b: Builder, z: float, r: float) -> None:
+    cloth = (0.2, 0.35, 0.62)
+    soft = 0.1 * r
+    seat = (1.1 * r, 1.55 * r, 0.24 * r)
+    b.box((0, 0, z - 0.25 * r), seat, cloth, region=REGION, rounding=soft)
+    back = (0.22 * r, 1.7 * r, 0.62 * r)
+    b.box((-1.15 * r, 0, z + 0.12 * r), back, cloth, region=REGION, rounding=soft)
+    for side in (-1, 1):
+        arm = (0, side * 1.65 * r, z - 0.05 * r)
+        b.box(arm, (1.15 * r, 0.2 * r, 0.42 * r), cloth, region=REGION, rounding=soft)
+        for x in (-0.9, 0.9):
+            b.ball((x * r, side * 1.5 * r, z - 0.55 * r), 0.12 * r, (0.25, 0.15, 0.08), REGION)
+
+
 # Each is built below the height z, for a toy that reaches r to the sides.
 STANDS: dict[str, Callable[[Builder, float, float], None]] = {
     "table": _table,
@@ -127,5 +149,7 @@ STANDS: dict[str, Callable[[Builder, float, float], None]] = {
     "rug": _rug,
     "log": _log,
     "floor": _floor,
+    "chair": _chair,
+    "sofa": _sofa,
 }
 UNCOUNTED = ("grass", "sand", "water", "snow")  # without an article: "a chair on grass"
