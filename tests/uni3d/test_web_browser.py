@@ -176,6 +176,25 @@ def test_a_run_from_the_prompt_to_the_downloaded_mesh(tab, served, tmp_path):
     assert one.errors == []
 
 
+def test_an_unknown_subject_is_said_and_a_tick_goes_on(browser, tmp_path):
+    with Served(tmp_path / "outputs", idle=True) as served:
+        page = Tab(browser, served).page
+        page.fill("#prompt textarea", "a zorblax")
+        page.wait_for_function(
+            "document.querySelector('#reading')?.innerText.includes('is not known')"
+        )
+        page.click("#make")
+        page.get_by_text("use one of these").wait_for()
+        assert not served.store.runs()
+        page.click("#advanced > button")
+        page.check("#anyway input")
+        page.click("#make")
+        page.wait_for_function("new URL(location).searchParams.get('run')")
+        (run,) = served.store.runs()
+        assert served.store.config(run.run_id)["prompt"] == "a zorblax"
+        page.context.close()
+
+
 @pytest.mark.parametrize("preset", ["draft", "default", "high"])
 def test_a_quick_click_with_advanced_closed_starts_what_was_chosen(browser, tmp_path, preset):
     """A stranger's first run: a sentence, a preset, the button, as fast as a browser goes."""

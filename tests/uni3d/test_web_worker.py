@@ -235,6 +235,14 @@ def test_an_unknown_subject_is_refused(site):
     assert site.store.runs() == []
 
 
+def test_an_unknown_subject_goes_on_where_that_is_asked(site):
+    run_id = site.start({"prompt": "a zorblax", "anyway": True}, "")
+    config = site.store.config(run_id)
+    assert config["prompt"] == "a zorblax" and not config.get("caption")
+    with pytest.raises(ConfigError, match="anyway: got a text of 3 characters; wanted true"):
+        site.start({"prompt": "a zorblax", "anyway": "yes"}, "")
+
+
 def test_the_queue_is_bounded(site):
     for n in range(module.WAITING + 1):
         run_id = site.start({"prompt": f"a corgi {n}"}, "")

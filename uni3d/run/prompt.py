@@ -25,7 +25,9 @@ def read_prompt(
     if not reading.drawable:
         if anyway:
             return config, f"{name}: {reading.note}; going on with the words as they are"
-        raise PromptError(f"{name}: {reading.note}; do: use one of these, or --anyway")
+        raise PromptError(
+            f"{name}: {reading.note}; do: use one of these, or --anyway (on the page: Advanced)"
+        )
     if strict and not reading.understood:
         raise PromptError(f"{name}: {reading.note}; do: leave these words out, or drop --strict")
     config = dataclasses.replace(config, caption=reading.caption)

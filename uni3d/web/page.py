@@ -45,6 +45,7 @@ FORM = (
     "guidance_scale",
     "steps",
     "views",
+    "anyway",
 )
 
 
@@ -148,6 +149,11 @@ def _form(site: Site) -> dict[str, Any]:
         )
         form["views"] = gr.Slider(
             *LIMITS["views"], value=first["views"], step=1, label="Views per step", elem_id="views"
+        )
+        form["anyway"] = gr.Checkbox(
+            value=False,
+            label="Go on with a subject that the teacher does not know",
+            elem_id="anyway",
         )
     _wire_form(site, form, dice)
     return form

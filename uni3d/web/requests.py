@@ -47,6 +47,7 @@ class RunRequest:
     guidance_scale: float = 5.0
     steps: int = 0
     views: int = 0
+    anyway: bool = False  # go on with a subject that the teacher does not know
 
 
 def _wrong(name: str, value: Any, wanted: str) -> ConfigError:
@@ -83,6 +84,12 @@ def whole(name: str, value: Any) -> int:
 def _choice(name: str, value: Any, known: Any) -> str:
     if not isinstance(value, str) or value not in known:
         raise _wrong(name, value, "one of " + ", ".join(k or '""' for k in known))
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(name, value, "true or false")
     return value
 
 
@@ -126,6 +133,7 @@ def parse_request(values: Mapping[str, Any], teachers: Mapping[str, str]) -> Run
         guidance_scale=number("guidance_scale", full["guidance_scale"]),
         steps=0 if _is_zero(full["steps"]) else whole("steps", full["steps"]),
         views=0 if _is_zero(full["views"]) else whole("views", full["views"]),
+        anyway=_flag("anyway", full["anyway"]),
     )
 
 

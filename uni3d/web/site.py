@@ -60,8 +60,9 @@ class Site:
         """Queue a new run and return its id. ConfigError or PromptError for a bad request."""
         from uni3d.run.prompt import read_prompt
 
-        config = to_config(parse_request(values, self.teachers), self.base, self.teachers)
-        config, _ = read_prompt(config)
+        request = parse_request(values, self.teachers)
+        config = to_config(request, self.base, self.teachers)
+        config, _ = read_prompt(config, anyway=request.anyway)
         run_id = self.store.create(config, user)
         try:
             self.worker.submit(Job(kind="make", run_id=run_id, owner=user))
