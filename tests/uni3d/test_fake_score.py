@@ -1,6 +1,7 @@
 """The adapter, its score matching, the discriminator, and their state."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -140,20 +141,24 @@ def test_discriminator_leaves_the_adapter_alone(tiny_folder, teacher, fake):
 
 
 def test_log_ratio_is_the_heads_mean_logit(teacher, fake):
+    """The first sample of a bin is its own mean, so its ratio is 1 whatever the head says: the
+    ones after it tell the head's logit from others."""
     x0, sigma, eps, cond = _batch(teacher, count=1)
-    for layer in fake.head:
-        if isinstance(layer, nn.Linear) and layer.out_features == 1:
-            nn.init.zeros_(layer.weight)
-            nn.init.constant_(layer.bias, 1.5)
+    (last,) = (x for x in fake.head if isinstance(x, nn.Linear) and x.out_features == 1)
+    nn.init.zeros_(last.weight)
     with torch.no_grad():
         _, features = fake.predict(add_noise(x0, sigma, eps), sigma, cond)
-    # Normalised by its own mean: one sample at this level, so the ratio is 1.
-    log_ratio, clipped = fake.log_ratio(features, sigma)
-    assert not bool(clipped)
-    assert float(log_ratio) == pytest.approx(0.0, abs=1e-5)
-    assert float(fake.ratio.mean[fake.ratio.bin_of(sigma)]) == pytest.approx(
-        torch.tensor(1.5).exp().item(), rel=1e-5
-    )
+    logits, ratios = (1.5, -0.5, 0.7, 2.9), []
+    for number, logit in enumerate(logits, 1):
+        nn.init.constant_(last.bias, logit)
+        log_ratio, clipped = fake.log_ratio(features, sigma)
+        ratios.append(math.exp(logit))
+        mean = sum(ratios) / number
+        assert float(log_ratio) == pytest.approx(logit - math.log(mean), abs=1e-5)
+        assert float(fake.ratio.mean[fake.ratio.bin_of(sigma)]) == pytest.approx(mean, rel=1e-5)
+        assert not bool(clipped)
+    nn.init.constant_(last.bias, 3.1)  # above log 20
+    assert bool(fake.log_ratio(features, sigma)[1])
 
 
 def test_state_round_trip_goes_on_bit_for_bit(tiny_folder, teacher, fake):
