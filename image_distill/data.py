@@ -241,9 +241,9 @@ class ImageDataset(Dataset[tuple[Tensor, Tensor]]):
             return np.zeros(0, dtype=np.float32)
         if self.labels.ndim == 2:
             return self.labels[index].copy()
-        row = np.zeros(self.label_dim, dtype=np.float32)
-        row[self.labels[index]] = 1
-        return row
+        one_hot = np.zeros(self.label_dim, dtype=np.float32)
+        one_hot[self.labels[index]] = 1
+        return one_hot
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         image = torch.from_numpy(np.ascontiguousarray(self.pixels(index))).float() / 127.5 - 1

@@ -136,8 +136,8 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
         optimiser.param_groups[0]["lr"] = recipe.rate(step)
         optimiser.step()
         # 2. The running average.
-        seen = (step + 1) * recipe.batch
-        half_life = max(min(recipe.ema * 1e6, 0.05 * seen), 1e-8)
+        images_seen = (step + 1) * recipe.batch
+        half_life = max(min(recipe.ema * 1e6, 0.05 * images_seen), 1e-8)
         with torch.no_grad():
             for mean, parameter in zip(average.parameters(), parameters, strict=True):
                 mean.lerp_(parameter, 1 - 0.5 ** (recipe.batch / half_life))
@@ -145,8 +145,8 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
 
         # 3. At a tick and at the end, come early or not: record, checkpoint, network.
         last = step + 1 == recipe.steps or gang.ends()
-        tick = int(seen / (recipe.tick * 1000))
-        if not last and tick == int((seen - recipe.batch) / (recipe.tick * 1000)):
+        tick = int(images_seen / (recipe.tick * 1000))
+        if not last and tick == int((images_seen - recipe.batch) / (recipe.tick * 1000)):
             continue
         if gang.rank == 0 and (last or (recipe.dump and tick % recipe.dump == 0)):
             parts = {
@@ -159,7 +159,10 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
             write_denoiser(Path(recipe.outdir) / "network", average, description)
         gang.wait()
         yield TeacherProgress(
-            step=step + 1, kimg=seen / 1000, loss=total / count, seconds=time.perf_counter() - begin
+            step=step + 1,
+            kimg=images_seen / 1000,
+            loss=total / count,
+            seconds=time.perf_counter() - begin,
         )
         if last:
             return

@@ -153,8 +153,8 @@ def frechet_distance(first: Statistics, second: Statistics) -> float:
     return float(distance + np.trace(first.sigma) + np.trace(second.sigma) - 2 * cross)
 
 
-def _cubic(a: Tensor, b: Tensor) -> Tensor:
-    return (a @ b.T / a.shape[1] + 1) ** 3
+def _cubic(first: Tensor, second: Tensor) -> Tensor:
+    return (first @ second.T / first.shape[1] + 1) ** 3
 
 
 def kernel_distance(

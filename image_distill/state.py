@@ -27,7 +27,7 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def adam_state(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Adam's moments and step counts as "index.name"; empty before its first step."""
     rows = optimiser.state_dict()["state"]
-    return {f"{i}.{name}": torch.as_tensor(v) for i, row in rows.items() for name, v in row.items()}
+    return {f"{i}.{name}": torch.as_tensor(v) for i, one in rows.items() for name, v in one.items()}
 
 
 def restore_adam(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

@@ -133,12 +133,15 @@ def _write(out_dir: Path, description: Mapping[str, Any], weights: Mapping[str, 
 
     try:
         text = json.dumps(description, indent=2, sort_keys=True, allow_nan=False) + "\n"
-        with temporary_names([out_dir / WEIGHTS, out_dir / DESCRIPTION]) as (partial, told):
+        with temporary_names([out_dir / WEIGHTS, out_dir / DESCRIPTION]) as (
+            weights_file,
+            description_file,
+        ):
             save_file(
                 {name: value.detach().contiguous().float() for name, value in weights.items()},
-                partial,
+                weights_file,
             )
-            told.write_text(text, encoding="utf-8")
+            description_file.write_text(text, encoding="utf-8")
     except (ExportError, ValueError) as error:
         raise CheckpointError(f"{out_dir}: cannot be written: {error}") from error
 

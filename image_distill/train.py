@@ -178,8 +178,8 @@ class Trainer:
     def begin_stage(self, stage: Stage) -> None:
         """Another divergence has another h: its running mean starts at h(1)."""
         if stage.method is not None:
-            row = DIVERGENCES[str(stage.method.divergence)]
-            self.players.h_mean = row.h(torch.zeros((), dtype=torch.float64)).clone()
+            divergence = DIVERGENCES[str(stage.method.divergence)]
+            self.players.h_mean = divergence.h(torch.zeros((), dtype=torch.float64)).clone()
             self.players.h_steps = torch.zeros((), dtype=torch.int64)
 
     @torch.no_grad()

@@ -294,15 +294,20 @@ def _meant(argv: list[str]) -> None:
             )
 
 
-def _edits(a: str, b: str) -> int:
-    """How many letters must be put in, left out, changed or swapped with the next to make b of a
-    (optimal string alignment)."""
-    rows = [list(range(len(b) + 1))]
-    for i, x in enumerate(a, 1):
+def _edits(typed: str, known: str) -> int:
+    """How many letters must be put in, left out, changed or swapped with the next to make `known`
+    of `typed` (optimal string alignment)."""
+    rows = [list(range(len(known) + 1))]
+    for i, x in enumerate(typed, 1):
         row = [i]
-        for j, y in enumerate(b, 1):
+        for j, y in enumerate(known, 1):
             best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (x != y))
-            if i > 1 and j > 1 and (x, y) == (b[j - 2], a[i - 2]) and a[i - 2 : i] != b[j - 2 : j]:
+            if (
+                i > 1
+                and j > 1
+                and (x, y) == (known[j - 2], typed[i - 2])
+                and typed[i - 2 : i] != known[j - 2 : j]
+            ):
                 best = min(best, rows[-2][j - 2] + 1)
             row.append(best)
         rows.append(row)

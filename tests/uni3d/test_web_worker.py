@@ -279,7 +279,7 @@ def test_everything_through_the_site_asks_for_the_owner(site):
         lambda: separate.delete(run_id, "bob"),
         lambda: separate.export(run_id, ["glb"], "bob"),
         lambda: separate.proceed(run_id, 1, "bob"),
-        lambda: separate.told(run_id, "bob"),
+        lambda: separate.status(run_id, "bob"),
     ):
         with pytest.raises(Exception, match="there is no such run here"):
             action()

@@ -25,7 +25,7 @@ def examine(config: RunConfig) -> Iterator[str]:
     device, dtype = place(wanted)
     shapes = shapes_of(wanted.name, wanted.revision, wanted.variant)
     free, speed = free_bytes(device), flops_per_second(device, dtype)
-    through = method.network_gradients and not config.guidance.detach_networks
+    network_gradients = method.network_gradients and not config.guidance.detach_networks
     fake = config.fake_score if method.learned_fake_score else None
     size = max(size for _, size in config.resolutions)
 
@@ -33,7 +33,13 @@ def examine(config: RunConfig) -> Iterator[str]:
     rows, first = [], None
     for name, profile in PROFILES.items():
         costs = estimate(
-            shapes, fake, profile, batch=config.views, through=through, dtype=dtype, size=size
+            shapes,
+            fake,
+            profile,
+            batch=config.views,
+            network_gradients=network_gradients,
+            dtype=dtype,
+            size=size,
         )
         first = first or costs
         seconds = costs.step_flops / (speed * EFFICIENCY)
@@ -52,7 +58,9 @@ def examine(config: RunConfig) -> Iterator[str]:
         f"{speed / 1e9:.0f} GFLOP/s measured"
     )
     yield f"scene     {_scene()}"
-    both = "gradients through both U-Nets" if through else "no gradient through the U-Nets"
+    both = (
+        "gradients through both U-Nets" if network_gradients else "no gradient through the U-Nets"
+    )
     yield f"a run     {config.method}: {config.steps} steps of {config.views} views, {both}"
     yield "profile    pictures   memory     a step     a run"
     yield from rows

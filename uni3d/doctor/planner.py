@@ -196,11 +196,12 @@ def meta_teacher(shapes: Shapes, dtype: torch.dtype = torch.float32) -> Teacher:
 
 
 def rehearse(
-    teacher: Teacher, fake: FakeScore | None, batch: int, *, through: bool, size: int = 64
+    teacher: Teacher, fake: FakeScore | None, batch: int, *, network_gradients: bool, size: int = 64
 ) -> None:
     """The part of a step that needs the networks, on pictures of zeros.
 
-    through: with the gradient through both U-Nets (sim-type losses), not only through the codec.
+    network_gradients: with the gradient through both U-Nets (sim-type losses), not only through
+    the codec.
     """
     device = teacher.device
     images = torch.zeros(batch, 3, size, size, device=device, requires_grad=True)
@@ -212,16 +213,16 @@ def rehearse(
     camera, sigma = torch.zeros(batch, 4, device=device), torch.ones(batch, device=device)
     x0 = teacher.encode(images)
     x = add_noise(x0, sigma, torch.zeros_like(x0))
-    told = Condition(text, camera)
-    with torch.set_grad_enabled(through):
-        seen = x if through else x.detach()
-        x0_teacher = teacher.guided(seen, sigma, views, camera, 7.5)
-        x0_fake = fake.predict(seen, sigma, told)[0] if fake else x0.detach()
-    pull = x0_fake - x0 if through else -x0
+    condition = Condition(text, camera)
+    with torch.set_grad_enabled(network_gradients):
+        noisy = x if network_gradients else x.detach()
+        x0_teacher = teacher.guided(noisy, sigma, views, camera, 7.5)
+        x0_fake = fake.predict(noisy, sigma, condition)[0] if fake else x0.detach()
+    pull = x0_fake - x0 if network_gradients else -x0
     ((x0_teacher - x0_fake) * pull).sum().backward()
-    del x0_teacher, x0_fake, pull, x, seen
+    del x0_teacher, x0_fake, pull, x, noisy
     if fake:
-        fake.fit(x0.detach(), sigma, torch.zeros_like(x0), told, fraction=1.0)
+        fake.fit(x0.detach(), sigma, torch.zeros_like(x0), condition, fraction=1.0)
 
 
 class _Attention(torch.autograd.Function):
@@ -306,7 +307,7 @@ def estimate(
     profile: Profile,
     *,
     batch: int,
-    through: bool,
+    network_gradients: bool,
     dtype: torch.dtype = torch.float32,
     size: int = 64,
 ) -> Estimate:
@@ -321,8 +322,8 @@ def estimate(
             1, rows, unet.config.encoder_hid_dim or unet.config.cross_attention_dim, device="meta"
         )
         latent = torch.zeros(1, *teacher.latent_shape, device="meta")
-        told = Condition(text, torch.zeros(1, 4, device="meta"))
-        teacher.network(latent, torch.zeros(1, device="meta"), told)
+        condition = Condition(text, torch.zeros(1, 4, device="meta"))
+        teacher.network(latent, torch.zeros(1, device="meta"), condition)
     teacher.one_by_one = profile.one_by_one
     if isinstance(teacher.codec, VaeCodec):
         teacher.codec = dataclasses.replace(teacher.codec, sliced=profile.slice_vae)
@@ -334,7 +335,8 @@ def estimate(
         # The adapter in float32, and Adam's two moments of it; its gradient is counted when made.
         extra = 3 * sum(p.numel() * 4 for p in fake.parameters.values())
     with Meter() as step:
-        rehearse(teacher, fake, batch, through=through, size=min(size, profile.max_picture))
+        size = min(size, profile.max_picture)
+        rehearse(teacher, fake, batch, network_gradients=network_gradients, size=size)
     return Estimate(parameters, call.flops, step.flops, weights, weights + extra + step.peak)
 
 

@@ -46,20 +46,20 @@ def jeffrey(w: float = 0.5, *, name: str | None = None) -> FDivergence:
         raise ValueError(f"jeffrey: got w = {w}; wanted a number in [0, 1]; do: use 0.5 or 0.4")
     return FDivergence(
         name=name or f"jeffrey-kl({w:g})",
-        f=lambda a: 2 * (w * a.exp() - (1 - w)) * a,
-        f_second=lambda a: 2 * (w * (-a).exp() + (1 - w) * (-2 * a).exp()),
-        h=lambda a: 2 * (w * a.exp() + 1 - w),
-        r_h1=lambda a: 2 * w * a.exp(),
+        f=lambda log_r: 2 * (w * log_r.exp() - (1 - w)) * log_r,
+        f_second=lambda log_r: 2 * (w * (-log_r).exp() + (1 - w) * (-2 * log_r).exp()),
+        h=lambda log_r: 2 * (w * log_r.exp() + 1 - w),
+        r_h1=lambda log_r: 2 * w * log_r.exp(),
         r2_h2=torch.zeros_like,
         needs_ratio=w > 0,
     )
 
 
-_ROWS = (
+_ALL = (
     FDivergence(  # KL(q || p)
         name="forward-kl",
-        f=lambda a: a.exp() * a,
-        f_second=lambda a: (-a).exp(),
+        f=lambda log_r: log_r.exp() * log_r,
+        f_second=lambda log_r: (-log_r).exp(),
         h=torch.exp,
         r_h1=torch.exp,
         r2_h2=torch.zeros_like,
@@ -67,7 +67,7 @@ _ROWS = (
     FDivergence(  # KL(p || q)
         name="reverse-kl",
         f=torch.neg,
-        f_second=lambda a: (-2 * a).exp(),
+        f_second=lambda log_r: (-2 * log_r).exp(),
         h=torch.ones_like,
         r_h1=torch.zeros_like,
         r2_h2=torch.zeros_like,
@@ -76,27 +76,30 @@ _ROWS = (
     jeffrey(name="jeffrey-kl"),
     FDivergence(  # Pearson
         name="chi-square",
-        f=lambda a: torch.expm1(a) ** 2,
-        f_second=lambda a: torch.full_like(a, 2),
-        h=lambda a: 2 * (2 * a).exp(),
-        r_h1=lambda a: 4 * (2 * a).exp(),
-        r2_h2=lambda a: 4 * (2 * a).exp(),
+        f=lambda log_r: torch.expm1(log_r) ** 2,
+        f_second=lambda log_r: torch.full_like(log_r, 2),
+        h=lambda log_r: 2 * (2 * log_r).exp(),
+        r_h1=lambda log_r: 4 * (2 * log_r).exp(),
+        r2_h2=lambda log_r: 4 * (2 * log_r).exp(),
     ),
     FDivergence(  # twice the Jensen-Shannon divergence; r / (1 + r) = sigmoid(log r)
         name="jensen-shannon",
-        f=lambda a: a.exp() * a - (1 + a.exp()) * (torch.nn.functional.softplus(a) - math.log(2)),
-        f_second=lambda a: torch.sigmoid(-a) * (-a).exp(),
+        f=lambda log_r: (
+            log_r.exp() * log_r
+            - (1 + log_r.exp()) * (torch.nn.functional.softplus(log_r) - math.log(2))
+        ),
+        f_second=lambda log_r: torch.sigmoid(-log_r) * (-log_r).exp(),
         h=torch.sigmoid,
-        r_h1=lambda a: torch.sigmoid(a) * torch.sigmoid(-a),
-        r2_h2=lambda a: -2 * torch.sigmoid(a) ** 2 * torch.sigmoid(-a),
+        r_h1=lambda log_r: torch.sigmoid(log_r) * torch.sigmoid(-log_r),
+        r2_h2=lambda log_r: -2 * torch.sigmoid(log_r) ** 2 * torch.sigmoid(-log_r),
     ),
     FDivergence(  # squared, not halved
         name="hellinger",
-        f=lambda a: torch.expm1(a / 2) ** 2,
-        f_second=lambda a: (-1.5 * a).exp() / 2,
-        h=lambda a: (a / 2).exp() / 2,
-        r_h1=lambda a: (a / 2).exp() / 4,
-        r2_h2=lambda a: -(a / 2).exp() / 8,
+        f=lambda log_r: torch.expm1(log_r / 2) ** 2,
+        f_second=lambda log_r: (-1.5 * log_r).exp() / 2,
+        h=lambda log_r: (log_r / 2).exp() / 2,
+        r_h1=lambda log_r: (log_r / 2).exp() / 4,
+        r2_h2=lambda log_r: -(log_r / 2).exp() / 8,
     ),
 )
 
@@ -108,7 +111,7 @@ def _table(names: tuple[str, ...], rows: Mapping[str, Row]) -> Mapping[str, Row]
     return MappingProxyType({name: rows[name] for name in names})
 
 
-DIVERGENCES = _table(DIVERGENCE_NAMES, {row.name: row for row in _ROWS})
+DIVERGENCES = _table(DIVERGENCE_NAMES, {one.name: one for one in _ALL})
 
 # The spellings of the reference's command line.
 DIVERGENCE_ALIASES: Mapping[str, str] = MappingProxyType(
@@ -169,8 +172,8 @@ _INTEGRAL_KL = Method(name="vsd", form="integral", divergence="reverse-kl")
 METHODS = _table(
     METHOD_NAMES,
     {
-        row.name: row
-        for row in (
+        method.name: method
+        for method in (
             replace(_INTEGRAL_KL, name="sds", learned_fake_score=False),  # 2209.14988
             _INTEGRAL_KL,  # 2305.16213
             replace(_INTEGRAL_KL, name="diff-instruct"),  # 2305.18455
@@ -220,21 +223,21 @@ def resolve_method(
     Raises ValueError for an unknown name, for a divergence or form that contradicts the method,
     and for a divergence that needs the density ratio where there is none.
     """
-    row = METHODS[look_up("method", method, METHODS)]
+    chosen_method = METHODS[look_up("method", method, METHODS)]
     if divergence is not None:
         divergence = find_divergence(divergence).name
     if form is not None:
         look_up("form", form, FORMS)
     for what, fixed, chosen in (
-        ("divergence", row.divergence, divergence),
-        ("form", row.form, form),
+        ("divergence", chosen_method.divergence, divergence),
+        ("form", chosen_method.form, form),
     ):
         if fixed is not None and chosen not in (None, fixed):
             raise ValueError(
                 f"{what}: got {chosen} with method {method}; wanted {fixed}, which {method} fixes; "
                 f"do: leave {what} out, or use method uni-instruct"
             )
-    divergence = row.divergence or divergence
+    divergence = chosen_method.divergence or divergence
     if divergence is None:
         raise ValueError(
             f"divergence: got none with method {method}; wanted one of {', '.join(DIVERGENCES)}; "
@@ -245,11 +248,11 @@ def resolve_method(
             f"divergence: got {divergence} without a density ratio; wanted reverse-kl, whose h is "
             "constant; do: use reverse-kl, or train a discriminator for the ratio"
         )
-    if sid_alpha is not None and row.sid_alpha is None:
+    if sid_alpha is not None and chosen_method.sid_alpha is None:
         raise ValueError(
             f"sid_alpha: got {sid_alpha} with method {method}; wanted none, only sid has one; "
             "do: leave sid_alpha out, or use method sid"
         )
-    sid_alpha = row.sid_alpha if sid_alpha is None else sid_alpha
-    form = row.form or form or "paper"
-    return replace(row, divergence=divergence, form=form, sid_alpha=sid_alpha)
+    sid_alpha = chosen_method.sid_alpha if sid_alpha is None else sid_alpha
+    form = chosen_method.form or form or "paper"
+    return replace(chosen_method, divergence=divergence, form=form, sid_alpha=sid_alpha)

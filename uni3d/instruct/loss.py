@@ -71,7 +71,7 @@ def _check(
     x0_teacher: Tensor,
     x0_fake: Tensor,
     log_ratio: Tensor | None,
-    row: FDivergence,
+    f_divergence: FDivergence,
     form: str,
     sid_alpha: float | None,
 ) -> None:
@@ -81,20 +81,20 @@ def _check(
                 f"{name}: got shape {tuple(other.shape)}; wanted {tuple(x0.shape)}, that of x0; "
                 "do: give both predictions in the shape of x0"
             )
-    if log_ratio is None and row.needs_ratio:
+    if log_ratio is None and f_divergence.needs_ratio:
         raise ValueError(
-            f"log_ratio: got None with divergence {row.name}; wanted log(q_t / p_t) [batch]; "
-            "do: estimate it, or use reverse-kl, whose h is constant"
+            f"log_ratio: got None with divergence {f_divergence.name}; wanted log(q_t / p_t) "
+            "[batch]; do: estimate it, or use reverse-kl, whose h is constant"
         )
     if not FORMS[form].integral and x0_fake.data_ptr() == x0.data_ptr():
         raise ValueError(
             f"x0_fake: got x0 itself in form {form}; wanted a learned fake score, u.v is zero "
             "without one; do: use form integral (sds), or train a fake score"
         )
-    if sid_alpha is not None and (form != "paper" or row.needs_ratio):
+    if sid_alpha is not None and (form != "paper" or f_divergence.needs_ratio):
         raise ValueError(
-            f"sid_alpha: got {sid_alpha} with divergence {row.name} in form {form}; wanted "
-            "reverse-kl in form paper; do: use these, or leave sid_alpha out"
+            f"sid_alpha: got {sid_alpha} with divergence {f_divergence.name} in form {form}; "
+            "wanted reverse-kl in form paper; do: use these, or leave sid_alpha out"
         )
 
 
@@ -137,18 +137,24 @@ def uni_instruct_loss(
     Raises:
         ValueError: wrong shapes or names, a ratio or a fake score that is needed and missing.
     """
-    row = find_divergence(divergence)
+    f_divergence = find_divergence(divergence)
     terms_on = FORMS[look_up("form", form, FORMS)]
     prefactor = LOSS_WEIGHTS[look_up("weight", weight, LOSS_WEIGHTS)]
-    _check(x0, x0_teacher, x0_fake, log_ratio, row, form, sid_alpha)
+    _check(x0, x0_teacher, x0_fake, log_ratio, f_divergence, form, sid_alpha)
 
     x0, x0_teacher, x0_fake = _flat(x0), _flat(x0_teacher), _flat(x0_fake)  # [batch, pixels]
     level = _per_sample("sigma", sigma, x0)  # [batch], as everything below
-    a = torch.zeros_like(level) if log_ratio is None else _per_sample("log_ratio", log_ratio, x0)
+    log_r = (
+        torch.zeros_like(level) if log_ratio is None else _per_sample("log_ratio", log_ratio, x0)
+    )
     varies = torch.ones_like(level)
     if constant_h is not None:
         varies = 1 - _per_sample("constant_h", constant_h, x0)
-    h, r_h1, r2_h2 = row.h(a), row.r_h1(a) * varies, row.r2_h2(a) * varies
+    h, r_h1, r2_h2 = (
+        f_divergence.h(log_r),
+        f_divergence.r_h1(log_r) * varies,
+        f_divergence.r2_h2(log_r) * varies,
+    )
 
     u, v = x0_teacher - x0_fake, x0_fake - x0  # [batch, pixels]
     uv, uu = (u * v).sum(1), (u * u).sum(1)

@@ -133,11 +133,11 @@ def _error(q, x, y, z):  # pragma: no cover - compiled
 
 
 @kernel()
-def _best_point(q, a, b):  # pragma: no cover - compiled
-    """Where the edge a-b collapses to and what that costs: (cost, x, y, z)."""
+def _best_point(q, start, end):  # pragma: no cover - compiled
+    """Where the edge collapses to and what that costs: (cost, x, y, z)."""
     # Pull weakly to the middle: it makes the 3x3 system regular on flat and straight parts.
-    middle = (a + b) * 0.5
-    length2 = ((a - b) ** 2).sum()
+    middle = (start + end) * 0.5
+    length2 = ((start - end) ** 2).sum()
     pull = 1e-3 * (q[0] + q[4] + q[7]) + 1e-30
     xx, xy, xz, yy, yz, zz = q[0] + pull, q[1], q[2], q[4] + pull, q[5], q[7] + pull
     rx, ry, rz = pull * middle[0] - q[3], pull * middle[1] - q[6], pull * middle[2] - q[8]

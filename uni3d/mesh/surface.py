@@ -132,9 +132,11 @@ def _look(
     """
     edges = torch.linspace(*LOOK, LOOK_SAMPLES + 1) * pixel
     length, middle = float(edges[1] - edges[0]), (edges[:-1] + edges[1:]) / 2
-    start, along = (torch.from_numpy(a.astype(np.float32)) for a in (points, inward))
+    start, along = (torch.from_numpy(values.astype(np.float32)) for values in (points, inward))
     colours = []
-    for p, d in zip(*(a.split(chunk // LOOK_SAMPLES) for a in (start, along)), strict=True):
+    for p, d in zip(
+        *(values.split(chunk // LOOK_SAMPLES) for values in (start, along)), strict=True
+    ):
         samples = p[:, None] + d[:, None] * middle[:, None]  # [n, samples, 3]
         with torch.no_grad():
             density, rgb = field(samples.reshape(-1, 3).clamp(-1, 1))
@@ -158,8 +160,8 @@ def _coloured(
 ) -> Mesh:
     """The final mesh: baked texture where there are texture coordinates, else vertex colours."""
     if isinstance(unwrapped, str):
-        seen = color(vertices, -vertex_normals(vertices, faces))
-        rgb = np.rint(np.clip(seen, 0, 1) * 255).astype(np.uint8)
+        colors = color(vertices, -vertex_normals(vertices, faces))
+        rgb = np.rint(np.clip(colors, 0, 1) * 255).astype(np.uint8)
         return Mesh(vertices, faces, vertex_colors=rgb)
     source, corners, uv = unwrapped
     vertices = vertices[source]

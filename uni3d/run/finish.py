@@ -130,9 +130,9 @@ def export_run(
     checks = {}
     for name in formats:
         path = run / f"mesh.{name}"
-        checks[path.name], told = write_and_check(name, mesh, path, options)
-        if told:
-            yield tell("wrote", told)
+        checks[path.name], note = write_and_check(name, mesh, path, options)
+        if note:
+            yield tell("wrote", note)
     yield tell("picturing")
     cameras = sheet_cameras()
     rows = {
@@ -140,7 +140,9 @@ def export_run(
         "normal": pictures.as_uint8(normals(mesh, cameras, SHEET_SIZE, SHEET_SIZE)),
         "opacity": pictures.as_uint8(scene.picture(cameras, SHEET_SIZE).opacity.repeat(1, 3, 1, 1)),
     }
-    pictures.write_sheet(rows, run / "sheet.png", [f"{int(a)} deg" for a in cameras.azimuth_deg])
+    pictures.write_sheet(
+        rows, run / "sheet.png", [f"{int(angle)} deg" for angle in cameras.azimuth_deg]
+    )
     turn = Cameras.orbit(torch.arange(TURNTABLE_FRAMES) * (360 / TURNTABLE_FRAMES), 15.0)
     frames = pictures.as_uint8(shade(mesh, turn, TURNTABLE_SIZE, TURNTABLE_SIZE))
     _, notice = pictures.write_turntable(frames, run / "turntable.mp4")
@@ -155,7 +157,7 @@ def export_run(
         "silhouette_iou": mesh_report.silhouette_iou,
     }
     able = abilities_of(config.teacher.name)
-    if able and (seen := able.judge(config.prompt, shade(mesh, cameras, 64, 64))):
-        report["recogniser"] = seen
+    if able and (verdict := able.judge(config.prompt, shade(mesh, cameras, 64, 64))):
+        report["recogniser"] = verdict
     write_report(run, report, forget=("evaluation", "recogniser"))  # of the mesh before
     yield tell("done", notice)

@@ -119,10 +119,10 @@ def read_config(run: Path) -> RunConfig:
 def read_report(run: Path) -> dict[str, Any]:
     """report.json; empty where it is missing or damaged: it can be made again."""
     try:
-        told = json.loads((run / REPORT).read_text(encoding="utf-8"))
+        report = json.loads((run / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return report if isinstance(report, dict) else {}
 
 
 def write_report(run: Path, entries: Mapping[str, Any], forget: tuple[str, ...] = ()) -> None:

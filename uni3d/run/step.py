@@ -101,13 +101,13 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
     if fake:
         for _ in range(config.fake_score.steps_per_step):
             sigma, eps = _draw_noise(config, teacher, x0, config.guidance.t_max, generator)
-            real = told = None
+            real = real_condition = None
             if parts.real is not None:
                 real, chosen = pick_real_samples(parts.real, cameras, generator)
-                seen = real_cameras(config)[chosen]
-                told = Condition(parts.prompts.at(seen).positive, teacher.camera(seen))
+                own = real_cameras(config)[chosen]  # each sample has a camera of its own
+                real_condition = Condition(parts.prompts.at(own).positive, teacher.camera(own))
                 real = real.to(x0.device)
-            losses = fake.fit(x0.detach(), sigma, eps, condition, fraction, real, told)
+            losses = fake.fit(x0.detach(), sigma, eps, condition, fraction, real, real_condition)
         metrics |= {name: float(loss) for name, loss in losses.items()}
     if log_ratio is not None:
         metrics["ratio"] = float(log_ratio.exp().mean())

@@ -41,15 +41,15 @@ def _forward(densities, colors, starts, ends, offsets, rays_out, weights):
             red, green, blue, opacity, distance = ZERO, ZERO, ZERO, ZERO, ZERO
             transmittance = ONE
             for i in range(offsets[r], offsets[r + 1]):
-                through = np.float32(math.exp(-densities[i] * (ends[i] - starts[i])))
-                weight = transmittance * (ONE - through)
+                passed = np.float32(math.exp(-densities[i] * (ends[i] - starts[i])))
+                weight = transmittance * (ONE - passed)
                 weights[i] = weight
                 red += weight * colors[i, 0]
                 green += weight * colors[i, 1]
                 blue += weight * colors[i, 2]
                 opacity += weight
                 distance += weight * (starts[i] + ends[i]) * HALF
-                transmittance *= through
+                transmittance *= passed
             rays_out[r, 0], rays_out[r, 1], rays_out[r, 2] = red, green, blue
             rays_out[r, 3], rays_out[r, 4] = opacity, distance
 
@@ -65,8 +65,8 @@ def _backward(
             red, green, blue = grad_rays[r, 0], grad_rays[r, 1], grad_rays[r, 2]
             transmittance = ONE
             for i in range(offsets[r], offsets[r + 1]):  # parks T_{i+1} and g_i for the way back
-                through = np.float32(math.exp(-densities[i] * (ends[i] - starts[i])))
-                weight = transmittance * (ONE - through)
+                passed = np.float32(math.exp(-densities[i] * (ends[i] - starts[i])))
+                weight = transmittance * (ONE - passed)
                 slope = (
                     red * colors[i, 0]
                     + green * colors[i, 1]
@@ -75,7 +75,7 @@ def _backward(
                     + grad_rays[r, 4] * (starts[i] + ends[i]) * HALF
                     + grad_weights[i]
                 )
-                transmittance *= through
+                transmittance *= passed
                 grad_colors[i, 0] = weight * slope
                 grad_densities[i] = transmittance * slope
                 grad_colors[i, 1] = weight

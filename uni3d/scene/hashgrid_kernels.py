@@ -35,15 +35,15 @@ def _axis(x, scale):
 
 
 @kernel(fastmath=FAST)
-def _slot(a, b, c, size, hashed):
+def _slot(kx, ky, kz, size, hashed):
     """Entry of a corner within its level, from its three per-axis keys.
 
     int64 products below 2^53 share their low 32 bits with the uint32 products of the rule, and
     only the low bits survive the mask.
     """
     if hashed:
-        return np.uint64((a ^ b ^ c) & (size - 1))  # unsigned: numba checks signed ones for < 0
-    index = a + b + c
+        return np.uint64((kx ^ ky ^ kz) & (size - 1))  # unsigned: numba checks signed ones for < 0
+    index = kx + ky + kz
     return np.uint64(index % size if index >= size else index)
 
 

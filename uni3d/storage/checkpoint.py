@@ -40,7 +40,7 @@ def finite(tensors: dict[str, Tensor]) -> bool:
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Adam's state as flat tensors "index.name"; learning rates belong to the schedule."""
     state = optimizer.state_dict()["state"]
-    return {f"{i}.{k}": torch.as_tensor(v) for i, row in state.items() for k, v in row.items()}
+    return {f"{i}.{k}": torch.as_tensor(v) for i, one in state.items() for k, v in one.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

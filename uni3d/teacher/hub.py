@@ -127,10 +127,10 @@ def _folder_of(name: str) -> Path:
 def _settings(path: Path) -> dict[str, Any]:
     """A part's JSON; empty where there is none, or where its own loader will complain."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8-sig"))
+        values = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return values if isinstance(values, dict) else {}
 
 
 def _refuse_unknown_kinds(found: Found) -> None:

@@ -1,8 +1,8 @@
 """From a prompt to what a U-Net reads: the text encoders of a folder in diffusers layout.
 
-What comes out is one tensor `[n, rows, width]` per list of prompts, whatever the encoders are, so
+What comes out is one tensor `[n, tokens, width]` per list of prompts, whatever the encoders, so
 that prompts can be mixed, cached and repeated without knowing them. Where the U-Net also takes a
-pooled vector (two CLIP encoders), that is the last row, padded with zeros.
+pooled vector (two CLIP encoders), that is the last token, padded with zeros.
 """
 
 import dataclasses
@@ -44,8 +44,8 @@ def _masked(model: Any, tokens: Any) -> Any:
 
 # Only these classes are ever made, whatever a folder's index says.
 ENCODERS: Mapping[str, _Encoder] = {
-    row.model: row
-    for row in (
+    encoder.model: encoder
+    for encoder in (
         _Encoder("CLIPTextModel", ("CLIPTokenizer", "CLIPTokenizerFast"), _clip),
         _Encoder("CLIPTextModelWithProjection", ("CLIPTokenizer", "CLIPTokenizerFast"), _clip),
         # T5 has no length of its own; 77 is what pixel-space DeepFloyd was trained with.
@@ -103,7 +103,7 @@ def _load_tokenizer(folder: Path, name: str, kind: str) -> Any:
 
 
 class TextEncoder(Protocol):
-    """Texts to features `[n, rows, width]`, float32; `free` gives its memory back."""
+    """Texts to features `[n, tokens, width]`, float32; `free` gives its memory back."""
 
     def __call__(self, prompts: list[str]) -> Tensor: ...
 
@@ -114,10 +114,10 @@ class TextReader:
     """The text encoders of a folder; loaded when first asked, dropped by `free`."""
 
     def __init__(
-        self, folder: Path, rows: list[tuple[str, _Encoder, str]], zeros: bool, variant: str
+        self, folder: Path, encoders: list[tuple[str, _Encoder, str]], zeros: bool, variant: str
     ) -> None:
-        """rows: (suffix of the part's name, encoder, tokenizer class); see `text_reader`."""
-        self._folder, self._rows, self._variant = folder, rows, variant
+        """encoders: (suffix of the part's name, encoder, tokenizer class); see `text_reader`."""
+        self._folder, self._encoders, self._variant = folder, encoders, variant
         self._zero_when_empty = zeros
         self._loaded: list[tuple[Any, Any]] = []
 
@@ -125,13 +125,13 @@ class TextReader:
         import transformers
 
         transformers.logging.disable_progress_bar()
-        for suffix, row, tokenizer in self._rows:
+        for suffix, encoder, tokenizer in self._encoders:
             name = f"text_encoder{suffix}"
             size = sum(p.stat().st_size for p in (self._folder / name).glob("*") if p.is_file())
             dtype = torch.bfloat16 if size > LARGE_BYTES else torch.float32
             options = {"variant": self._variant} if self._variant else {}
             model = load_network(
-                self._folder, name, getattr(transformers, row.model), dtype=dtype, **options
+                self._folder, name, getattr(transformers, encoder.model), dtype=dtype, **options
             )
             tokens = _load_tokenizer(self._folder, f"tokenizer{suffix}", tokenizer)
             if len(tokens) < 0.9 * model.config.vocab_size:
@@ -147,7 +147,7 @@ class TextReader:
 
     @torch.no_grad()
     def __call__(self, prompts: list[str]) -> Tensor:
-        """Text features `[n, rows, width]`, float32, on the CPU.
+        """Text features `[n, tokens, width]`, float32, on the CPU.
 
         Raises PromptError for a text longer than the encoder's context: what does not fit would
         be cut off silently, and view words stand at the end.
@@ -155,8 +155,8 @@ class TextReader:
         if not self._loaded:
             self._load()
         outputs = [
-            row.encode(model, self._tokens(tokens, row, prompts))
-            for (_, row, _), (tokens, model) in zip(self._rows, self._loaded, strict=True)
+            encoder.encode(model, self._tokens(tokens, encoder, prompts))
+            for (_, encoder, _), (tokens, model) in zip(self._encoders, self._loaded, strict=True)
         ]
         if len(outputs) == 1:
             features = outputs[0].last_hidden_state
@@ -164,15 +164,15 @@ class TextReader:
             # Two CLIPs: the last but one layer of both, and the second one's pooled vector.
             features = torch.cat([out.hidden_states[-2] for out in outputs], dim=-1)
             pooled = outputs[1].text_embeds
-            row = pad(pooled, (0, features.shape[-1] - pooled.shape[-1]))
-            features = torch.cat([features, row[:, None]], dim=1)
+            token = pad(pooled, (0, features.shape[-1] - pooled.shape[-1]))
+            features = torch.cat([features, token[:, None]], dim=1)
         if self._zero_when_empty:
             features[[not text.strip() for text in prompts]] = 0
         return features.float()
 
-    def _tokens(self, tokenizer: Any, row: _Encoder, prompts: list[str]) -> Any:
-        longest = min(tokenizer.model_max_length, row.context or tokenizer.model_max_length)
-        texts = [row.clean(text) for text in prompts]
+    def _tokens(self, tokenizer: Any, encoder: _Encoder, prompts: list[str]) -> Any:
+        longest = min(tokenizer.model_max_length, encoder.context or tokenizer.model_max_length)
+        texts = [encoder.clean(text) for text in prompts]
         for text in texts:
             count = len(tokenizer(text, truncation=False).input_ids)
             if count > longest:
@@ -191,14 +191,14 @@ def text_reader(folder: Path, variant: str = "") -> TextReader:
     Raises TeacherError when an encoder is missing or of a kind that is not known.
     """
     index = read_index(folder)
-    rows = []
+    encoders = []
     for suffix in ("", "_2"):
         model = (index.get(f"text_encoder{suffix}") or [None, None])[1]
         if model is None:
             continue
-        row = ENCODERS.get(model)
+        encoder = ENCODERS.get(model)
         tokenizer = (index.get(f"tokenizer{suffix}") or [None, None])[1]
-        if row is None or tokenizer not in row.tokenizers:
+        if encoder is None or tokenizer not in encoder.tokenizers:
             raise TeacherError(
                 f"{folder}: its text encoder is {model} with {tokenizer}; wanted one of "
                 f"{', '.join(ENCODERS)} with its tokenizer; do: use another teacher"
@@ -206,7 +206,7 @@ def text_reader(folder: Path, variant: str = "") -> TextReader:
         for name in (f"text_encoder{suffix}", f"tokenizer{suffix}"):
             if not (folder / name).is_dir():
                 raise TeacherError(f"{folder / name}: is missing; do: fetch the teacher again")
-        rows.append((suffix, row, tokenizer))
-    if not rows or rows[0][0]:
+        encoders.append((suffix, encoder, tokenizer))
+    if not encoders or encoders[0][0]:
         raise TeacherError(f"{folder}: has no text encoder; do: use another teacher")
-    return TextReader(folder, rows, bool(index.get("force_zeros_for_empty_prompt")), variant)
+    return TextReader(folder, encoders, bool(index.get("force_zeros_for_empty_prompt")), variant)

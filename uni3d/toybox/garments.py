@@ -178,8 +178,8 @@ def _dress(b: Builder) -> None:
 
 
 GARMENTS = {
-    row.name: row
-    for row in (
+    garment.name: garment
+    for garment in (
         Role("tuxedo", ("tuxedo",), _tuxedo),
         Role("sweater", ("sweater",), _sweater),
         Role("party_hat", ("party hat",), _party_hat),

@@ -59,14 +59,14 @@ def verdict(prompt: str, images: Tensor) -> dict[str, Any]:
     """What the recogniser sees in views `[n, 3, 64, 64]` beside what the prompt asks for."""
     if not WEIGHTS.is_file():  # a checkout whose recogniser was not trained yet
         return {}
-    wanted, seen = read(prompt).description, load_recogniser().judge(images)
+    wanted, judged = read(prompt).description, load_recogniser().judge(images)
     return {
         "wanted": wanted.kind if wanted else None,
-        "right_views": sum(kind == wanted.kind for kind in seen.kinds) if wanted else 0,
-        "views": len(seen.kinds),
-        "kinds": seen.kinds,
-        "worn": seen.worn,
-        "colors": seen.colors,
+        "right_views": sum(kind == wanted.kind for kind in judged.kinds) if wanted else 0,
+        "views": len(judged.kinds),
+        "kinds": judged.kinds,
+        "worn": judged.worn,
+        "colors": judged.colors,
     }
 
 
@@ -75,13 +75,13 @@ def certainty(prompt: str, images: Tensor) -> float | None:
     wanted = read(prompt).description
     if wanted is None or not WEIGHTS.is_file():
         return None
-    seen = load_recogniser().judge(images)
-    return float(seen.kind_probability[:, list(KINDS).index(wanted.kind)].mean())
+    judged = load_recogniser().judge(images)
+    return float(judged.kind_probability[:, list(KINDS).index(wanted.kind)].mean())
 
 
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    either = np.logical_or(a, b).sum()
-    return float(np.logical_and(a, b).sum() / either) if either else 0.0
+def _overlap(first: np.ndarray, second: np.ndarray) -> float:
+    either = np.logical_or(first, second).sum()
+    return float(np.logical_and(first, second).sum() / either) if either else 0.0
 
 
 def _aligned(solid: np.ndarray) -> np.ndarray:

@@ -67,8 +67,8 @@ def write_known(known: Known, path: Path = FILE) -> None:
 
 
 def read_known(path: Path = FILE) -> Known:
-    told = json.loads(path.read_text())
-    return Known(**{key: tuple(names) for key, names in told.items()})
+    names = json.loads(path.read_text())
+    return Known(**{key: tuple(known) for key, known in names.items()})
 
 
 @functools.cache

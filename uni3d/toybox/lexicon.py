@@ -233,8 +233,8 @@ def lexicon() -> dict[str, Entry]:
             word, kind, *more = line.split("\t")
             extra = dict(pair.split("=") for pair in (more[0].split() if more else ()))
             found.setdefault(word, (kind, extra))
-    for name, row in WEARABLES.items():  # a role alone is a person in that role
-        for word in row.words:
+    for name, role in WEARABLES.items():  # a role alone is a person in that role
+        for word in role.words:
             if name in OUTFITS:
                 found.setdefault(word, ("person", {"wears": name}))
     return found
@@ -250,8 +250,8 @@ def nouns() -> frozenset[str]:
 def wearables() -> dict[str, str]:
     """Phrases for things worn -> their names."""
     found = dict(WEAR_WORDS)
-    for name, row in WEARABLES.items():
-        for word in (*row.words, name.replace("_", " ")):
+    for name, role in WEARABLES.items():
+        for word in (*role.words, name.replace("_", " ")):
             found[word.removeprefix("pair of ")] = name
     return found
 

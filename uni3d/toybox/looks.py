@@ -88,8 +88,8 @@ def _grain(look, p, n):
         around = math.atan2(y, x) * 0.75 if abs(n[2]) < 0.8 else x
         column = 9.0 * around
         lean = abs(column - math.floor(column) - 0.5)
-        row = 7.5 * z + 1.2 * lean
-        loop = 0.5 + 0.5 * math.cos(2 * math.pi * row)
+        course = 7.5 * z + 1.2 * lean
+        loop = 0.5 + 0.5 * math.cos(2 * math.pi * course)
         gap = 1.0 - _step(0.36, 0.5, lean)
         return 0.42 + 0.5 * loop + 0.22 * gap, 0.0
     if look == 9:  # brick: courses, every second one shifted by half a brick

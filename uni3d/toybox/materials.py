@@ -31,8 +31,8 @@ class Material:
 
 
 MATERIALS = {
-    row.name: row
-    for row in (
+    material.name: material
+    for material in (
         Material("wooden", (0.30, 0.16, 0.06), (0.84, 0.62, 0.36)),
         Material("golden", (0.42, 0.25, 0.02), (1.0, 0.80, 0.22)),
         Material("silver", (0.28, 0.29, 0.32), (0.88, 0.90, 0.94)),

@@ -95,10 +95,10 @@ def _train_tokenizer(folder: Path) -> None:
 
 def adopt_tokenizer(source: Path, folder: Path) -> None:
     """Make the tokenizer that `save_folder` wrote into `source` the one that `folder` holds."""
-    told = json.loads((source / "tokenizer.json").read_text())["model"]
+    model = json.loads((source / "tokenizer.json").read_text())["model"]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps(told["vocab"]))
-    lines = [m if isinstance(m, str) else " ".join(m) for m in told["merges"]]
+    (folder / "vocab.json").write_text(json.dumps(model["vocab"]))
+    lines = [m if isinstance(m, str) else " ".join(m) for m in model["merges"]]
     (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *lines]) + "\n")
 
 

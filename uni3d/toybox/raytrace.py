@@ -59,10 +59,10 @@ def _nearest(px, py, pz, t, near, enter, leave, count, shape, center, axes, size
 def _box_interval(m, half, ox, oy, oz, dx, dy, dz):
     """Where a ray (relative to the part) enters and leaves the part's local box, slightly grown."""
     first, last = -1e9, 1e9
-    for a in range(3):
-        o = m[0, a] * ox + m[1, a] * oy + m[2, a] * oz
-        d = m[0, a] * dx + m[1, a] * dy + m[2, a] * dz
-        reach = half[a] + 2e-3
+    for axis in range(3):
+        o = m[0, axis] * ox + m[1, axis] * oy + m[2, axis] * oz
+        d = m[0, axis] * dx + m[1, axis] * dy + m[2, axis] * dz
+        reach = half[axis] + 2e-3
         if abs(d) < 1e-9:
             if abs(o) > reach:
                 return 1.0, 0.0

@@ -122,9 +122,9 @@ def labels(what: list[Description], names: dict[str, tuple[str, ...]]) -> dict[s
         "doing": [w.action or w.relation or NOTHING for w in what],
     }
     targets = {}
-    for name, rows in names.items():
-        place = {row: i for i, row in enumerate(rows)} | {None: -1}
-        targets[name] = torch.tensor([place.get(told, UNNAMED) for told in asked[name]])
+    for name, labels in names.items():
+        place = {label: i for i, label in enumerate(labels)} | {None: -1}
+        targets[name] = torch.tensor([place.get(label, UNNAMED) for label in asked[name]])
     return targets
 
 
@@ -208,9 +208,9 @@ def load_recogniser(path: Path = WEIGHTS) -> Recogniser:
     """The shipped recogniser, in evaluation mode; it knows the names its file holds."""
     tensors = load_file(path)
     with safe_open(path, "pt") as file:
-        told = (file.metadata() or {}).get("names")
-    if told:
-        names = {head: tuple(rows) for head, rows in json.loads(told).items()}
+        text = (file.metadata() or {}).get("names")
+    if text:
+        names = {head: tuple(rows) for head, rows in json.loads(text).items()}
     else:  # files of the first world: its names are the first of today's, as new ones come last
         names = {
             head: rows[: len(tensors[f"heads.{head}.weight"])]

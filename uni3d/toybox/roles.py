@@ -244,8 +244,8 @@ def _sunglasses(b: Builder) -> None:
     )
 
 
-def _table(*rows: Role) -> dict[str, Role]:
-    return {row.name: row for row in rows}
+def _table(*roles: Role) -> dict[str, Role]:
+    return {role.name: role for role in roles}
 
 
 ROLES = _table(

@@ -205,8 +205,8 @@ def _pillow(b: Builder, p: Place, r: float) -> None:
     b.box(
         (x, y, z - 0.2 * r), (1.15 * r, 1.15 * r, 0.26 * r), pale, region=REGION, rounding=0.25 * r
     )
-    for a, c in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-        b.ball((x + 1.1 * a * r, y + 1.1 * c * r, z - 0.2 * r), 0.12 * r, "yellow", region=REGION)
+    for front, left in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
+        b.ball((x + 1.1 * front * r, y + 1.1 * left * r, z - 0.2 * r), 0.12 * r, "yellow", region=REGION)
 
 
 def _under_box(b: Builder, p: Place, r: float) -> None:
@@ -223,21 +223,21 @@ def _in_box(b: Builder, p: Place, r: float, height: float) -> None:
     x, y, z = p
     card = (0.76, 0.57, 0.36)
     b.box((x, y, z + 0.45 * height), (r, r, 0.45 * height), (0.4, 0.28, 0.16), region=REGION)
-    for a in (-1, 1):
+    for sign in (-1, 1):
         b.box(
-            (x + a * r, y, z + 0.5 * height),
+            (x + sign * r, y, z + 0.5 * height),
             (0.06 * r, 1.06 * r, 0.5 * height),
             card,
             region=REGION,
         )
         b.box(
-            (x, y + a * r, z + 0.5 * height),
+            (x, y + sign * r, z + 0.5 * height),
             (1.06 * r, 0.06 * r, 0.5 * height),
             card,
             region=REGION,
         )
-        flap = (x, y + a * 1.3 * r, z + 0.93 * height)
-        b.box(flap, (1.0 * r, 0.3 * r, 0.03 * r), card, (-a * 25, 0, 0), REGION)
+        flap = (x, y + sign * 1.3 * r, z + 0.93 * height)
+        b.box(flap, (1.0 * r, 0.3 * r, 0.03 * r), card, (-sign * 25, 0, 0), REGION)
 
 
 def _in_bowl(b: Builder, p: Place, r: float, height: float) -> None:

@@ -54,16 +54,16 @@ def add_api(site: Site) -> None:
             "views": views,
         }
         user = site.user(request)
-        return answered(lambda: site.told(site.start(values, user), user))
+        return answered(lambda: site.status(site.start(values, user), user))
 
     def status(run: str, request: gr.Request = None) -> dict[str, Any]:  # pyright: ignore
         """State, step, seconds to go, position, the names of files, and the report."""
-        return answered(site.told, run, site.user(request))
+        return answered(site.status, run, site.user(request))
 
     def cancel(run: str, request: gr.Request = None) -> dict[str, Any]:  # pyright: ignore
         """Stop a run within two steps and export what exists; drop it when it waits."""
         answered(site.cancel, run, site.user(request))
-        return answered(site.told, run, site.user(request))
+        return answered(site.status, run, site.user(request))
 
     def proceed(
         run: str,
@@ -72,7 +72,7 @@ def add_api(site: Site) -> None:
     ) -> dict[str, Any]:
         """Continue a run that was stopped, with more steps if asked."""
         answered(site.proceed, run, more_steps, site.user(request))
-        return answered(site.told, run, site.user(request))
+        return answered(site.status, run, site.user(request))
 
     def delete(run: str, request: gr.Request = None) -> str:  # pyright: ignore
         """Remove a run and all its files."""

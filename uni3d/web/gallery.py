@@ -185,28 +185,28 @@ def compare_tab(site: Site, tab: Any) -> None:
         named = [(words.caption(one), one.run_id) for one in runs[:SHOWN]]
         return gr.update(choices=named), gr.update(choices=named)
 
-    def shown(side: int, a: Any, b: Any, request: gr.Request):
+    def shown(side: int, left: Any, right: Any, request: gr.Request):
         """The table, and the panel of the side that was chosen: the other one is left alone."""
         user = site.user(request)
-        found = [site.find(run_id, user) if run_id else None for run_id in (a, b)]
+        found = [site.find(run_id, user) if run_id else None for run_id in (left, right)]
         text = ""
         if found[0] and found[1]:
-            told = [site.store.report(run_id) for run_id in (a, b)]
-            text = words.comparison(found[0][0], found[1][0], told)
+            reports = [site.store.report(run_id) for run_id in (left, right)]
+            text = words.comparison(found[0][0], found[1][0], reports)
         return [text, *panels[side].updates(site, found[side], mesh=False)]
 
-    def meshes(a: Any, b: Any, request: gr.Request):
+    def meshes(left: Any, right: Any, request: gr.Request):
         user = site.user(request)
         return [
             panel.mesh(site.find(run_id, user) if run_id else None)
-            for panel, run_id in zip(panels, (a, b), strict=True)
+            for panel, run_id in zip(panels, (left, right), strict=True)
         ]
 
-    def on_left(a: Any, b: Any, request: gr.Request):
-        return shown(0, a, b, request)
+    def on_left(left: Any, right: Any, request: gr.Request):
+        return shown(0, left, right, request)
 
-    def on_right(a: Any, b: Any, request: gr.Request):
-        return shown(1, a, b, request)
+    def on_right(left: Any, right: Any, request: gr.Request):
+        return shown(1, left, right, request)
 
     quiet: dict[str, Any] = {
         "show_progress": "hidden",

@@ -187,7 +187,7 @@ def _make_tab(site: Site, page: Any):
 
     # Kept by the browser: a closed tab comes back to its run, and a restarted server is no loss.
     current = gr.BrowserState("", storage_key="uni3d-run", secret="uni3d")
-    seen = gr.State("")
+    shown = gr.State("")
     timer = gr.Timer(1.5, active=True)
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
@@ -208,7 +208,7 @@ def _make_tab(site: Site, page: Any):
             )
             charts = gr.HTML(elem_id="charts")
             panel = ResultPanel("made")
-    outputs = [notice, status, live, charts, cancel, seen, *panel.outputs]
+    outputs = [notice, status, live, charts, cancel, shown, *panel.outputs]
 
     def look(run_id: Any, before: str, request: gr.Request):
         """What changed since `before`: nothing at all in most ticks."""
@@ -259,7 +259,7 @@ def _make_tab(site: Site, page: Any):
     ticking = {**quiet, "queue": False}
 
     def wire(_: Any) -> None:
-        looking = {"fn": look, "inputs": [current, seen], "outputs": outputs, **ticking}
+        looking = {"fn": look, "inputs": [current, shown], "outputs": outputs, **ticking}
         timer.tick(**looking)
         inputs = [form[name] for name in FORM]
         typed = [form["prompt"], form["teacher"]]

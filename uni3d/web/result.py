@@ -121,7 +121,7 @@ class ResultPanel:
             ]
         one, files = found
         model = self.mesh(found) if mesh else gr.update(value=None)
-        told = words.report(one, site.store.report(one.run_id))
+        report = words.report(one, site.store.report(one.run_id))
         media = []
         if self.pictures:
             video, sheet = _path(files, "turntable.mp4"), _path(files, "sheet.png")
@@ -129,7 +129,7 @@ class ResultPanel:
                 gr.update(value=video, visible=video is not None),
                 gr.update(value=sheet, visible=sheet is not None),
             ]
-        return [gr.update(visible=True), model, told, *self.downloads.updates(files), *media]
+        return [gr.update(visible=True), model, report, *self.downloads.updates(files), *media]
 
 
 def _has_mesh(one: Summary, files: dict[str, Path]) -> bool:

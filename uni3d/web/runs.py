@@ -115,8 +115,8 @@ class RunStore:
         """The state of a run whose id was checked."""
         folder = self.root / run_id
         try:
-            told = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            state = RunState(**told)
+            values = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            state = RunState(**values)
             if state.state not in STATES:
                 raise ValueError(state.state)
             if state.state not in ACTIVE and is_held(folder):
@@ -172,8 +172,8 @@ class RunStore:
     def report(self, run_id: str) -> dict[str, Any]:
         """report.json, or an empty mapping."""
         try:
-            told = json.loads((self.root / run_id / "report.json").read_text(encoding="utf-8"))
-            return told if isinstance(told, dict) else {}
+            values = json.loads((self.root / run_id / "report.json").read_text(encoding="utf-8"))
+            return values if isinstance(values, dict) else {}
         except (OSError, ValueError):
             return {}
 

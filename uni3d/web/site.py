@@ -122,7 +122,7 @@ class Site:
         except (CheckpointError, OSError):
             return None
 
-    def told(self, run_id: str, user: str) -> dict[str, Any]:
+    def status(self, run_id: str, user: str) -> dict[str, Any]:
         """A run as plain data, for the API."""
         one = self.store.summary(run_id, user)
         state = dataclasses.asdict(one.state)

@@ -155,33 +155,33 @@ def curves(metrics: Mapping[str, Sequence[tuple[int, float]]], steps: int) -> st
     return f"<div class='u3-charts'>{''.join(cards)}</div>" if cards else ""
 
 
-def _sentences(one: Summary, told: Mapping[str, Any]) -> list[str]:
-    mesh = told.get("mesh")
+def _sentences(one: Summary, entries: Mapping[str, Any]) -> list[str]:
+    mesh = entries.get("mesh")
     if not isinstance(mesh, dict):
         return []
     closed = "is watertight" if mesh.get("watertight") else "is not watertight"
     lines = [f"The mesh has {int(mesh.get('faces', 0)):,} faces and {closed}."]
     if not mesh.get("textured", True) and mesh.get("texture_note"):
         lines.append(f"Colours are per vertex, not a texture: {mesh['texture_note']}.")
-    optimise, export = one.state.seconds, float(told.get("seconds_export", 0.0))
+    optimise, export = one.state.seconds, float(entries.get("seconds_export", 0.0))
     lines.append(
-        f"{int(told.get('steps_done', one.state.step))} steps took {duration(optimise)}, the mesh "
-        f"and its pictures {duration(export)}."
+        f"{int(entries.get('steps_done', one.state.step))} steps took {duration(optimise)}, "
+        f"the mesh and its pictures {duration(export)}."
     )
-    if "silhouette_iou" in told:
-        lines.append(f"Its outline covers {float(told['silhouette_iou']):.0%} of the scene's.")
-    seen = told.get("recogniser")
-    if isinstance(seen, dict) and seen.get("wanted"):
+    if "silhouette_iou" in entries:
+        lines.append(f"Its outline covers {float(entries['silhouette_iou']):.0%} of the scene's.")
+    verdict = entries.get("recogniser")
+    if isinstance(verdict, dict) and verdict.get("wanted"):
         lines.append(
-            f"The recogniser sees a {seen['wanted']} in {seen.get('right_views', 0)} of "
-            f"{seen.get('views', 0)} views."
+            f"The recogniser sees a {verdict['wanted']} in {verdict.get('right_views', 0)} of "
+            f"{verdict.get('views', 0)} views."
         )
     return lines
 
 
-def report(one: Summary, told: Mapping[str, Any]) -> str:
+def report(one: Summary, entries: Mapping[str, Any]) -> str:
     """report.json in words."""
-    lines = _sentences(one, told)
+    lines = _sentences(one, entries)
     if not lines:
         return "<div class='u3-report u3-empty'>There is no mesh of this run yet.</div>"
     return f"<div class='u3-report'>{''.join(f'<p>{_text(line)}</p>' for line in lines)}</div>"
@@ -207,26 +207,28 @@ def _teacher(one: Summary) -> str:
     return str(name).rstrip("/").rpartition("/")[2]
 
 
-def comparison(left: Summary, right: Summary, told: Sequence[Mapping[str, Any]]) -> str:
+def comparison(left: Summary, right: Summary, reports: Sequence[Mapping[str, Any]]) -> str:
     """A table of what differs and of what came out."""
     rows = []
     for key in ("prompt", "method", "divergence", "seed", "steps", "views"):
-        a, b = (str(one.config.get(key, "")) or "(the method's)" for one in (left, right))
-        rows.append((key.capitalize(), a, b))
+        of_left, of_right = (
+            str(one.config.get(key, "")) or "(the method's)" for one in (left, right)
+        )
+        rows.append((key.capitalize(), of_left, of_right))
     rows.append(("Teacher", _teacher(left), _teacher(right)))
     rows.append(("Time", duration(left.state.seconds), duration(right.state.seconds)))
-    meshes: list[dict[str, Any]] = [dict(one.get("mesh") or {}) for one in told]
+    meshes: list[dict[str, Any]] = [dict(one.get("mesh") or {}) for one in reports]
     rows.append(("Faces", *(f"{m['faces']:,}" if "faces" in m else "no mesh" for m in meshes)))
     rows.append(
         ("Watertight", *(("yes" if m["watertight"] else "no") if m else "" for m in meshes))
     )
-    seen = [one.get("recogniser") for one in told]
-    if any(isinstance(s, dict) for s in seen):
-        rows.append(("Right views", *(_right(s) for s in seen)))
+    verdicts = [one.get("recogniser") for one in reports]
+    if any(isinstance(s, dict) for s in verdicts):
+        rows.append(("Right views", *(_right(s) for s in verdicts)))
     body = "".join(
-        f"<tr{' class=u3-same' if a == b else ''}><th scope='row'>{_text(name)}</th>"
-        f"<td>{_text(a)}</td><td>{_text(b)}</td></tr>"
-        for name, a, b in rows
+        f"<tr{' class=u3-same' if of_left == of_right else ''}><th scope='row'>{_text(name)}</th>"
+        f"<td>{_text(of_left)}</td><td>{_text(of_right)}</td></tr>"
+        for name, of_left, of_right in rows
     )
     return (
         "<table class='u3-table'><thead><tr><td></td><th scope='col'>Left</th>"
@@ -234,5 +236,5 @@ def comparison(left: Summary, right: Summary, told: Sequence[Mapping[str, Any]])
     )
 
 
-def _right(seen: Any) -> str:
-    return f"{seen['right_views']} of {seen['views']}" if isinstance(seen, dict) else ""
+def _right(verdict: Any) -> str:
+    return f"{verdict['right_views']} of {verdict['views']}" if isinstance(verdict, dict) else ""

@@ -52,9 +52,9 @@ def _castle(b: Builder) -> None:
     keep = tower + 0.18
     b.cylinder((0, 0, keep), 0.27, keep)
     for k in range(6):
-        a = 2 * math.pi * (k + 0.5) / 6
+        angle = 2 * math.pi * (k + 0.5) / 6
         b.box(
-            (0.25 * math.cos(a), 0.25 * math.sin(a), 2 * keep + 0.04),
+            (0.25 * math.cos(angle), 0.25 * math.sin(angle), 2 * keep + 0.04),
             (0.07, 0.08, 0.11),
             turn=(0, 0, 60 * k + 30),
         )
@@ -89,9 +89,9 @@ def _lighthouse(b: Builder) -> None:
     b.cylinder((0, 0, z + 0.02), top + 0.13, 0.06, "black", rounding=0.03)
     b.cylinder((0, 0, z + 0.20), top * 0.82, 0.16, (1.0, 0.93, 0.45))
     for k in range(4):
-        a = math.pi * (k + 0.5) / 2
+        angle = math.pi * (k + 0.5) / 2
         r = top * 0.80
-        b.cylinder((r * math.cos(a), r * math.sin(a), z + 0.20), 0.04, 0.16, "black")
+        b.cylinder((r * math.cos(angle), r * math.sin(angle), z + 0.20), 0.04, 0.16, "black")
     b.cone((0, 0, z + 0.47), top + 0.07, 0.03, 0.13)
     b.ball((0, 0, z + 0.62), 0.06, "black")
     b.box((base - 0.01, 0, 0.27), (0.05, 0.11, 0.17), _DOOR, rounding=0.04)
@@ -112,9 +112,9 @@ def _windmill(b: Builder) -> None:
     sail = (0.96, 0.88, 0.68) if b.color_name != "yellow" else (0.95, 0.95, 0.94)
     for k in range(4):
         roll = spin + 90 * k
-        a = math.radians(roll)
+        angle = math.radians(roll)
         # Local +z after a roll about x points along (0, -sin, cos).
-        up, across = (-math.sin(a), math.cos(a)), (math.cos(a), math.sin(a))
+        up, across = (-math.sin(angle), math.cos(angle)), (math.cos(angle), math.sin(angle))
         arm = blade * 0.5
         b.box(
             (hub[0], up[0] * arm, hub[2] + up[1] * arm),

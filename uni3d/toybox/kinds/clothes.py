@@ -88,8 +88,8 @@ def _dress(b: Builder) -> None:
     b.torus((0, 0, -tall + 0.02), hem - 0.02, 0.06, b.shade(1.45))
     b.torus((0, 0, -tall * 0.45), waist + (hem - waist) * 0.71, 0.05, b.shade(1.45))
     for k in range(8):
-        a = 2 * math.pi * k / 8
-        x, y = math.cos(a), math.sin(a)
+        angle = 2 * math.pi * k / 8
+        x, y = math.cos(angle), math.sin(angle)
         top, low = (waist * x, waist * y, tall * 0.95), (hem * x, hem * y, -tall * 0.9)
         b.capsule(top, low, 0.045, b.shade(0.75))
     sash = _other(b, "white", "pink")
@@ -153,8 +153,8 @@ def _necklace(b: Builder) -> None:
     radius, bead, tilt = b.vary(0.64, 0.72), b.vary(0.085, 0.105), math.radians(b.vary(38, 50))
     count = 22
     for k in range(count):
-        a = 2 * math.pi * (k + 0.5) / count
-        x, y = radius * math.cos(a), radius * math.sin(a)
+        angle = 2 * math.pi * (k + 0.5) / count
+        x, y = radius * math.cos(angle), radius * math.sin(angle)
         size = bead * (1.15 if k % 2 else 0.9)
         point = (x * math.cos(tilt), y, -x * math.sin(tilt))
         b.ball(point, size, None if k % 2 else b.shade(1.4))
@@ -168,10 +168,13 @@ def _necklace(b: Builder) -> None:
 def _watch(b: Builder) -> None:
     radius, wide, face = b.vary(0.46, 0.54), b.vary(0.15, 0.19), b.vary(0.34, 0.40)
     for k in range(20):
-        a = 18 * k
-        x, z = radius * math.cos(math.radians(a)), radius * math.sin(math.radians(a)) * 1.12
+        degrees = 18 * k
+        x, z = (
+            radius * math.cos(math.radians(degrees)),
+            radius * math.sin(math.radians(degrees)) * 1.12,
+        )
         half = (0.055, wide, radius * 0.20)
-        b.box((x, 0, z), half, turn=(0, -a, 0), rounding=0.03)
+        b.box((x, 0, z), half, turn=(0, -degrees, 0), rounding=0.03)
     metal = GOLD if b.color_name not in ("yellow", "orange") else SILVER
     x = radius + 0.10
     b.cylinder((x, 0, 0), face, 0.10, metal, turn=(0, 90, 0), rounding=0.04)
@@ -242,8 +245,8 @@ def _ring(b: Builder) -> None:
     b.cone((0, 0, top + 0.20), gem * 0.45, gem, 0.12, stone)
     b.cone((0, 0, top + 0.40), gem, gem * 0.55, 0.08, (0.80, 0.95, 1.0))
     for k in range(4):
-        a = math.pi / 4 + k * math.pi / 2
-        p, q = gem * math.cos(a), gem * math.sin(a)
+        angle = math.pi / 4 + k * math.pi / 2
+        p, q = gem * math.cos(angle), gem * math.sin(angle)
         b.capsule((p * 0.5, q * 0.5, top), (p, q, top + 0.36), 0.05)
 
 

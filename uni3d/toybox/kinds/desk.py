@@ -117,8 +117,12 @@ def _globe(b: Builder) -> None:
         (80, 62, 0.28),
     )
     for azimuth, elevation, size in spots:
-        a, e = math.radians(azimuth), math.radians(elevation)
-        x, y, z = math.cos(a) * math.cos(e), math.sin(a) * math.cos(e), math.sin(e)
+        around, above = math.radians(azimuth), math.radians(elevation)
+        x, y, z = (
+            math.cos(around) * math.cos(above),
+            math.sin(around) * math.cos(above),
+            math.sin(above),
+        )
         place = (0.93 * radius * x, 0.93 * radius * y, 0.93 * radius * z)
         half = (0.075, size * radius, size * radius * b.vary(0.9, 1.4))
         b.ellipsoid(place, half, land, turn=(b.vary(-40, 40), -elevation, azimuth))
@@ -163,8 +167,8 @@ def _telephone(b: Builder) -> None:
     ring = "white" if b.color_name != "white" else "gray"
     b.cylinder((x, 0, z), 0.30, 0.05, ring, turn=turn, rounding=0.02)
     for k in range(9):
-        a = math.radians(40 + 32 * k)
-        p, q = 0.21 * math.cos(a), 0.21 * math.sin(a)
+        angle = math.radians(40 + 32 * k)
+        p, q = 0.21 * math.cos(angle), 0.21 * math.sin(angle)
         spot = (x + 0.04 * n[0] - q * n[1], p, z + 0.04 * n[1] + q * n[0])
         b.ball(spot, 0.05, "black")
     b.cylinder((x + 0.03 * n[0], 0, z + 0.03 * n[1]), 0.10, 0.05, GOLD, turn=turn)
@@ -260,8 +264,8 @@ def _hourglass(b: Builder) -> None:
     b.cone((0, 0, tall * level), 0.09, 0.09 + (wide - 0.07) * level, tall * level, sand)
     b.cylinder((0, 0, 0), 0.10, 0.05, GOLD)
     for k in range(4):
-        a = math.pi * (k + 0.5) / 2
-        x, y = (wide + 0.04) * math.cos(a), (wide + 0.04) * math.sin(a)
+        angle = math.pi * (k + 0.5) / 2
+        x, y = (wide + 0.04) * math.cos(angle), (wide + 0.04) * math.sin(angle)
         b.capsule((x, y, -2 * tall), (x, y, 2 * tall), post)
         for sign in (1, 0, -1):
             b.ball((x, y, sign * tall), 0.075)

@@ -19,8 +19,8 @@ def _burger(b: Builder) -> None:
     b.cylinder((0, 0, 0.14), 0.74, 0.14, _BUN, rounding=0.12)
     b.cylinder((0, 0, 0.30), spread, 0.05, "green", rounding=0.05)
     for k in range(7):
-        a = 2 * math.pi * (k + 0.3) / 7
-        b.ball((spread * math.cos(a), spread * math.sin(a), 0.28), 0.12, "green")
+        angle = 2 * math.pi * (k + 0.3) / 7
+        b.ball((spread * math.cos(angle), spread * math.sin(angle), 0.28), 0.12, "green")
     z = 0.34 + patty
     b.cylinder((0, 0, z), 0.78, patty, (0.33, 0.16, 0.07), rounding=0.09)
     b.box((0, 0, z + patty + 0.02), (0.62, 0.62, 0.045), "yellow", turn=(0, 0, b.vary(0, 90)))
@@ -28,21 +28,24 @@ def _burger(b: Builder) -> None:
     top = z + patty + 0.14
     b.dome((0, 0, top), (0.78, 0.78, dome), _BUN)
     for k in range(9):
-        a, r = 2.4 * k, 0.16 + 0.055 * k
+        angle, r = 2.4 * k, 0.16 + 0.055 * k
         h = top + dome * math.sqrt(1 - (r / 0.78) ** 2)
         b.ellipsoid(
-            (r * math.cos(a), r * math.sin(a), h),
+            (r * math.cos(angle), r * math.sin(angle), h),
             (0.085, 0.055, 0.045),
             (0.99, 0.93, 0.75),
-            turn=(0, 0, math.degrees(a)),
+            turn=(0, 0, math.degrees(angle)),
         )
 
 
 def _donut(b: Builder) -> None:
     ring, thick, tilt = b.vary(0.54, 0.60), b.vary(0.26, 0.31), b.vary(38, 58)
     turn = (0.0, tilt, 0.0)
-    a = math.radians(tilt)
-    axis, across = np.array([math.sin(a), 0, math.cos(a)]), np.array([math.cos(a), 0, -math.sin(a)])
+    pitch = math.radians(tilt)
+    axis, across = (
+        np.array([math.sin(pitch), 0, math.cos(pitch)]),
+        np.array([math.cos(pitch), 0, -math.sin(pitch)]),
+    )
     b.torus(axis * (0.06 - 0.40 * thick), ring, thick * 0.72, _DOUGH, turn=turn)
     b.torus(axis * 0.06, ring, thick * 0.99, turn=turn)
     for k in range(14):
@@ -81,13 +84,13 @@ def _cake(b: Builder) -> None:
     b.torus((0, 0, top + 0.02), upper + 0.02, 0.06, cream)
     summit = top + height * 1.7
     for k in range(6):
-        a = 2 * math.pi * k / 6
+        angle = 2 * math.pi * k / 6
         r = (radius + upper) / 2 + 0.03
-        b.ball((r * math.cos(a), r * math.sin(a), top + 0.05), 0.09, "red")
+        b.ball((r * math.cos(angle), r * math.sin(angle), top + 0.05), 0.09, "red")
     b.torus((0, 0, summit), upper - 0.04, 0.055, cream)
     for k in range(3):
-        a = 2 * math.pi * k / 3 + 0.4
-        x, y = 0.20 * math.cos(a), 0.20 * math.sin(a)
+        angle = 2 * math.pi * k / 3 + 0.4
+        x, y = 0.20 * math.cos(angle), 0.20 * math.sin(angle)
         b.cylinder((x, y, summit + 0.14), 0.05, 0.16, ("blue", "green", "purple")[k])
         b.ellipsoid((x, y, summit + 0.36), (0.055, 0.055, 0.10), "yellow")
 

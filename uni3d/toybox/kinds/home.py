@@ -28,8 +28,8 @@ def _statue(b: Builder) -> None:
     b.box((0, 0, 0.04), (0.34, 0.34, 0.06), b.shade(0.9), rounding=0.02)
     b.cone((0, 0, 0.08 + tall), 0.31, wide * 0.8, tall)
     for k in range(7):
-        a = 2 * math.pi * k / 7
-        x, y = math.cos(a), math.sin(a)
+        angle = 2 * math.pi * k / 7
+        x, y = math.cos(angle), math.sin(angle)
         b.capsule((0.30 * x, 0.30 * y, 0.14), (0.17 * x, 0.17 * y, 1.6 * tall), 0.045, b.shade(0.8))
     chest = 0.14 + 2 * tall
     b.ellipsoid((0, 0, chest + 0.06), (0.18, wide + 0.06, 0.27))
@@ -60,8 +60,8 @@ def _candle(b: Builder) -> None:
     b.torus((-dish - 0.13, 0, 0.16), 0.15, 0.055, metal, turn=(90, 0, 0))
     b.cylinder((0, 0, 0.2 + tall), wide, tall, rounding=0.06)
     for k in range(5):
-        a = 2 * math.pi * k / 5 + b.vary(-0.3, 0.3)
-        x, y = wide * math.cos(a), wide * math.sin(a)
+        angle = 2 * math.pi * k / 5 + b.vary(-0.3, 0.3)
+        x, y = wide * math.cos(angle), wide * math.sin(angle)
         top, low = 0.16 + 2 * tall, 0.2 + tall * b.vary(1.0, 1.6)
         b.capsule((x, y, top), (x, y, low), 0.06, b.shade(1.35))
     top = 0.2 + 2 * tall
@@ -79,16 +79,16 @@ def _potted_plant(b: Builder) -> None:
     base = 2 * deep + 0.06
     for ring, (count, lean, size) in enumerate(((6, 62, 1.0), (5, 36, 1.1), (3, 12, 1.15))):
         for k in range(count):
-            a = 360 * k / count + 25 * ring + b.vary(-10, 10)
+            angle = 360 * k / count + 25 * ring + b.vary(-10, 10)
             tip = lean + b.vary(-7, 7)
             out = math.sin(math.radians(tip))
             up = math.cos(math.radians(tip))
-            x, y = math.cos(math.radians(a)), math.sin(math.radians(a))
+            x, y = math.cos(math.radians(angle)), math.sin(math.radians(angle))
             reach = leaf * size
             b.capsule((0, 0, base), (0.4 * out * x, 0.4 * out * y, base + 0.4 * up), 0.035)
             place = ((0.25 + reach) * out * x, (0.25 + reach) * out * y, base + up * (0.25 + reach))
             color = None if (k + ring) % 2 else b.shade(0.75)
-            b.ellipsoid(place, (0.06, 0.17, reach), color, turn=(0, tip, a))
+            b.ellipsoid(place, (0.06, 0.17, reach), color, turn=(0, tip, angle))
 
 
 def _key(b: Builder) -> None:
@@ -182,8 +182,11 @@ def _mirror(b: Builder) -> None:
     b.ellipsoid(at(0.02, 0, tall + 0.08), (0.09, 0.24, 0.13))
     b.box(at(0.045, 0, 0), (0.02, wide - 0.06, tall - 0.06), glass, turn=turn)
     for side, up, long in ((0.04, 0.28, 0.30), (0.0, -0.02, 0.30), (-0.05, -0.36, 0.16)):
-        a, e = at(0.06, side + long * 0.5, up + long * 0.7), at(0.06, side - long * 0.5, up - 0.1)
-        b.capsule(a, e, 0.035, "white")
+        start, end = (
+            at(0.06, side + long * 0.5, up + long * 0.7),
+            at(0.06, side - long * 0.5, up - 0.1),
+        )
+        b.capsule(start, end, 0.035, "white")
     y = wide + 0.20
     post = b.capsule((0, y, 0.16), (0, y, -tall - 0.20), 0.07, b.shade(0.8))
     foot = b.capsule((0.36, y, -tall - 0.26), (-0.36, y, -tall - 0.26), 0.075, b.shade(0.8))
@@ -229,10 +232,10 @@ def _chandelier(b: Builder) -> None:
     b.cone((0, 0, -0.32), 0.02, 0.09, 0.10, crystal)
     b.torus((0, 0, 0.10), wide * 0.52, 0.04)
     for k in range(arms):
-        a = 360 * k / arms + 15
-        x, y = math.cos(math.radians(a)), math.sin(math.radians(a))
+        angle = 360 * k / arms + 15
+        x, y = math.cos(math.radians(angle)), math.sin(math.radians(angle))
         half = wide / 2
-        b.arc((half * x, half * y, 0.10), half, 0.05, 90, turn=(90, 90, a))
+        b.arc((half * x, half * y, 0.10), half, 0.05, 90, turn=(90, 90, angle))
         b.cylinder((wide * x, wide * y, 0.12), 0.13, 0.035, rounding=0.02)
         _taper(b, wide * x, wide * y, 0.14, 0.26)
         b.ball((wide * x, wide * y, 0.0), 0.07, crystal)

@@ -40,8 +40,8 @@ def _vase(b: Builder) -> None:
     b.torus((0, 0, top + 0.07), neck + 0.08, 0.05)
     b.cylinder((0, 0, top + 0.08), neck + 0.05, 0.02, "black")
     for k, petals in enumerate(("pink", "yellow", "orange")):
-        a = 2 * math.pi * k / 3 + b.vary(-0.3, 0.3)
-        x, y = math.cos(a), math.sin(a)
+        angle = 2 * math.pi * k / 3 + b.vary(-0.3, 0.3)
+        x, y = math.cos(angle), math.sin(angle)
         z = top + 0.38 + 0.10 * (k % 2)
         b.capsule((0, 0, top), (0.22 * x, 0.22 * y, z), 0.035, "green")
         b.ball((0.24 * x, 0.24 * y, z), 0.155, petals)
@@ -69,9 +69,9 @@ def _umbrella(b: Builder) -> None:
     for k in range(4):
         b.dome((0, 0, 0), (wide + 0.02, 0.04, height + 0.025), b.shade(0.55), turn=(0, 0, 45 * k))
     for k in range(8):
-        a = math.pi * (k + 0.5) / 4
-        edge = (wide * 0.80 * math.cos(a), wide * 0.80 * math.sin(a), 0.0)
-        b.ellipsoid(edge, (0.16, wide * 0.30, 0.09), turn=(0, 0, math.degrees(a)))
+        angle = math.pi * (k + 0.5) / 4
+        edge = (wide * 0.80 * math.cos(angle), wide * 0.80 * math.sin(angle), 0.0)
+        b.ellipsoid(edge, (0.16, wide * 0.30, 0.09), turn=(0, 0, math.degrees(angle)))
     b.cylinder((0, 0, -0.01), wide * 0.88, 0.03, b.shade(0.55))
     b.cone((0, 0, height + 0.08), 0.07, 0.03, 0.12, wood)
     b.cylinder((0, 0, -shaft / 2), 0.05, shaft / 2, (0.72, 0.73, 0.76))
@@ -107,11 +107,11 @@ def _crown(b: Builder) -> None:
     b.torus((0, 0, 2 * band), flare - 0.06, 0.06)
     gems = [g for g in ("red", "blue", "green") if g != b.color_name]
     for k in range(6):
-        a = 2 * math.pi * k / 6
-        x, y = math.cos(a), math.sin(a)
+        angle = 2 * math.pi * k / 6
+        x, y = math.cos(angle), math.sin(angle)
         r = flare - 0.08
         z = 2 * band + point
-        b.cone((r * x, r * y, z), 0.24, 0.04, point, turn=(0, 8, math.degrees(a)))
+        b.cone((r * x, r * y, z), 0.24, 0.04, point, turn=(0, 8, math.degrees(angle)))
         b.ball(
             ((r + 0.05) * x, (r + 0.05) * y, z + point + 0.04),
             0.085,

@@ -25,8 +25,8 @@ def _plate(b: Builder) -> None:
     b.cylinder(at(-0.08), radius * 0.45, 0.06, b.shade(0.8), turn=turn, rounding=0.03)
     dots = "blue" if b.color_name != "blue" else "white"
     for k in range(8):
-        a = 2 * math.pi * k / 8
-        p, q = 0.79 * radius * math.cos(a), 0.79 * radius * math.sin(a)
+        angle = 2 * math.pi * k / 8
+        p, q = 0.79 * radius * math.cos(angle), 0.79 * radius * math.sin(angle)
         b.ball((p * n[1] + 0.06 * n[0], q, -p * n[0] + 0.06 * n[1]), 0.075, dots)
     wood = WOOD if b.color_name != "brown" else (0.2, 0.2, 0.2)
     low = -radius * n[0] - 0.08
@@ -45,9 +45,9 @@ def _bowl(b: Builder) -> None:
     b.torus((0, 0, -deep * 0.42), wide * 0.90, 0.045, b.shade(0.6))
     b.cylinder((0, 0, -deep), foot, 0.08, b.shade(0.75), rounding=0.03)
     for k in range(3):
-        a = 2 * math.pi * k / 3 + b.vary(-0.3, 0.3)
+        angle = 2 * math.pi * k / 3 + b.vary(-0.3, 0.3)
         fruit = ("red", "orange", "green")[k]
-        b.ball((0.30 * math.cos(a), 0.30 * math.sin(a), 0.14), 0.25, fruit)
+        b.ball((0.30 * math.cos(angle), 0.30 * math.sin(angle), 0.14), 0.25, fruit)
     b.capsule((0.02, 0, 0.24), (0.05, 0, 0.44), 0.035, "brown")
 
 
@@ -103,13 +103,13 @@ def _cauldron(b: Builder) -> None:
     b.torus((0, 0, tall * 0.78 + 0.10), wide * 0.76, 0.085, b.shade(1.25))
     b.cylinder((0, 0, tall * 0.78 + 0.13), wide * 0.72, 0.03, brew)
     for k in range(5):
-        a, r = 2 * math.pi * k / 5 + b.vary(-0.3, 0.3), wide * b.vary(0.25, 0.5)
-        place = (r * math.cos(a), r * math.sin(a), tall * 0.78 + 0.17)
+        angle, r = 2 * math.pi * k / 5 + b.vary(-0.3, 0.3), wide * b.vary(0.25, 0.5)
+        place = (r * math.cos(angle), r * math.sin(angle), tall * 0.78 + 0.17)
         b.ball(place, b.vary(0.08, 0.15), brew)
     b.torus((0, 0, 0.02), wide, 0.05, b.shade(1.25))
     for k in range(3):
-        a = 2 * math.pi * k / 3 + math.pi
-        x, y = math.cos(a), math.sin(a)
+        angle = 2 * math.pi * k / 3 + math.pi
+        x, y = math.cos(angle), math.sin(angle)
         b.capsule((0.36 * x, 0.36 * y, -tall * 0.7), (0.46 * x, 0.46 * y, -tall - 0.16), 0.09)
     loop = b.torus((0, wide + 0.06, 0.10), 0.15, 0.05, b.shade(1.25), turn=(55, 0, 0))
     b.mirror(loop)
@@ -127,8 +127,8 @@ def _jar(b: Builder) -> None:
     b.ball((0, 0, 2 * tall + 0.16 + 2 * lid), 0.10, cap)
     b.cylinder((0, 0, tall * 0.95), wide + 0.015, tall * 0.44, (0.97, 0.94, 0.84))
     for k in range(4):
-        a = math.pi * k / 2
-        x, y = (wide + 0.005) * math.cos(a), (wide + 0.005) * math.sin(a)
+        angle = math.pi * k / 2
+        x, y = (wide + 0.005) * math.cos(angle), (wide + 0.005) * math.sin(angle)
         b.ellipsoid((x, y, tall), (0.05, 0.15, 0.16), cap, turn=(0, 0, 90 * k))
 
 
@@ -145,10 +145,10 @@ def _can(b: Builder) -> None:
     b.torus((0.06, 0, tall + 0.16), 0.10, 0.04, SILVER)
     b.capsule((-0.02, 0, tall + 0.15), (-0.18, 0, tall + 0.15), 0.05, "black")
     for k in range(24):
-        a = 2 * math.pi * k / 24
-        z = 0.16 * tall * math.sin(2 * a)
-        x, y = wide * 0.985 * math.cos(a), wide * 0.985 * math.sin(a)
-        b.box((x, y, z), (0.035, 0.07, 0.15), stripe, turn=(0, 0, math.degrees(a)))
+        angle = 2 * math.pi * k / 24
+        z = 0.16 * tall * math.sin(2 * angle)
+        x, y = wide * 0.985 * math.cos(angle), wide * 0.985 * math.sin(angle)
+        b.box((x, y, z), (0.035, 0.07, 0.15), stripe, turn=(0, 0, math.degrees(angle)))
     b.cylinder((0, 0, -tall * 0.86), wide + 0.012, 0.04, stripe)
 
 

@@ -81,14 +81,16 @@ def _drum(b: Builder) -> None:
         b.cylinder((0, 0, sign * tall), wide + 0.04, 0.085, rim, rounding=0.04)
         b.cylinder((0, 0, sign * (tall + 0.08)), wide - 0.03, 0.03, skin, rounding=0.02)
     for k in range(cords):
-        a = 2 * math.pi * k / cords
+        angle = 2 * math.pi * k / cords
         for step in (0.5, -0.5):
-            e = a + 2 * math.pi * step / cords
+            e = angle + 2 * math.pi * step / cords
             r = wide + 0.015
-            low = (r * math.cos(a), r * math.sin(a), -tall + 0.06)
+            low = (r * math.cos(angle), r * math.sin(angle), -tall + 0.06)
             high = (r * math.cos(e), r * math.sin(e), tall - 0.06)
             b.capsule(low, high, 0.035, "white" if b.color_name != "white" else "black")
-        b.ball((wide * 1.03 * math.cos(a), wide * 1.03 * math.sin(a), -tall + 0.08), 0.065, rim)
+        b.ball(
+            (wide * 1.03 * math.cos(angle), wide * 1.03 * math.sin(angle), -tall + 0.08), 0.065, rim
+        )
     wood = (0.72, 0.48, 0.24)
     z = tall + 0.16
     for sign, yaw in ((1, b.vary(20, 40)), (-1, b.vary(20, 40))):

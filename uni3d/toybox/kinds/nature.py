@@ -22,9 +22,9 @@ def _rock(b: Builder) -> None:
     b.ellipsoid((0, 0, 0), radii)
     count = 15
     for k in range(count):  # flat facets: plates that touch the lump along a spiral
-        z, a = 1 - 2 * (k + 0.5) / count, _GOLDEN * k + b.vary(-0.2, 0.2)
+        z, angle = 1 - 2 * (k + 0.5) / count, _GOLDEN * k + b.vary(-0.2, 0.2)
         flat = math.sqrt(1 - z * z)
-        out = np.array([flat * math.cos(a), flat * math.sin(a), z])
+        out = np.array([flat * math.cos(angle), flat * math.sin(angle), z])
         normal = out / radii
         normal /= np.linalg.norm(normal)
         tangent = np.cross([0, 0, 1.0], normal)
@@ -38,8 +38,8 @@ def _rock(b: Builder) -> None:
     moss = (0.33, 0.52, 0.16) if b.color_name != "green" else (0.62, 0.58, 0.40)
     b.ellipsoid((-0.14, 0.16, radii[2] * 0.94), (0.26, 0.22, 0.08), moss, turn=(-10, -8, 0))
     for _ in range(2):
-        a = b.vary(0, 2 * math.pi)
-        place = (0.84 * math.cos(a), 0.78 * math.sin(a), 0.08 - radii[2])
+        angle = b.vary(0, 2 * math.pi)
+        place = (0.84 * math.cos(angle), 0.78 * math.sin(angle), 0.08 - radii[2])
         b.ellipsoid(place, (0.16, 0.13, 0.10), b.shade(0.8), turn=(0, 0, b.vary(0, 90)))
 
 
@@ -68,8 +68,11 @@ def _fence(b: Builder) -> None:
 
 def _sunflower(b: Builder) -> None:
     tall, petal, tilt = b.vary(0.95, 1.10), b.vary(0.30, 0.36), b.vary(58, 72)
-    a = math.radians(tilt)
-    axis, across = np.array([math.sin(a), 0, math.cos(a)]), np.array([math.cos(a), 0, -math.sin(a)])
+    pitch = math.radians(tilt)
+    axis, across = (
+        np.array([math.sin(pitch), 0, math.cos(pitch)]),
+        np.array([math.cos(pitch), 0, -math.sin(pitch)]),
+    )
     b.capsule((-0.06, 0, 0), (-0.06, 0, tall - 0.10), 0.075, _GREEN)
     heart = np.array([0.06, 0, tall])
     b.capsule((-0.06, 0, tall - 0.10), heart, 0.075, _GREEN)
@@ -114,8 +117,8 @@ def _mountain(b: Builder) -> None:
         edge = radius + (0.04 - radius) * line
         b.cone((x, y, 2 * half * middle + 0.01), edge + 0.025, 0.065, half * (1 - line), snow)
         for j in range(5):  # a ragged edge, and ribs of rock below it
-            a = 2 * math.pi * (j + 0.37 * k) / 5
-            c, s = math.cos(a), math.sin(a)
+            angle = 2 * math.pi * (j + 0.37 * k) / 5
+            c, s = math.cos(angle), math.sin(angle)
             z = 2 * half * line
             if k < 3:
                 b.ellipsoid((x + edge * c, y + edge * s, z), (0.07, 0.07, 0.13), snow)
@@ -125,8 +128,8 @@ def _mountain(b: Builder) -> None:
                     foot, (x + edge * c * 0.9, y + edge * s * 0.9, z - 0.16), 0.10, b.shade(0.7)
                 )
     for k in range(5):
-        a = 2 * math.pi * (k + b.vary(0.1, 0.4)) / 5
-        x, y = 0.80 * math.cos(a), 0.80 * math.sin(a)
+        angle = 2 * math.pi * (k + b.vary(0.1, 0.4)) / 5
+        x, y = 0.80 * math.cos(angle), 0.80 * math.sin(angle)
         b.cone((x, y, 0.16), 0.10, 0.02, 0.15, (0.05, 0.36, 0.12))
 
 
@@ -145,23 +148,23 @@ def _rose(b: Builder) -> None:
     for z, side in ((0.12, -1), (0.55, 1)):
         b.cone((0, side * 0.09, z), 0.045, 0.01, 0.06, leaf, turn=(-side * 75, 0, 0))
     for k in range(5):
-        a = 2 * math.pi * k / 5
-        place = head + np.array([0.20 * math.cos(a), 0.20 * math.sin(a), -0.22])
-        b.ellipsoid(place, (0.22, 0.09, 0.05), leaf, turn=(0, 35, math.degrees(a)))
+        angle = 2 * math.pi * k / 5
+        place = head + np.array([0.20 * math.cos(angle), 0.20 * math.sin(angle), -0.22])
+        b.ellipsoid(place, (0.22, 0.09, 0.05), leaf, turn=(0, 35, math.degrees(angle)))
     b.ellipsoid(head, (bloom * 0.78, bloom * 0.78, bloom * 0.80), b.shade(0.70))
     # Petals: rows of shells around the heart, the outer ones open farther.
     for row, (count, reach, up, open_) in enumerate(
         ((5, 0.66, -0.10, 38), (5, 0.46, 0.10, 18), (3, 0.26, 0.20, 6))
     ):
         for k in range(count):
-            a = 2 * math.pi * (k + 0.5 * row) / count
-            place = head + bloom * np.array([reach * math.cos(a), reach * math.sin(a), up])
+            angle = 2 * math.pi * (k + 0.5 * row) / count
+            place = head + bloom * np.array([reach * math.cos(angle), reach * math.sin(angle), up])
             size = bloom * (0.82 - 0.16 * row)
             b.ellipsoid(
                 place,
                 (0.085, size * 0.86, size),
                 None if row % 2 == 0 else b.shade(0.80),
-                turn=(0, open_, math.degrees(a)),
+                turn=(0, open_, math.degrees(angle)),
             )
     top = head + np.array([0, 0, bloom * 0.80])
     b.arc(top, 0.10, 0.045, 130, b.shade(0.6), turn=(0, 0, b.vary(0, 180)))
@@ -173,12 +176,12 @@ def _pumpkin(b: Builder) -> None:
     count = 10
     b.ellipsoid((0, 0, 0), (ring + 0.2, ring + 0.2, squat * 0.88), b.shade(0.75))
     for k in range(count):
-        a = 2 * math.pi * k / count
+        angle = 2 * math.pi * k / count
         b.ellipsoid(
-            (ring * math.cos(a), ring * math.sin(a), 0),
+            (ring * math.cos(angle), ring * math.sin(angle), 0),
             (lobe, 0.22, squat),
             None if k % 2 else b.shade(0.90),
-            turn=(0, 0, math.degrees(a)),
+            turn=(0, 0, math.degrees(angle)),
         )
     stem = (0.36, 0.38, 0.12) if b.color_name != "green" else (0.40, 0.26, 0.12)
     top = squat * 0.86
@@ -201,12 +204,12 @@ def _strawberry(b: Builder) -> None:
     for k in range(count):
         z = 0.20 - (tall + 0.02) * (k + 0.5) / count
         r = wide * (math.sqrt(1 - (z / 0.36) ** 2) if z > 0 else math.sqrt(1 - (z / tall) ** 2))
-        a = _GOLDEN * k
-        b.ellipsoid((r * math.cos(a), r * math.sin(a), z), (0.035, 0.035, 0.055), seed)
+        angle = _GOLDEN * k
+        b.ellipsoid((r * math.cos(angle), r * math.sin(angle), z), (0.035, 0.035, 0.055), seed)
     for k in range(7):
-        a = 2 * math.pi * k / 7
-        place = (0.26 * math.cos(a), 0.26 * math.sin(a), 0.33)
-        b.ellipsoid(place, (0.27, 0.105, 0.05), leaf, turn=(0, 22, math.degrees(a)))
+        angle = 2 * math.pi * k / 7
+        place = (0.26 * math.cos(angle), 0.26 * math.sin(angle), 0.33)
+        b.ellipsoid(place, (0.27, 0.105, 0.05), leaf, turn=(0, 22, math.degrees(angle)))
     b.ellipsoid((0, 0, 0.36), (0.16, 0.16, 0.09), leaf)
     b.capsule((0, 0, 0.36), (0.06, 0.04, b.vary(0.58, 0.68)), 0.05, leaf)
 
@@ -219,33 +222,33 @@ def _pineapple(b: Builder) -> None:
         z = tall * 0.88 * (2 * (i + 0.5) / rows - 1)
         r = wide * math.sqrt(1 - (z / tall) ** 2)
         for k in range(around):
-            a = 2 * math.pi * (k + 0.5 * (i % 2)) / around
+            angle = 2 * math.pi * (k + 0.5 * (i % 2)) / around
             b.ellipsoid(
-                (r * math.cos(a) * 0.96, r * math.sin(a) * 0.96, z),
+                (r * math.cos(angle) * 0.96, r * math.sin(angle) * 0.96, z),
                 (0.07, 0.40 * r, 0.105),
                 (0.96, 0.70, 0.13) if i % 2 else (0.90, 0.58, 0.08),
-                turn=(0, -50 * z / tall, math.degrees(a)),
+                turn=(0, -50 * z / tall, math.degrees(angle)),
             )
     for row, (count, open_, length) in enumerate(((7, 48, 0.26), (6, 26, 0.34), (3, 8, 0.40))):
         for k in range(count):
-            a = 2 * math.pi * (k + 0.5 * row) / count
-            c, s = math.cos(a), math.sin(a)
+            angle = 2 * math.pi * (k + 0.5 * row) / count
+            c, s = math.cos(angle), math.sin(angle)
             size = length * crown / 0.34
             lean = math.radians(open_)
             out, up = math.sin(lean) * size, math.cos(lean) * size
             place = ((0.08 + out) * c, (0.08 + out) * s, tall * 0.94 + up)
             green = (0.12, 0.50, 0.16) if row % 2 else (0.22, 0.62, 0.22)
-            b.cone(place, 0.085, 0.015, size, green, turn=(0, open_, math.degrees(a)))
+            b.cone(place, 0.085, 0.015, size, green, turn=(0, open_, math.degrees(angle)))
 
 
 def _leaf(b: Builder) -> None:
     wide, tall, fold = b.vary(0.42, 0.52), b.vary(0.74, 0.84), b.vary(26, 38)
     vein = b.shade(0.55) if b.color_name != "black" else (0.35, 0.35, 0.35)
     # Two halves that meet in the midrib at an angle, so that some blade is seen from each side.
-    a = math.radians(fold)
+    angle = math.radians(fold)
     for side in (1, -1):
-        out = np.array([math.sin(a), side * math.cos(a), 0])
-        normal = np.array([math.cos(a), -side * math.sin(a), 0])
+        out = np.array([math.sin(angle), side * math.cos(angle), 0])
+        normal = np.array([math.cos(angle), -side * math.sin(angle), 0])
         rows = 9
         for k in range(rows):
             t = (k + 0.5) / rows  # 0 at the stem, 1 at the tip
@@ -267,8 +270,11 @@ def _carrot(b: Builder) -> None:
     radius, half, lean = b.vary(0.23, 0.27), b.vary(0.62, 0.72), b.vary(18, 34)
     leaf = _leaf_color(b)
     # Built along an axis that leans to the left, its tip down.
-    a = math.radians(lean)
-    up, side = np.array([0, math.sin(a), math.cos(a)]), np.array([0, math.cos(a), -math.sin(a)])
+    slant = math.radians(lean)
+    up, side = (
+        np.array([0, math.sin(slant), math.cos(slant)]),
+        np.array([0, math.cos(slant), -math.sin(slant)]),
+    )
     front = np.array([1.0, 0, 0])
     turn = (-lean, 0, 0)
     b.cone(0 * up, 0.04, radius, half, turn=turn)
@@ -316,8 +322,8 @@ def _star(b: Builder) -> None:
     base = inner * math.sin(math.pi / count)
     for scale, deep in ((1.0, thick), (0.66, thick + bulge)):  # a smaller star bevels the faces
         for k in range(count):
-            a = 2 * math.pi * k / count
-            out = np.array([0, math.sin(a), math.cos(a)])
+            angle = 2 * math.pi * k / count
+            out = np.array([0, math.sin(angle), math.cos(angle)])
             tangent = np.array([0, -out[2], out[1]])
             # An arm points out; its mirror image over the foot fills the way to the centre.
             for sign, half in ((1, (1 - waist) / 2), (-1, waist / 2)):

@@ -26,28 +26,28 @@ def _tower(b: Builder) -> None:
         z = 2 * tall * (i + 0.5) / 5.4
         r = low + (high - low) * z / (2 * tall)
         for k in range(5):
-            a = 2 * math.pi * (k + 0.5 * (i % 2) + 0.12 * i) / 5
+            angle = 2 * math.pi * (k + 0.5 * (i % 2) + 0.12 * i) / 5
             b.box(
-                (r * math.cos(a), r * math.sin(a), z),
+                (r * math.cos(angle), r * math.sin(angle), z),
                 (0.03, 0.085, 0.05),
                 b.shade(0.74 if (i + k) % 2 else 1.2),
-                turn=(0, 0, math.degrees(a)),
+                turn=(0, 0, math.degrees(angle)),
             )
     top = 2 * tall
     b.cone((0, 0, top - 0.02), high, crown, 0.09, b.shade(0.8))
     b.cylinder((0, 0, top + 0.15), crown, 0.09)
     b.cylinder((0, 0, top + 0.25), crown - 0.07, 0.02, _DARK)
     for k in range(8):
-        a = 2 * math.pi * (k + 0.5) / 8
-        place = ((crown - 0.04) * math.cos(a), (crown - 0.04) * math.sin(a), top + 0.30)
-        b.box(place, (0.055, 0.085, 0.10), turn=(0, 0, math.degrees(a)))
+        angle = 2 * math.pi * (k + 0.5) / 8
+        place = ((crown - 0.04) * math.cos(angle), (crown - 0.04) * math.sin(angle), top + 0.30)
+        b.box(place, (0.055, 0.085, 0.10), turn=(0, 0, math.degrees(angle)))
     b.box((low - 0.02, 0, 0.18), (0.05, 0.12, 0.18), _DOOR)
     b.cylinder((low - 0.02, 0, 0.36), 0.12, 0.05, _DOOR, turn=(0, 90, 0))
     for k, z in enumerate((0.62, 0.85, 1.15, 0.75)):
-        a = math.pi * k / 2
+        angle = math.pi * k / 2
         r = low + (high - low) * z / 2
-        place = (r * math.cos(a), r * math.sin(a), z * tall / 0.72)
-        b.box(place, (0.03, 0.05, 0.12), _DARK, turn=(0, 0, math.degrees(a)), rounding=0.02)
+        place = (r * math.cos(angle), r * math.sin(angle), z * tall / 0.72)
+        b.box(place, (0.03, 0.05, 0.12), _DARK, turn=(0, 0, math.degrees(angle)), rounding=0.02)
     b.cylinder((0, 0, top + 0.52), 0.035, 0.30, WOOD)
     flag = "red" if b.color_name != "red" else "yellow"
     b.box((0.02, 0.17, top + 0.72), (0.035, 0.17, 0.10), flag, turn=(0, 0, 20))
@@ -188,17 +188,20 @@ def _fountain(b: Builder) -> None:
     count, reach = 6, b.vary(0.15, 0.18)
     for k in range(count):
         yaw = 360 * k / count
-        a = math.radians(yaw)
+        angle = math.radians(yaw)
         # Up from the middle and over: an arch in the upright plane of this direction.
-        centre = (reach * math.cos(a), reach * math.sin(a), top - 0.02)
+        centre = (reach * math.cos(angle), reach * math.sin(angle), top - 0.02)
         b.arc(centre, reach, 0.04, 80, _SPRAY, turn=(90, -90, yaw))
         fall = 2 * reach
-        edge = (fall * math.cos(a), fall * math.sin(a))
+        edge = (fall * math.cos(angle), fall * math.sin(angle))
         b.capsule((*edge, top - 0.02), (*edge, z), 0.04, _SPRAY)
-        a += math.pi / count
-        out = (bowl + 0.08) * math.cos(a), (bowl + 0.08) * math.sin(a)
+        angle += math.pi / count
+        out = (bowl + 0.08) * math.cos(angle), (bowl + 0.08) * math.sin(angle)
         b.capsule(
-            (bowl * math.cos(a), bowl * math.sin(a), z + 0.03), (*out, z - 0.08), 0.045, _SPRAY
+            (bowl * math.cos(angle), bowl * math.sin(angle), z + 0.03),
+            (*out, z - 0.08),
+            0.045,
+            _SPRAY,
         )
         b.capsule((*out, z - 0.08), (*out, 0.26), 0.045, _SPRAY)
         b.ellipsoid((*out, 0.26), (0.11, 0.11, 0.035), _SPRAY)
@@ -209,9 +212,9 @@ def _fire_hydrant(b: Builder) -> None:
     metal = SILVER if b.color_name not in ("white", "gray") else "red"
     b.cylinder((0, 0, 0.05), radius + 0.14, 0.06, rounding=0.02)
     for k in range(6):
-        a = 2 * math.pi * (k + 0.5) / 6
+        angle = 2 * math.pi * (k + 0.5) / 6
         r = radius + 0.08
-        b.cylinder((r * math.cos(a), r * math.sin(a), 0.12), 0.045, 0.04, metal)
+        b.cylinder((r * math.cos(angle), r * math.sin(angle), 0.12), 0.045, 0.04, metal)
     b.cylinder((0, 0, tall), radius, tall)
     b.cylinder((0, 0, 0.20), radius + 0.04, 0.05)
     top = 2 * tall
@@ -241,8 +244,8 @@ def _birdcage(b: Builder) -> None:
         b.torus((0, 0, z), radius, 0.035)
     count = 10
     for k in range(count):
-        a = 2 * math.pi * k / count
-        c, s = math.cos(a), math.sin(a)
+        angle = 2 * math.pi * k / count
+        c, s = math.cos(angle), math.sin(angle)
         b.capsule((radius * c, radius * s, 0), (radius * c, radius * s, top), 0.03)
         points = [
             (radius * math.cos(t) * c, radius * math.cos(t) * s, top + dome * math.sin(t))
@@ -284,8 +287,12 @@ def _hammock(b: Builder) -> None:
                 (0.93, 0.88, 0.74),
             )
         for k in range(5):
-            a = math.radians(72 * k)
-            place = (0.20 * math.cos(a), side * (post + 0.10) + 0.20 * math.sin(a), up + 0.15)
+            angle = math.radians(72 * k)
+            place = (
+                0.20 * math.cos(angle),
+                side * (post + 0.10) + 0.20 * math.sin(angle),
+                up + 0.15,
+            )
             b.ellipsoid(place, (0.24, 0.08, 0.045), _GRASS, turn=(0, 24, 72 * k))
     count = 9
     for k in range(count):

@@ -32,12 +32,12 @@ def _cactus(b: Builder) -> None:
         b.capsule((0, out, z), (0, out, z + up), 0.13)
     top = 0.30 + tall + fat
     for k in range(5):
-        a = 2 * math.pi * k / 5
-        b.ball((0.11 * math.cos(a), 0.11 * math.sin(a), top + 0.01), 0.095, "pink")
+        angle = 2 * math.pi * k / 5
+        b.ball((0.11 * math.cos(angle), 0.11 * math.sin(angle), top + 0.01), 0.095, "pink")
     b.ball((0, 0, top + 0.07), 0.08, "yellow")
     for k in range(12):
-        a, z = 2.4 * k, 0.52 + (tall - 0.30) * k / 12
-        b.ball((fat * math.cos(a), fat * math.sin(a), z), 0.04, (0.93, 0.95, 0.75))
+        angle, z = 2.4 * k, 0.52 + (tall - 0.30) * k / 12
+        b.ball((fat * math.cos(angle), fat * math.sin(angle), z), 0.04, (0.93, 0.95, 0.75))
 
 
 def _flower(b: Builder) -> None:
@@ -46,8 +46,11 @@ def _flower(b: Builder) -> None:
     b.capsule((0, 0, 0), (0, 0, tall), 0.065, leaf)
     for side, z in ((1, 0.22), (-1, 0.38)):
         b.ellipsoid((0.03, side * 0.25, z), (0.12, 0.26, 0.055), leaf, turn=(side * 28, 0, 0))
-    a = math.radians(tilt)
-    axis, across = np.array([math.sin(a), 0, math.cos(a)]), np.array([math.cos(a), 0, -math.sin(a)])
+    pitch = math.radians(tilt)
+    axis, across = (
+        np.array([math.sin(pitch), 0, math.cos(pitch)]),
+        np.array([math.cos(pitch), 0, -math.sin(pitch)]),
+    )
     heart = np.array([0.04, 0, tall])
     count = 6
     for k in range(count):
@@ -72,9 +75,11 @@ def _mushroom(b: Builder) -> None:
     b.ellipsoid((0, 0, stem + height), (0.17, 0.17, 0.045), spot)
     for count, lift, size, shift in ((5, 0.72, 0.13, 0.0), (7, 0.32, 0.11, 0.4)):
         for k in range(count):
-            a = 2 * math.pi * (k + shift) / count
+            angle = 2 * math.pi * (k + shift) / count
             flat = math.sqrt(1 - lift * lift) * cap
-            b.ball((flat * math.cos(a), flat * math.sin(a), stem + lift * height), size, spot)
+            b.ball(
+                (flat * math.cos(angle), flat * math.sin(angle), stem + lift * height), size, spot
+            )
 
 
 PLANTS: tuple[Kind, ...] = (

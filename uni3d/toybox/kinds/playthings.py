@@ -17,9 +17,9 @@ def _kite(b: Builder) -> None:
     lean, yaw = b.vary(18, 28), b.vary(14, 24)
     accent = "yellow" if b.color_name not in ("yellow", "orange") else "blue"
     # Two triangles back to back, then the whole sail leans back; local x is up, y is to its left.
-    a, c = math.radians(lean), math.radians(yaw)
+    angle, c = math.radians(lean), math.radians(yaw)
     spin = np.array([[math.cos(c), -math.sin(c), 0], [math.sin(c), math.cos(c), 0], [0, 0, 1]])
-    rise = spin @ np.array([-math.sin(a), 0, math.cos(a)])
+    rise = spin @ np.array([-math.sin(angle), 0, math.cos(angle)])
     left = spin @ np.array([0.0, 1, 0])
     face = np.cross(left, rise)
     tall = b.wedge(rise * up / 2, (wide, 0.045, up / 2))
@@ -108,8 +108,8 @@ def _staff(b: Builder) -> None:
     b.ball(centre + np.array([orb * 0.45, orb * 0.4, orb * 0.5]), orb * 0.38, "white")
     # Four roots hold the orb.
     for k in range(4):
-        a = math.pi * (k + 0.5) / 2
-        out = np.array([math.cos(a), math.sin(a), 0])
+        angle = math.pi * (k + 0.5) / 2
+        out = np.array([math.cos(angle), math.sin(angle), 0])
         low, middle = top, centre + out * (orb + 0.07)
         tip = centre + out * (orb * 0.72) + np.array([0, 0, orb + 0.10])
         b.capsule(low, middle - np.array([0, 0, 0.06]), 0.045, wood)
@@ -168,9 +168,9 @@ def _screwdriver(b: Builder) -> None:
     handle, shaft, fat = b.vary(0.34, 0.42), b.vary(0.36, 0.44), b.vary(0.15, 0.18)
     lean = b.vary(22, 38)
     grip = "black" if b.color_name != "black" else (0.75, 0.10, 0.08)
-    a = math.radians(lean)
+    slant = math.radians(lean)
     # Tip down, leaning to the left.
-    up = np.array([0, math.sin(a), math.cos(a)])
+    up = np.array([0, math.sin(slant), math.cos(slant)])
     turn = (-lean, 0, 0)
     b.cylinder(handle * up, fat, handle, turn=turn, rounding=0.09)
     for k in range(6):

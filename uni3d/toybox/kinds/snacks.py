@@ -19,8 +19,10 @@ _PLATE = (0.86, 0.89, 0.93)
 
 def _frame(tilt: float):
     """(axis, across): the normal of a disc that leans back by `tilt` degrees, and its downhill."""
-    a = math.radians(tilt)
-    return np.array([math.sin(a), 0, math.cos(a)]), np.array([math.cos(a), 0, -math.sin(a)])
+    angle = math.radians(tilt)
+    return np.array([math.sin(angle), 0, math.cos(angle)]), np.array(
+        [math.cos(angle), 0, -math.sin(angle)]
+    )
 
 
 def _on_disc(tilt: float, radius: float, angle: float, height: float) -> np.ndarray:
@@ -99,8 +101,8 @@ def _pizza(b: Builder) -> None:
     for k in range(4):  # the cuts
         part = b.box(_on_disc(tilt, 0, 0, 0.045), (radius - 0.14, 0.018, 0.03), (0.62, 0.30, 0.08))
         axis, across = _frame(tilt)
-        a = start + 0.26 + math.pi * k / 4
-        out = math.cos(a) * across + math.sin(a) * np.array([0.0, 1.0, 0.0])
+        cut = start + 0.26 + math.pi * k / 4
+        out = math.cos(cut) * across + math.sin(cut) * np.array([0.0, 1.0, 0.0])
         part.axes = np.stack([out, np.cross(axis, out), axis], axis=1)
 
 
@@ -152,8 +154,8 @@ def _watermelon(b: Builder) -> None:
         stripe = b.dome(
             (0, 0, 0), (radius + 0.015, 0.10, radius * deep + 0.015), (0.05, 0.26, 0.08)
         )
-        a = math.pi * (k + 0.3) / 4
-        x = math.cos(a) * shell.axes[:, 0] + math.sin(a) * shell.axes[:, 1]
+        spoke = math.pi * (k + 0.3) / 4
+        x = math.cos(spoke) * shell.axes[:, 0] + math.sin(spoke) * shell.axes[:, 1]
         stripe.axes = np.stack([x, np.cross(-axis, x), -axis], axis=1)
     turn = (0, tilt, 0)
     b.cylinder(axis * 0.0, radius + 0.005, 0.03, (0.62, 0.84, 0.42), turn=turn)
@@ -184,8 +186,8 @@ def _pancakes(b: Builder) -> None:
     b.cylinder((0, 0, z), radius * 0.72, 0.035, syrup, rounding=0.03)
     start = b.vary(0, 1)
     for k in range(6):
-        a = start + 2 * math.pi * k / 6
-        x, y = math.cos(a), math.sin(a)
+        angle = start + 2 * math.pi * k / 6
+        x, y = math.cos(angle), math.sin(angle)
         fall = thick * (3 + 3 * ((k * 7) % 3) / 2)
         edge = radius + 0.03
         b.capsule(
@@ -219,24 +221,26 @@ def _tomato(b: Builder) -> None:
     leaf = "green" if b.color_name != "green" else (0.05, 0.36, 0.10)
     count = 6
     for k in range(count):  # lobes
-        a = 2 * math.pi * k / count
+        angle = 2 * math.pi * k / count
         b.ellipsoid(
-            (ring * math.cos(a), ring * math.sin(a), 0),
+            (ring * math.cos(angle), ring * math.sin(angle), 0),
             (thick, thick * 0.92, thick * 1.25 * squat),
-            turn=(0, 0, math.degrees(a)),
+            turn=(0, 0, math.degrees(angle)),
         )
     top = thick * 1.18 * squat
     b.ellipsoid((0, 0, 0), (0.5, 0.5, thick * 1.05 * squat))
     for k in range(5):
-        a = 2 * math.pi * (k + 0.5) / 5
+        angle = 2 * math.pi * (k + 0.5) / 5
         part = b.ellipsoid(
-            (0.24 * math.cos(a), 0.24 * math.sin(a), top),
+            (0.24 * math.cos(angle), 0.24 * math.sin(angle), top),
             (0.27, 0.085, 0.05),
             leaf,
-            turn=(0, 10, math.degrees(a)),
+            turn=(0, 10, math.degrees(angle)),
         )
         tip = part.center + part.axes[:, 0] * 0.22
-        b.capsule(tip, tip + np.array([0.10 * math.cos(a), 0.10 * math.sin(a), 0.05]), 0.04, leaf)
+        b.capsule(
+            tip, tip + np.array([0.10 * math.cos(angle), 0.10 * math.sin(angle), 0.05]), 0.04, leaf
+        )
     b.capsule((0, 0, top - 0.05), (0.05, 0.03, top + 0.26), 0.06, leaf)
 
 
@@ -271,9 +275,9 @@ def _taco(b: Builder) -> None:
     for side in (1, -1):
         part = b.dome((side * 0.11, 0, 0), (0.075, long, tall), shell, turn=(0, side * lean, 0))
         for k in range(5):  # toasted spots
-            a = math.pi * (k + 0.8) / 5.6
+            angle = math.pi * (k + 0.8) / 5.6
             spot = part.axes @ np.array(
-                [side * 0.055, 0.62 * long * math.cos(a), 0.62 * tall * math.sin(a)]
+                [side * 0.055, 0.62 * long * math.cos(angle), 0.62 * tall * math.sin(angle)]
             )
             b.ball(part.center + spot, 0.05, (0.74, 0.46, 0.12))
     b.capsule((0, -long * 0.88, 0), (0, long * 0.88, 0), 0.13, shell)
@@ -281,11 +285,11 @@ def _taco(b: Builder) -> None:
     fills = (_LETTUCE, "red", _LETTUCE, _CHEESE, _LETTUCE)
     count = 13
     for k in range(count):
-        a = math.pi * (k + 0.5) / count
+        angle = math.pi * (k + 0.5) / count
         place = (
             b.vary(-0.07, 0.07),
-            long * 0.90 * math.cos(a),
-            0.02 + tall * 0.98 * math.sin(a),
+            long * 0.90 * math.cos(angle),
+            0.02 + tall * 0.98 * math.sin(angle),
         )
         b.ellipsoid(place, (0.15, 0.13, 0.11), fills[k % 5], turn=(b.vary(-40, 40), 0, 0))
 
@@ -339,13 +343,13 @@ def _croissant(b: Builder) -> None:
     side = np.array([0.0, 1.0, 0.0])
     for k in range(count):
         t = 2 * k / (count - 1) - 1
-        a = math.radians(half) * t
-        out = -math.cos(a) * across + math.sin(a) * side
+        angle = math.radians(half) * t
+        out = -math.cos(angle) * across + math.sin(angle) * side
         radius = fat * (1 - 0.72 * abs(t) ** 1.5)
         width = 0.115 + 0.10 * (1 - abs(t))
         color = (0.90, 0.62, 0.26) if k % 2 else (0.74, 0.42, 0.13)
         part = b.ellipsoid(bend * out, (radius, width, radius * 0.92), color)
-        tangent = math.sin(a) * across + math.cos(a) * side
+        tangent = math.sin(angle) * across + math.cos(angle) * side
         part.axes = np.stack([np.cross(tangent, axis), tangent, axis], axis=1)
 
 

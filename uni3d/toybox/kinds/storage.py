@@ -21,8 +21,8 @@ def _basket(b: Builder) -> None:
         radius = low + (high - low) * t
         b.torus((0, 0, 2 * tall * t), radius, tall / rows * 1.05, None if k % 2 else b.shade(1.25))
     for k in range(12):
-        a = 2 * math.pi * k / 12
-        x, y = math.cos(a), math.sin(a)
+        angle = 2 * math.pi * k / 12
+        x, y = math.cos(angle), math.sin(angle)
         bottom, top = (low + 0.04) * 1.02, (high + 0.04) * 1.02
         b.capsule((bottom * x, bottom * y, 0.04), (top * x, top * y, 2 * tall), 0.045, b.shade(0.7))
     b.torus((0, 0, 2 * tall), high, 0.085)
@@ -115,8 +115,8 @@ def _barrel(b: Builder) -> None:
         b.cylinder((0, 0, sign * (2 * tall - 0.01)), end - 0.07, 0.02, b.shade(0.7))
         b.torus((0, 0, sign * 2 * tall), end - 0.04, 0.05)
     for k in range(14):
-        a = 2 * math.pi * k / 14
-        x, y = math.cos(a), math.sin(a)
+        angle = 2 * math.pi * k / 14
+        x, y = math.cos(angle), math.sin(angle)
         for sign in (1, -1):
             mid = ((middle - 0.005) * x, (middle - 0.005) * y, sign * tall)
             b.capsule((belly * x, belly * y, 0), mid, 0.022, b.shade(0.6))
@@ -213,8 +213,8 @@ def _wheel(b: Builder) -> None:
         b.torus((out * x, out * y, 0), radius, tire, turn=(0, 90, yaw))
     b.torus((0, 0, 0), radius + tire, 0.06, iron, turn=(0, 90, yaw))
     for k in range(spokes):
-        a = 2 * math.pi * k / spokes
-        side, up = radius * math.cos(a), radius * math.sin(a)
+        angle = 2 * math.pi * k / spokes
+        side, up = radius * math.cos(angle), radius * math.sin(angle)
         b.capsule((0, 0, 0), (-side * y, side * x, up), 0.075, b.shade(0.8))
     b.cylinder((0, 0, 0), 0.20, 0.20, turn=(0, 90, yaw), rounding=0.05)
     b.cylinder((0, 0, 0), 0.12, 0.27, iron, turn=(0, 90, yaw), rounding=0.04)

@@ -20,9 +20,9 @@ def _spoked_wheel(
     x, y, z = centre
     b.torus(centre, radius - tyre, tyre, color, turn=(90, 0, 0))
     for k in range(diameters):
-        a = math.pi * (k + 0.25) / diameters
+        angle = math.pi * (k + 0.25) / diameters
         r = radius - tyre
-        across, up = r * math.cos(a), r * math.sin(a)
+        across, up = r * math.cos(angle), r * math.sin(angle)
         b.capsule((x + across, y, z + up), (x - across, y, z - up), 0.032, spoke)
     b.cylinder(centre, 0.08, tyre + 0.03, spoke, turn=(90, 0, 0))
 
@@ -137,12 +137,12 @@ def _skateboard(b: Builder) -> None:
     wheels = "yellow" if b.color_name in ("white", "black", "gray") else "white"
     z = 2 * wheel + 0.10
     b.box((0, 0, z), (length, width, 0.05), rounding=0.04)
-    a = math.radians(kick)
+    angle = math.radians(kick)
     for side in (1, -1):
-        x = side * (length + 0.13 * math.cos(a))
-        up = z + 0.13 * math.sin(a)
+        x = side * (length + 0.13 * math.cos(angle))
+        up = z + 0.13 * math.sin(angle)
         b.box((x, 0, up), (0.18, width, 0.05), turn=(0, -side * kick, 0), rounding=0.04)
-        tip = (side * (length + 0.30 * math.cos(a)), 0, z + 0.30 * math.sin(a))
+        tip = (side * (length + 0.30 * math.cos(angle)), 0, z + 0.30 * math.sin(angle))
         b.cylinder(tip, width, 0.05, turn=(0, -side * kick, 0), rounding=0.04)
         axle = side * length * 0.72
         b.box((axle, 0, wheel + 0.06), (0.07, 0.08, 0.10), SILVER)
@@ -232,9 +232,9 @@ def _hot_air_balloon(b: Builder) -> None:
         turn = 45 * k
         b.ellipsoid((0, 0, 0), (radius + 0.02, 0.13, radius + 0.02), accent, turn=(0, 0, turn))
         for side in (0, 180):
-            a = math.radians(turn + side)
-            start = (ring * math.cos(a) * 0.97, ring * math.sin(a) * 0.97, -low * radius)
-            end = (0.23 * math.cos(a), 0.23 * math.sin(a), -low * radius - drop)
+            angle = math.radians(turn + side)
+            start = (ring * math.cos(angle) * 0.97, ring * math.sin(angle) * 0.97, -low * radius)
+            end = (0.23 * math.cos(angle), 0.23 * math.sin(angle), -low * radius - drop)
             b.capsule(start, end, 0.065, accent)
     mouth = -low * radius - drop
     b.torus((0, 0, mouth), 0.22, 0.05, accent)
@@ -257,9 +257,9 @@ def _tank(b: Builder) -> None:
     b.cylinder((-0.08, 0, 0.62), turret + 0.06, 0.14, rounding=0.08)
     b.dome((-0.08, 0, 0.72), (turret, turret, 0.14))
     b.cylinder((-0.16, 0.06, 0.86), 0.12, 0.05, b.shade(0.6))
-    a = math.radians(aim)
+    angle = math.radians(aim)
     start = (turret - 0.10, 0, 0.64)
-    along = (math.cos(a), 0, math.sin(a))
+    along = (math.cos(angle), 0, math.sin(angle))
     end = tuple(s + (barrel + 0.20) * d for s, d in zip(start, along, strict=True))
     b.capsule(start, end, 0.075, b.shade(0.75))
     b.cylinder(end, 0.11, 0.09, b.shade(0.55), turn=(0, 90 - aim, 0))
