@@ -59,7 +59,9 @@ def test_flops_are_those_of_torchs_own_counter_on_real_tensors(folders):
     ):
         teacher.network(x, t, told)
     profile = PROFILES["full"]
-    costs = estimate(shapes_of(str(folders["sd2"])), None, profile, batch=1, through=False)
+    costs = estimate(
+        shapes_of(str(folders["sd2"])), None, profile, batch=1, network_gradients=False
+    )
     assert costs.call_flops == pytest.approx(counter.get_total_flops(), rel=0.01)
     assert costs.parameters == sum(p.numel() for p in teacher.unet.parameters())
 
@@ -96,7 +98,7 @@ def test_memory_is_within_a_quarter_of_what_is_measured(folders, family, profile
     switches, through = PROFILES[profile], method == "sim"
     config = FakeScoreConfig(rank=4) if through else None
     shapes = shapes_of(str(folders[family]))
-    costs = estimate(shapes, config, switches, batch=4, through=through)
+    costs = estimate(shapes, config, switches, batch=4, network_gradients=through)
     teacher = load_teacher(str(folders[family]))
     teacher.one_by_one = switches.one_by_one
     if hasattr(teacher.codec, "sliced"):
@@ -107,9 +109,9 @@ def test_memory_is_within_a_quarter_of_what_is_measured(folders, family, profile
         extra = sum(p.numel() * 4 for p in fake.parameters.values())
         if switches.checkpoint_networks:
             fake.checkpoint_network()
-        rehearse(teacher, fake, 4, through=through)  # makes Adam's moments
+        rehearse(teacher, fake, 4, network_gradients=through)  # makes Adam's moments
         extra *= 3
-    work = _measured_peak(lambda: rehearse(teacher, fake, 4, through=through))
+    work = _measured_peak(lambda: rehearse(teacher, fake, 4, network_gradients=through))
     measured = work + costs.weights + extra
     assert costs.peak == pytest.approx(measured, rel=0.25)
     assert costs.peak - costs.weights == pytest.approx(work + extra, rel=0.25)
@@ -118,7 +120,8 @@ def test_memory_is_within_a_quarter_of_what_is_measured(folders, family, profile
 def test_frugal_profiles_are_frugal(folders):
     shapes, config = shapes_of(str(folders["sd1"])), FakeScoreConfig(rank=4)
     full, least = (
-        estimate(shapes, config, PROFILES[name], batch=2, through=True) for name in ("full", "6GB")
+        estimate(shapes, config, PROFILES[name], batch=2, network_gradients=True)
+        for name in ("full", "6GB")
     )
     assert least.peak < 0.5 * full.peak
     assert full.step_flops < least.step_flops < 2 * full.step_flops
