@@ -55,8 +55,8 @@ def as_solid(mesh: Mesh, size_mm: float) -> Solid:
     import trimesh
 
     vertices, faces, colors = welded(mesh)
-    a, b, c = faces.T
-    faces = faces[(a != b) & (b != c) & (c != a)]
+    first, second, third = faces.T
+    faces = faces[(first != second) & (second != third) & (third != first)]
     faces = _without_voids(vertices, faces)
     shape = trimesh.Trimesh(vertices, faces, process=False)
     if not shape.is_watertight:

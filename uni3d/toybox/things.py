@@ -206,7 +206,12 @@ def _pillow(b: Builder, p: Place, r: float) -> None:
         (x, y, z - 0.2 * r), (1.15 * r, 1.15 * r, 0.26 * r), pale, region=REGION, rounding=0.25 * r
     )
     for front, left in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-        b.ball((x + 1.1 * front * r, y + 1.1 * left * r, z - 0.2 * r), 0.12 * r, "yellow", region=REGION)
+        b.ball(
+            (x + 1.1 * front * r, y + 1.1 * left * r, z - 0.2 * r),
+            0.12 * r,
+            "yellow",
+            region=REGION,
+        )
 
 
 def _under_box(b: Builder, p: Place, r: float) -> None:
