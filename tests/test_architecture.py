@@ -25,7 +25,7 @@ ORDER = {
     ),
     "mesh": "types rasterize simplify level unwrap bake surface solid files usd pictures",
     "teacher": "sampler prompts codecs hub texts model own fake_score memory abilities",
-    "run": "presets settings prompt folder real_samples step run finish",
+    "run": "presets arguments settings prompt folder real_samples step run finish",
     "toybox": (
         "shapes distances kinds roles garments held things actions materials stands world grammar "
         "known phrase lexicon clauses reading read_command looks raytrace mesh dataset model state "
@@ -33,6 +33,7 @@ ORDER = {
     ),
     "instant": "generator diversity sentences sheet training commands",
     "doctor": "planner doctor",
+    "batch": "rows plan record make processes cluster drive best page command",
     "web": "*",  # any order without a cycle
     "api": "",
     "cli": "",
@@ -52,6 +53,7 @@ HEAVY = {
     "lib3mf",
     "peft",
     "pxr",
+    "ray",
     "skimage",
     "transformers",
     "trimesh",

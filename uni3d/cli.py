@@ -1,7 +1,6 @@
 """The command line: a thin shell over the pipeline; it holds no algorithm."""
 
 import argparse
-import dataclasses
 import io
 import json
 import signal
@@ -13,56 +12,34 @@ from typing import Any
 
 from uni3d import __version__
 from uni3d.errors import ConfigError, Uni3DError
+from uni3d.run.arguments import (
+    add_file_arguments,
+    add_run_arguments,
+    configured,
+    file_options,
+    with_mesh,
+)
 
-COMMANDS = ("generate", "resume", "export", "evaluate", "doctor", "toybox", "instant", "app")
+COMMANDS = (
+    *("generate", "resume", "export", "evaluate", "doctor"),
+    *("toybox", "instant", "batch", "app"),
+)
 
 
 def _say(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def _run_arguments(parser: argparse.ArgumentParser) -> None:
-    """What a RunConfig is made from, besides the prompt."""
-    from uni3d.run.presets import PRESETS
-
-    parser.add_argument(
-        "--teacher", help="toybox, sd, sdxl, if, a hub id, or a folder in diffusers layout"
-    )
-    parser.add_argument("--revision", help="branch, tag or commit of a hub id")
-    parser.add_argument("--variant", help="of the weight files, such as fp16")
-    parser.add_argument("--method", help="uni-instruct, sds, vsd, sim, sid, diff-instruct, ...")
-    parser.add_argument("--divergence", help="forward-kl, reverse-kl, jeffrey-kl, chi-square, ...")
-    parser.add_argument("--form", help="paper, exact or integral")
-    parser.add_argument("--preset", default="default", choices=tuple(PRESETS))
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--guidance-scale", type=float)
-    parser.add_argument("--negative-prompt")
-    parser.add_argument("--config", type=Path, help="YAML file of differences from the defaults")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-
-
 def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", help='a sentence, such as "a corgi astronaut"')
-    _run_arguments(parser)
+    add_run_arguments(parser)
     parser.add_argument("--out", help="run folder (default outputs/<prompt>-<seed>, a new one)")
     parser.add_argument("--overwrite", action="store_true", help="replace the run in --out")
-    _file_arguments(parser)
+    add_file_arguments(parser)
     parser.add_argument("--strict", action="store_true", help="words left out are an error")
     parser.add_argument(
         "--anyway", action="store_true", help="go on with a subject that the teacher does not know"
     )
-
-
-def _file_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the mesh files are like; see docs/formats.md."""
-    parser.add_argument("--formats", default="glb,obj,ply", help="also: stl, 3mf, usdz")
-    parser.add_argument(
-        "--size-mm", type=float, default=80.0, help="longest side in stl, 3mf, usdz"
-    )
-    parser.add_argument("--faces", type=int, help="triangles at most (mesh.target_faces)")
-    parser.add_argument("--texture-size", type=int, help="texels along a side (mesh.texture_size)")
-    parser.add_argument("--unlit", action="store_true", help="glb, usdz: colours as they are")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,9 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text)
         sub.add_argument("run", type=Path)
         if name != "evaluate":
-            _file_arguments(sub)
+            add_file_arguments(sub)
     doctor = commands.add_parser("doctor", help="what will run here, how long, and why")
-    _run_arguments(doctor)
+    add_run_arguments(doctor)
     doctor.set_defaults(prompt="")
     commands.add_parser("app", help="the local page")
     toybox = commands.add_parser("toybox", help="the embedded teacher and its world")
@@ -93,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     from uni3d.instant.commands import add_arguments as add_instant_arguments
 
     add_instant_arguments(instant)
+    batch = commands.add_parser("batch", help="many objects, from a file of prompts")
+    from uni3d.batch.command import add_arguments as add_batch_arguments
+
+    add_batch_arguments(batch)
     return parser
 
 
@@ -103,45 +84,6 @@ def _app(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="uni3d app", description="The local page")
     add_arguments(parser)
     return serve(parser.parse_args(argv))
-
-
-def _configured(args: argparse.Namespace):
-    """RunConfig from preset, file, flags and overrides, later ones winning."""
-    from uni3d import config_io
-    from uni3d.run.presets import PRESETS
-    from uni3d.run.settings import RunConfig
-
-    mapping = config_io.merge(PRESETS[args.preset], {})
-    if args.config:
-        mapping = config_io.merge(mapping, RunConfig.upgraded(config_io.read_yaml(args.config)))
-    for name in ("method", "divergence", "form", "steps", "seed"):
-        if getattr(args, name) is not None:
-            mapping[name] = getattr(args, name)
-    if args.guidance_scale is not None:
-        mapping = config_io.merge(mapping, {"guidance": {"scale": args.guidance_scale}})
-    teacher = {"name": args.teacher, "revision": args.revision, "variant": args.variant}
-    teacher = {name: value for name, value in teacher.items() if value is not None}
-    mapping = config_io.merge(mapping, {"teacher": teacher})
-    if args.negative_prompt is not None:
-        mapping = config_io.merge(mapping, {"prompts": {"negative_prompt": args.negative_prompt}})
-    mapping["prompt"] = args.prompt
-    return config_io.load(RunConfig, config_io.apply_overrides(mapping, args.overrides))
-
-
-def _with_mesh(config, args: argparse.Namespace):
-    """The RunConfig with --faces and --texture-size in its mesh part."""
-    asked = {"target_faces": args.faces, "texture_size": args.texture_size}
-    given = {name: value for name, value in asked.items() if value is not None}
-    return dataclasses.replace(config, mesh=dataclasses.replace(config.mesh, **given))
-
-
-def _file_options(args: argparse.Namespace):
-    """(formats, FileOptions), checked before any work."""
-    from uni3d.mesh.types import FileOptions
-    from uni3d.run.finish import check_formats
-
-    options = FileOptions(size_mm=args.size_mm, unlit=args.unlit)
-    return check_formats(args.formats.split(",")), options
 
 
 @contextmanager
@@ -176,8 +118,8 @@ def _generate(args: argparse.Namespace) -> int:
     args.prompt = check_prompt(args.prompt)
     from uni3d.run.prompt import read_prompt
 
-    config = _with_mesh(_configured(args), args)
-    outputs = _file_options(args)
+    config = with_mesh(configured(args), args)
+    outputs = file_options(args)
     config, note = read_prompt(config, strict=args.strict, anyway=args.anyway)
     if note:
         _say(f"uni3d: {note}")
@@ -186,7 +128,7 @@ def _generate(args: argparse.Namespace) -> int:
 
 
 def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> int:
-    """Optimise with a progress bar; Ctrl-C exports what exists. outputs: of _file_options."""
+    """Optimise with a progress bar; Ctrl-C exports what exists. outputs: of file_options."""
     from tqdm import tqdm
 
     from uni3d.run.finish import export_run
@@ -255,10 +197,14 @@ def _run_command(args: argparse.Namespace) -> int:
         from uni3d.instant.commands import run as run_instant
 
         return run_instant(args)
+    if args.command == "batch":
+        from uni3d.batch.command import run as run_batch
+
+        return run_batch(args)
     if args.command == "doctor":
         from uni3d.doctor.doctor import examine
 
-        for line in examine(_configured(args)):
+        for line in examine(configured(args)):
             sys.stdout.write(line + "\n")
         return 0
     from uni3d.run.folder import read_config
@@ -274,7 +220,7 @@ def _run_command(args: argparse.Namespace) -> int:
             return 0
         from uni3d.run.finish import export_run
 
-        config, outputs = _with_mesh(config, args), _file_options(args)
+        config, outputs = with_mesh(config, args), file_options(args)
         if args.command == "resume":
             return _optimise(config, args.run, outputs, resume=True)
         _follow(export_run(config, args.run, *outputs))

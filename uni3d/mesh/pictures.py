@@ -8,6 +8,7 @@ import contextlib
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from uni3d.storage.whole import replace_all, temporary_names
 
-__all__ = ["as_uint8", "write_png", "write_sheet", "write_turntable"]
+__all__ = ["as_uint8", "first_of_sheet", "write_png", "write_sheet", "write_turntable"]
 
 PathLike = str | os.PathLike[str]
 
@@ -72,6 +73,14 @@ def write_sheet(
         for j, picture in enumerate(stack):
             sheet.paste(Image.fromarray(picture), (left + j * (width + gap), y))
     write_png(np.asarray(sheet), path)
+
+
+def first_of_sheet(sheet: Any) -> Any:
+    """The picture at the top left of the sheet (a PIL image) of a run: three rows of eight."""
+    top = 18
+    side = (sheet.height - top) // 3 - 2
+    left = sheet.width - 8 * (side + 2)
+    return sheet.crop((left, top, left + side, top + side))
 
 
 def write_turntable(

@@ -88,10 +88,10 @@ class FakeScore:
             self.head = nn.Sequential(
                 nn.LayerNorm(width), nn.Linear(width, 32), nn.SiLU(), nn.Linear(32, 1)
             ).to(teacher.device)
-            self.camera_net = None
+            self.camera_net, self._hooks = None, []
             if config.camera and not teacher.knows_cameras:
                 self.camera_net = _camera_net(unet).to(teacher.device)
-                unet.time_embedding.register_forward_hook(self._add_camera)
+                self._hooks.append(unet.time_embedding.register_forward_hook(self._add_camera))
         self.parameters = {n: p for n, p in unet.named_parameters() if ".fake." in n}
         for parameter in self.parameters.values():
             parameter.data = parameter.data.float()  # also where the teacher is of half precision
@@ -156,6 +156,15 @@ class FakeScore:
             )
 
         self.teacher.unet.enable_gradient_checkpointing(run)
+
+    def release(self) -> None:
+        """Take adapter and hooks off the teacher: it is as it was, and may serve another run."""
+        for hook in self._hooks:
+            hook.remove()
+        unet = self.teacher.unet
+        if unet.is_gradient_checkpointing:
+            unet.disable_gradient_checkpointing()
+        unet.delete_adapters("fake")
 
     def _ask(self, x: Tensor, sigma: Tensor, cond: Condition) -> tuple[Tensor, Tensor | None]:
         """x0 with the adapter as it is switched, and the middle of the U-Net for the

@@ -141,10 +141,12 @@ def thumbnail(files: dict[str, Path]):
     """A square picture for a list: the front of the sheet, else of the live picture, else grey."""
     from PIL import Image, UnidentifiedImageError
 
+    from uni3d.mesh.pictures import first_of_sheet
+
     try:
         if "sheet.png" in files:
             with Image.open(files["sheet.png"]) as sheet:
-                return _first_of_sheet(sheet.convert("RGB"))
+                return first_of_sheet(sheet.convert("RGB")).resize((192, 192))
         if "live.png" in files:
             with Image.open(files["live.png"]) as strip:
                 side = strip.height
@@ -152,11 +154,3 @@ def thumbnail(files: dict[str, Path]):
     except (OSError, UnidentifiedImageError):
         pass
     return Image.new("RGB", (192, 192), (200, 203, 208))
-
-
-def _first_of_sheet(sheet: Any) -> Any:
-    """The picture at the top right of a sheet: three rows of eight, gaps of two, below headings."""
-    top = 18
-    side = (sheet.height - top) // 3 - 2
-    left = sheet.width - 8 * (side + 2)
-    return sheet.crop((left, top, left + side, top + side)).resize((192, 192))

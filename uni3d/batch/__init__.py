@@ -1,0 +1,1 @@
+"""Many objects, on many cores or machines; see docs/scale.md."""
