@@ -3,6 +3,7 @@ tasks of lost ones again. The batch folder must be on a disk that all machines s
 
 import contextlib
 import os
+import time
 from typing import Any
 
 from uni3d.batch.make import Maker, Outcome, Task, record_failure
@@ -93,6 +94,7 @@ class RayEngine:
         while self._idle:
             self._ray.kill(self._idle.pop())
         if not self._busy:
+            time.sleep(seconds)
             return []
         ready, _ = self._ray.wait(list(self._busy), timeout=seconds)
         outcomes = []
