@@ -25,7 +25,7 @@ def _ray() -> Any:
     # What it would ask of the network, or tell it, is not asked for here.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        import ray
+        import ray  # type: ignore[import-not-found]
     except ImportError as error:
         raise MissingExtraError("ray", "cluster") from error
     return ray

@@ -259,7 +259,7 @@ def _status(folder: Path) -> int:
     record = Record(folder)
     entries = list(record.entries().values())
     lines: list[str] = []
-    counts = dict.fromkeys(("done", "running", "queued", "failed"), 0)
+    counts: dict[str, int] = dict.fromkeys(("done", "running", "queued", "failed"), 0)
     for entry in entries:
         state = entry.state
         if record.is_whole(entry.name):
