@@ -25,7 +25,7 @@ ORDER = {
     ),
     "mesh": "types rasterize simplify level unwrap bake surface solid files usd pictures",
     "teacher": "sampler prompts codecs hub texts model own fake_score memory abilities",
-    "run": "presets arguments settings prompt folder real_samples step run finish",
+    "run": "presets arguments interrupts settings prompt folder real_samples step run finish",
     "toybox": (
         "shapes distances kinds roles garments held things actions materials stands world grammar "
         "known phrase lexicon clauses reading read_command looks raytrace mesh dataset model state "

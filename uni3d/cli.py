@@ -3,7 +3,6 @@
 import argparse
 import io
 import json
-import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from uni3d.run.arguments import (
     file_options,
     with_mesh,
 )
+from uni3d.run.interrupts import interrupts
 
 COMMANDS = (
     *("generate", "resume", "export", "evaluate", "doctor"),
@@ -148,7 +148,7 @@ def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> i
         _say(f"uni3d: teacher {teacher.name} ({teacher.origin})")
     with (
         tqdm(total=config.steps, initial=first.step, unit="step", desc="optimising") as bar,
-        _interrupts() as interrupted,
+        interrupts() as interrupted,
     ):
         for record in stepper.optimise(stop=lambda: bool(interrupted)):
             bar.update(record.step - bar.n)
@@ -161,24 +161,6 @@ def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> i
     _follow(export_run(stepper.config, run, *outputs))
     sys.stdout.write(f"{run}\n")
     return 130 if interrupted else 0
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Ctrl-C or SIGTERM lets the running step end: it is put in the list. A second breaks off."""
-    pressed: list[int] = []
-
-    def remember(number: int, _frame: Any) -> None:
-        if pressed:
-            raise KeyboardInterrupt
-        pressed.append(number)
-
-    before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield pressed
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _follow(records: Iterable[Any]) -> None:

@@ -1,29 +1,23 @@
-"""Batches: rows, names, shards, the record of what happened, and whole batches in this process."""
+"""Batches: rows, names, shards, the record of what happened, the loop, wrong commands."""
 
 import csv
-import html.parser
 import json
 import multiprocessing
-import os
-import signal
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
-from batches import done_names, events
-from tiny import TINY
+from batches import events
 
 from uni3d import cli
-from uni3d.batch import best, drive, make, page
+from uni3d.batch import drive, make
 from uni3d.batch.plan import Job, Shard, name_of, plan
 from uni3d.batch.record import Record, Status
 from uni3d.batch.rows import BadRow, Row, read_rows
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.mesh.types import FileOptions
-from uni3d.run import finish
 from uni3d.run.settings import RunConfig
 from uni3d.storage.lock import held
 
@@ -261,224 +255,6 @@ def test_after_so_many_failures_nothing_is_begun(tmp_path):
     assert tally.failed == len(engine.log) == 4  # the fourth ran already
 
 
-# Whole batches in this process, with the tiny teacher.
-
-
-@pytest.fixture
-def batch(tiny_folder, tmp_path, monkeypatch):
-    """`batch(rows, options...)` gives the exit status; what it leaves is in tmp_path / "out"."""
-    for name, value in (("TURNTABLE_FRAMES", 3), ("TURNTABLE_SIZE", 32), ("SHEET_SIZE", 32)):
-        monkeypatch.setattr(finish, name, value)
-    config = {**TINY, "steps": 2, "checkpoint_every": 1, "teacher": str(tiny_folder)}
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config))
-
-    def run(listed, *options: str) -> int:
-        path = tmp_path / "list.jsonl"
-        path.write_text("".join(json.dumps(row) + "\n" for row in listed))
-        words = ["batch", str(path), "-o", str(tmp_path / "out"), "--shard", "0/1"]
-        usual = ["--config", str(tmp_path / "tiny.yaml"), "--formats", "glb"]
-        return cli.main([*words, *usual, *options])
-
-    return run
-
-
-def test_a_batch_is_what_single_runs_are_and_nothing_is_made_twice(batch, tmp_path, capsys):
-    out = tmp_path / "out"
-    listed = [{"prompt": "a cat"}, {"prompt": "a dog", "seed": 5}, {"prompt": ""}]
-    assert batch(listed) == 1  # one row is bad
-    assert f"{tmp_path / 'list.jsonl'}:3: the prompt is empty" in capsys.readouterr().err
-    assert len(done_names(out)) == 2 and (out / "index.html").is_file()
-    for prompt, seed in (("a cat", 0), ("a dog", 5)):
-        (folder,) = out.glob(f"{prompt.replace(' ', '-')}-{seed}-*")
-        single = tmp_path / "single" / prompt
-        words = ["--config", str(tmp_path / "tiny.yaml"), "--formats", "glb", "--seed", str(seed)]
-        assert cli.main([prompt, *words, "--out", str(single)]) == 0
-        for name in ("mesh.glb", "checkpoint.safetensors", "sheet.png"):
-            assert (folder / name).read_bytes() == (single / name).read_bytes(), (prompt, name)
-        status = json.loads((folder / "status.json").read_text())
-        assert (status["state"], status["attempts"], status["error"]) == ("done", 1, "")
-        assert status["seconds"] > 0
-    before = {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.name != "index.html"}
-    assert batch(listed[:2]) == 0
-    kept = {p: p.stat().st_mtime_ns for p in before if p.is_file()}
-    assert kept == {p: t for p, t in before.items() if p.is_file()}
-    # One more row, and one more format of those that are there: only these are made.
-    assert batch([*listed[:2], {"prompt": "a car"}], "--formats", "glb,ply") == 0
-    assert len(list(out.glob("*/mesh.ply"))) == 3 and len(list(out.glob("*/mesh.glb"))) == 3
-    assert Counter(e["event"] for e in events(out))["running"] == 3
-    capsys.readouterr()
-    assert cli.main(["batch", "status", str(out)]) == 1  # of the refused row
-    told = capsys.readouterr().out
-    assert "3 objects: 3 done" in told and "refused: line 3: the prompt is empty" in told
-
-
-def test_what_fails_is_tried_again_then_left_until_asked_for(batch, tmp_path, monkeypatch, capsys):
-    out, broken = tmp_path / "out", [True]
-    export = finish.export_run
-
-    def breaks(config, run, *options):
-        if config.prompt == "a dog" and broken:
-            raise RuntimeError("no such dog")
-        yield from export(config, run, *options)
-
-    monkeypatch.setattr(finish, "export_run", breaks)
-    listed = [{"prompt": "a dog"}, {"prompt": "a cat"}]
-    assert batch(listed, "--retries", "2") == 1
-    name = next(e["name"] for e in events(out) if e.get("prompt") == "a dog")
-    status = Record(out).status(name)
-    assert (status.state, status.attempts, status.failures) == ("failed", 3, 3)
-    assert status.error == "RuntimeError: no such dog"
-    assert "no such dog" in (out / ".work" / name / "error.txt").read_text()
-    assert len(done_names(out)) == 1
-    capsys.readouterr()
-    assert cli.main(["batch", "status", str(out)]) == 1
-    assert f"failed: {name}: RuntimeError: no such dog" in capsys.readouterr().out
-    broken.clear()
-    assert batch(listed) == 1  # failed is failed, until
-    assert Record(out).status(name).attempts == 3
-    assert batch(listed, "--retry-failed") == 0
-    assert Record(out).status(name).attempts == 4 and len(done_names(out)) == 2
-    # It went on where it was: its steps were done once.
-    assert len((out / name / "metrics.jsonl").read_text().splitlines()) == 2
-
-
-def test_a_checkpoint_that_was_damaged_costs_only_its_steps(batch, tmp_path, monkeypatch):
-    out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            finish, "export_run", lambda *_: iter([1 / 0]) if False else (_ for _ in [1 / 0])
-        )
-        assert batch([{"prompt": "a cat"}], "--retries", "0") == 1
-    (name,) = (p.name for p in (out / ".work").iterdir())
-    (out / ".work" / name / "checkpoint.safetensors").write_bytes(b"\x00" * 99)
-    assert batch([{"prompt": "a cat"}], "--retry-failed") == 0
-    assert (out / name / "mesh.glb").is_file()
-
-
-def test_an_attempt_has_so_many_seconds(batch, tmp_path):
-    assert batch([{"prompt": "a cat"}], "--timeout", "0.001", "--retries", "0") == 1
-    (folder,) = (tmp_path / "out" / ".work").iterdir()
-    assert Record(tmp_path / "out").status(folder.name).error == "took more than 0.001 s"
-    assert (folder / "checkpoint.safetensors").is_file()  # its first step is kept
-    assert batch([{"prompt": "a cat"}], "--retry-failed") == 0
-
-
-def test_sigterm_keeps_the_steps_and_the_same_command_goes_on(batch, tmp_path, monkeypatch):
-    out, prepare = tmp_path / "out", make.Maker._all
-
-    def hit(self, run, task, deadline):
-        os.kill(os.getpid(), signal.SIGTERM)
-        prepare(self, run, task, deadline)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(make.Maker, "_all", hit)
-        assert batch([{"prompt": "a cat"}, {"prompt": "a dog"}]) == 130
-    assert [e["event"] for e in events(out) if e["event"] != "queued"] == ["running", "stopped"]
-    assert not done_names(out)
-    assert batch([{"prompt": "a cat"}, {"prompt": "a dog"}]) == 0
-    assert len(done_names(out)) == 2
-
-
-def test_the_best_seed_is_kept_and_the_others_thinned_out(batch, tmp_path, monkeypatch):
-    out = tmp_path / "out"
-    monkeypatch.setattr(best, "score", lambda folder, facts: (float(facts["seed"] == 1),))
-    assert batch([{"prompt": "a cat"}], "--seeds", "3", "--keep", "best") == 0
-    assert len(done_names(out)) == 3
-    assert [p.parent.name.split("-")[2] for p in out.glob("*/mesh.glb")] == ["1"]
-    assert not list(out.glob("a-cat-0-*/checkpoint*")) and list(out.glob("a-cat-0-*/sheet.png"))
-    count = len(events(out))
-    assert batch([{"prompt": "a cat"}], "--seeds", "3", "--keep", "best") == 0
-    assert len(events(out)) == count  # nothing happened
-
-
-def test_the_score_is_the_judges_then_the_outline_then_the_gap(tmp_path):
-    steps = [{"step": k, "gap": 9.0 if k < 18 else 1.0} for k in range(20)]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(s) + "\n" for s in steps) + "{")
-    facts = {"right_views": 6, "views": 8, "silhouette_iou": 0.9}
-    assert best.score(tmp_path, facts) == (0.75, 0.9, -1.0)
-    better = {"right_views": 7, "views": 8, "silhouette_iou": 0.5}
-    assert best.score(tmp_path, better) > best.score(tmp_path, facts)
-    none = {"silhouette_iou": 0.95}
-    assert best.score(tmp_path, none) == (0.0, 0.95, -1.0)
-
-
-class _Reader(html.parser.HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.links, self.rows, self.scripts = [], 0, 0
-
-    def handle_starttag(self, tag, attributes):
-        self.links += [value for name, value in attributes if name in ("src", "href")]
-        self.rows += tag == "tr"
-        self.scripts += tag == "script"
-
-
-def test_the_page_needs_no_network_and_escapes_what_people_write(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "ROWS", 2)
-    record = Record(tmp_path)
-    for k, prompt in enumerate(("a <script>alert(1)</script> cat", "a dog", "a car")):
-        facts = {"right_views": 7, "views": 8, "seen": ["cat"] * 8, "files": ["mesh.glb"]}
-        record.append([{"event": "queued", "name": f"n{k}", "prompt": prompt, "seed": k}])
-        record.append([{"event": "done", "name": f"n{k}", "seconds": 2.0, **facts}])
-    page.write_page(record, list(record.entries().values()))
-    read = [_Reader(), _Reader()]
-    for reader, name in zip(read, ("index.html", "index-2.html"), strict=True):
-        reader.feed((tmp_path / name).read_text())
-    assert [r.rows for r in read] == [3, 2] and [r.scripts for r in read] == [1, 1]
-    for link in read[0].links + read[1].links:
-        assert "//" not in link and link.split("/")[0] in (
-            "n0",
-            "n1",
-            "n2",
-            "index.html",
-            "index-2.html",
-        )
-    assert "n0/mesh.glb" in read[0].links and "n0/thumb.png" in read[0].links
-
-
-@pytest.mark.slow
-def test_the_page_sorts_in_a_browser_from_the_disk(tmp_path):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    record = Record(tmp_path)
-    for k, seconds in enumerate((30.0, 4.0, None, 100.0)):
-        told = {} if seconds is None else {"seconds": seconds, "files": []}
-        record.append([{"event": "queued", "name": f"n{k}", "prompt": f"toy {k}", "seed": k}])
-        record.append([{"event": "done" if told else "failed", "name": f"n{k}", **told}])
-    page.write_page(record, list(record.entries().values()))
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
-        shown = browser.new_page()
-        asked: list[str] = []
-        shown.on("request", lambda request: asked.append(request.url))
-        shown.goto((tmp_path / "index.html").as_uri())
-
-        def order() -> list[str]:
-            return shown.locator("tbody tr td:nth-child(2)").all_inner_texts()
-
-        for _ in range(2):
-            shown.get_by_role("button", name="seconds").click()
-            told = order()
-            assert told[-1] == "toy 2"  # without a number: last both ways
-            assert [t for t in told if t != "toy 2"] in (
-                ["toy 1", "toy 0", "toy 3"],
-                ["toy 3", "toy 0", "toy 1"],
-            )
-        assert told[0] == "toy 3"
-        browser.close()
-    assert asked and all(url.startswith("file:") for url in asked)
-
-
-def test_without_the_extra_the_command_that_installs_it_is_said(
-    batch, monkeypatch, capsys, tmp_path
-):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    words = ["batch", str(tmp_path / "list.jsonl"), "-o", str(tmp_path / "out"), "--ray"]
-    (tmp_path / "list.jsonl").write_text('{"prompt": "a cat"}\n')
-    assert cli.main(words) == 2
-    assert "ray is needed" in (err := capsys.readouterr().err)
-    assert "pip install -e '.[cluster]'" in err and not (tmp_path / "out").exists()
-
-
 def test_no_optional_package_is_installed_unasked():
     tomllib = pytest.importorskip("tomllib")
     told = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
@@ -513,7 +289,7 @@ def test_a_wrong_command_is_one_line(words, part, tmp_path, monkeypatch, capsys)
     assert not Path("out").exists()
 
 
-def test_an_object_that_another_process_makes_is_left_to_it(batch, tmp_path):
+def test_an_object_that_another_process_makes_is_left_to_it(tmp_path):
     record = Record(tmp_path / "out")
     record.working("x").mkdir(parents=True)
     (task,) = _tasks(record.root, ["x"])
@@ -523,3 +299,12 @@ def test_an_object_that_another_process_makes_is_left_to_it(batch, tmp_path):
     assert make.record_failure(task, "its worker died").state == "queued"
     assert make.record_failure(task, "its worker died").state == "failed"
     assert record.status("x").failures == 2 and record.status("x").error == "its worker died"
+
+
+def test_without_the_extra_the_command_that_installs_it_is_said(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    words = ["batch", str(tmp_path / "list.jsonl"), "-o", str(tmp_path / "out"), "--ray"]
+    (tmp_path / "list.jsonl").write_text('{"prompt": "a cat"}\n')
+    assert cli.main(words) == 2
+    assert "ray is needed" in (err := capsys.readouterr().err)
+    assert "pip install -e '.[cluster]'" in err and not (tmp_path / "out").exists()

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uni3d import config_io
 from uni3d.errors import ConfigError
 from uni3d.run.arguments import add_file_arguments, add_run_arguments, file_options, run_mapping
+from uni3d.run.interrupts import interrupts
 
 if TYPE_CHECKING:
     from uni3d.batch.drive import Tally
@@ -122,7 +122,7 @@ def _make(args: argparse.Namespace) -> int:
     left, failed = _left(record, tasks, args.retry_failed)
     tally = Tally(total=len(jobs), done=len(jobs) - len(left) - failed, failed=failed)
     groups = _Groups(record, jobs) if args.keep == "best" else None
-    with _interrupts() as told, _bar(tally) as tell:
+    with interrupts() as told, _bar(tally) as tell:
         if left:
             engine = _engine(args, lambda: bool(told))
             finished = groups.finished if groups else lambda *_: None
@@ -286,24 +286,6 @@ def _write_page(record: "Record") -> None:
     from uni3d.batch.page import write_page
 
     write_page(record, list(record.entries().values()))
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Ctrl-C or SIGTERM lets the running steps end: it is put in the list. A second breaks off."""
-    pressed: list[int] = []
-
-    def remember(number: int, _frame: Any) -> None:
-        if pressed:
-            raise KeyboardInterrupt
-        pressed.append(number)
-
-    before = {n: signal.signal(n, remember) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield pressed
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
