@@ -23,7 +23,7 @@ ORDER = {
         "kernels hashgrid_kernels hashgrid mlp field occupancy march composite backends render "
         "regularizers scene"
     ),
-    "mesh": "types rasterize simplify level unwrap bake surface solid files usd pictures",
+    "mesh": "formats types rasterize simplify level unwrap bake surface solid files usd pictures",
     "teacher": "sampler prompts codecs hub texts model own fake_score memory abilities",
     "run": "presets arguments interrupts settings prompt folder real_samples step run finish",
     "toybox": (

@@ -17,7 +17,8 @@ from uni3d import config_io
 from uni3d.cameras import Cameras
 from uni3d.errors import ConfigError
 from uni3d.mesh.files import as_trimesh
-from uni3d.run.finish import FORMATS, check_formats, export_run, read_mesh
+from uni3d.mesh.formats import FORMATS, check_formats
+from uni3d.run.finish import export_run, read_mesh
 from uni3d.run.folder import REPORT, chosen_folder, fresh_folder, read_config
 from uni3d.run.presets import PRESETS
 from uni3d.run.prompt import read_prompt

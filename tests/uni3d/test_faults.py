@@ -16,6 +16,7 @@ from folders import one_line
 from uni3d import errors
 from uni3d.cli import main
 from uni3d.errors import CheckpointError, ConfigError, TeacherError
+from uni3d.mesh.formats import check_formats
 from uni3d.run import finish
 from uni3d.run.folder import chosen_folder
 from uni3d.storage import checkpoint
@@ -187,6 +188,6 @@ def test_names_that_are_no_folder(text, said, tmp_path):
 
 
 def test_formats_as_people_write_them_and_resume_as_an_option(capsys):
-    assert finish.check_formats(["glb", " OBJ", ".ply", "glb"]) == ("glb", "obj", "ply")
+    assert check_formats(["glb", " OBJ", ".ply", "glb"]) == ("glb", "obj", "ply")
     assert main(["a corgi", "--resume"]) == 2
     assert "uni3d resume FOLDER" in one_line(capsys)

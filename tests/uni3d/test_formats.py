@@ -14,6 +14,7 @@ from tiny import TINY
 from uni3d.cli import main
 from uni3d.errors import ConfigError, ExportError, MissingExtraError
 from uni3d.mesh.files import write_glb
+from uni3d.mesh.formats import check_formats
 from uni3d.mesh.solid import as_solid, write_3mf, write_stl
 from uni3d.mesh.types import FileOptions, Mesh
 from uni3d.mesh.usd import reopen_usdz, write_usdz
@@ -239,14 +240,14 @@ def test_a_format_without_its_extra_names_the_command(monkeypatch, name, module,
         importlib.util, "find_spec", lambda n, *a: None if n == module else found(n, *a)
     )
     with pytest.raises(MissingExtraError) as error:
-        finish.check_formats(["glb", name])
+        check_formats(["glb", name])
     assert command in str(error.value) and "\n" not in str(error.value)
-    assert finish.check_formats(["stl", "glb", "stl"]) == ("stl", "glb")  # need no extra
+    assert check_formats(["stl", "glb", "stl"]) == ("stl", "glb")  # need no extra
 
 
 def test_formats_and_sizes_out_of_range_are_one_line():
     with pytest.raises(ConfigError, match=r"'fbx'.*glb, obj, ply, stl, 3mf, usdz"):
-        finish.check_formats(["fbx"])
+        check_formats(["fbx"])
     for size in (0.0, -5.0, float("nan"), float("inf")):
         with pytest.raises(ExportError, match="size-mm"):
             FileOptions(size_mm=size)

@@ -7,10 +7,12 @@ import pytest
 from uni3d.errors import Uni3DError
 from uni3d.instruct import METHODS
 from uni3d.instruct.names import FREE_METHODS
+from uni3d.mesh.formats import FORMATS, MORE_FORMATS
 from uni3d.run.presets import PRESETS
 from uni3d.run.settings import RunConfig
 from uni3d.teacher.prompts import LONGEST
 from uni3d.web import requests
+from uni3d.web.runs import SERVABLE
 
 TEACHERS = {"toybox": "toybox", "tiny": "/somewhere/tiny"}
 
@@ -21,10 +23,9 @@ def test_the_copies_of_the_tables_are_true():
 
 
 def test_formats_are_those_of_the_exporter():
-    from uni3d.run.finish import FORMATS
-
-    assert requests.FORMATS == FORMATS
     assert requests.parse_formats(["ply", "glb"]) == ("glb", "ply")
+    assert requests.parse_formats(["usdz", "stl"]) == ("stl", "usdz")
+    assert all(f"mesh.{name}" in SERVABLE for name in (*FORMATS, *MORE_FORMATS))
 
 
 def test_defaults_are_those_of_the_run():
@@ -121,7 +122,7 @@ def test_no_line_repeats_what_it_was_sent(field):
     assert "script" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [[], None, "glb", ["stl"], ["glb", "../x"], {"glb": 1}, 3])
+@pytest.mark.parametrize("value", [[], None, "glb", ["fbx"], ["glb", "../x"], {"glb": 1}, 3])
 def test_bad_formats(value):
     with pytest.raises(Uni3DError, match="formats: wanted some of glb, obj, ply"):
         requests.parse_formats(value)

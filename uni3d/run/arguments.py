@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uni3d import config_io
+from uni3d.mesh.formats import check_formats
 from uni3d.run.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ def with_mesh(config, args: argparse.Namespace):
 def file_options(args: argparse.Namespace) -> tuple[tuple[str, ...], "FileOptions"]:
     """(formats, FileOptions), checked before any work."""
     from uni3d.mesh.types import FileOptions
-    from uni3d.run.finish import check_formats
 
     options = FileOptions(size_mm=args.size_mm, unlit=args.unlit)
     return check_formats(args.formats.split(",")), options

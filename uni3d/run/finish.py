@@ -1,7 +1,6 @@
 """What a run leaves behind: mesh files, turntable, sheet and report, from its checkpoint."""
 
 import dataclasses
-import importlib.util
 import resource
 import sys
 import time
@@ -13,8 +12,9 @@ import numpy as np
 import torch
 
 from uni3d.cameras import Cameras
-from uni3d.errors import CheckpointError, ConfigError, ExportError, MissingExtraError
+from uni3d.errors import CheckpointError, ExportError
 from uni3d.mesh import files, pictures, solid, usd
+from uni3d.mesh.formats import FORMATS, check_formats
 from uni3d.mesh.rasterize import normals, shade
 from uni3d.mesh.surface import extract_mesh
 from uni3d.mesh.types import FileOptions, Mesh
@@ -24,21 +24,12 @@ from uni3d.run.settings import RunConfig
 from uni3d.teacher.abilities import abilities_of
 
 __all__ = [
-    "FORMATS",
-    "check_formats",
     "export_run",
     "read_mesh",
     "sheet_cameras",
     "write_and_check",
 ]
 
-FORMATS = ("glb", "obj", "ply")  # what a run writes unless asked
-MORE_FORMATS = ("stl", "3mf", "usdz")
-# format -> the extra that it needs, and the modules of that extra with their packages
-EXTRAS = {
-    "3mf": ("print", {"lib3mf": "lib3mf", "lxml": "lxml", "networkx": "networkx"}),
-    "usdz": ("usd", {"pxr": "usd-core"}),
-}
 TURNTABLE_FRAMES, TURNTABLE_SIZE = 72, 256
 SHEET_SIZE = 192
 
@@ -63,21 +54,6 @@ def peak_memory_mb() -> float:
     """The most memory this process has had, in MiB; macOS counts bytes, Linux KiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
-
-
-def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
-    """The formats, each once. ConfigError for an unknown one, MissingExtraError for one whose
-    packages are not installed."""
-    formats = [name.strip().lower().removeprefix(".") for name in formats]
-    known = (*FORMATS, *MORE_FORMATS)
-    if not formats or any(name not in known for name in formats):
-        raise ConfigError(f"formats: got {','.join(formats)!r}; want some of {', '.join(known)}")
-    for name in formats:
-        extra, modules = EXTRAS.get(name, ("", {}))
-        for module, package in modules.items():
-            if importlib.util.find_spec(module) is None:
-                raise MissingExtraError(package, extra)
-    return tuple(dict.fromkeys(formats))
 
 
 def write_and_check(

@@ -119,8 +119,9 @@ def _sheet(args: argparse.Namespace) -> None:
 
 
 def _mesh(prompt: str, seed: int, out: Path) -> None:
+    from uni3d.mesh.formats import check_formats
     from uni3d.mesh.types import FileOptions
-    from uni3d.run.finish import check_formats, write_and_check
+    from uni3d.run.finish import write_and_check
     from uni3d.toybox.mesh import toy_mesh
 
     (name,) = check_formats([out.suffix[1:]])

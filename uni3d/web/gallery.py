@@ -3,8 +3,8 @@
 from typing import Any
 
 from uni3d.errors import Uni3DError
+from uni3d.mesh.formats import FORMATS, at_hand
 from uni3d.web import words
-from uni3d.web.requests import FORMATS
 from uni3d.web.result import ResultPanel, thumbnail
 from uni3d.web.runs import ACTIVE
 from uni3d.web.site import Site
@@ -149,7 +149,7 @@ def _actions():
             parts["proceed"] = gr.Button("Continue", min_width=110, elem_id="proceed")
         with gr.Row(equal_height=True):
             parts["formats"] = gr.CheckboxGroup(
-                list(FORMATS),
+                list(at_hand()),
                 value=list(FORMATS),
                 label="Formats",
                 min_width=180,

@@ -10,10 +10,10 @@ from typing import Any
 
 from uni3d.errors import ConfigError
 from uni3d.instruct.names import DIVERGENCE_NAMES, FREE_METHODS, METHOD_NAMES
+from uni3d.mesh.formats import FORMATS, MORE_FORMATS, check_formats
 from uni3d.run.presets import PRESETS
 
 __all__ = [
-    "FORMATS",
     "LIMITS",
     "LONGEST",
     "RunRequest",
@@ -23,7 +23,7 @@ __all__ = [
     "whole",
 ]
 
-FORMATS = ("glb", "obj", "ply")
+KNOWN = (*FORMATS, *MORE_FORMATS)
 LONGEST = 1000  # characters of a prompt
 LIMITS = {
     "steps": (1, 3000),
@@ -142,11 +142,12 @@ def _is_zero(value: Any) -> bool:
 
 
 def parse_formats(value: Any) -> tuple[str, ...]:
-    """A non-empty choice of mesh formats, in their fixed order."""
-    good = isinstance(value, (list, tuple)) and value and all(v in FORMATS for v in value)
+    """A non-empty choice of mesh formats, in their fixed order. MissingExtraError for one whose
+    package is not installed."""
+    good = isinstance(value, (list, tuple)) and value and all(v in KNOWN for v in value)
     if not good:
-        raise ConfigError(f"formats: wanted some of {', '.join(FORMATS)}; do: choose at least one")
-    return tuple(f for f in FORMATS if f in value)
+        raise ConfigError(f"formats: wanted some of {', '.join(KNOWN)}; do: choose at least one")
+    return check_formats([f for f in KNOWN if f in value])
 
 
 def to_config(request: RunRequest, base: Mapping[str, Any], teachers: Mapping[str, str]):

@@ -13,6 +13,9 @@ DOWNLOADS = (
     ("glb", "mesh.glb", "GLB"),
     ("obj", "mesh-obj.zip", "OBJ (zip)"),
     ("ply", "mesh.ply", "PLY"),
+    ("stl", "mesh.stl", "STL"),
+    ("3mf", "mesh.3mf", "3MF"),
+    ("usdz", "mesh.usdz", "USDZ"),
 )
 MESHES = ("mesh.glb", "mesh.obj", "mesh.ply")  # what the viewer shows, best first
 
@@ -22,7 +25,7 @@ def _path(files: dict[str, Path], *names: str) -> str | None:
 
 
 class Downloads:
-    """Three buttons, shown where the file exists."""
+    """A button for each format, shown where the file exists."""
 
     def __init__(self) -> None:
         import gradio as gr
