@@ -42,10 +42,10 @@ class Batches:
     def command(self, out: Path, *options: str) -> subprocess.Popen[str]:
         words = [sys.executable, "-m", "uni3d", "batch", str(self.list), "-o", str(out)]
         words += ["--config", str(self.config), "--formats", "glb,ply", *options]
-        log = (self.folder / f"{out.name}.log").open("a")
-        return subprocess.Popen(
-            words, env=self.environment, cwd=self.folder, stdout=log, stderr=log, text=True
-        )
+        with (self.folder / f"{out.name}.log").open("a") as log:
+            return subprocess.Popen(
+                words, env=self.environment, cwd=self.folder, stdout=log, stderr=log, text=True
+            )
 
     def run(self, out: Path, *options: str) -> int:
         return self.command(out, *options).wait(PATIENCE)

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from families import save_family
 from torch import nn
 
 from uni3d.instruct import add_noise
@@ -181,3 +182,32 @@ def test_state_round_trip_goes_on_bit_for_bit(tiny_folder, teacher, fake):
     assert mine.keys() == its.keys()
     assert [k for k in mine if not torch.equal(mine[k], its[k])] == []
     assert any(not torch.equal(mine[k], kept[k]) for k in kept if k.startswith("adapter"))
+
+
+@pytest.mark.parametrize("family", ["", "sd1"])  # with cameras of its own, and without
+def test_a_released_teacher_serves_another_run_as_a_new_one_would(family, tiny_folder, tmp_path):
+    folder = str(save_family(family, tmp_path) if family else tiny_folder)
+
+    def learned(teacher, seed) -> torch.Tensor:
+        x0, sigma, eps, cond = _batch(teacher)
+        fake = FakeScore(teacher, CONFIG, seed=seed, ratio=True)
+        fake.checkpoint_network()
+        for _ in range(2):
+            fake.fit(x0, sigma, eps, cond, fraction=0.5)
+        with torch.no_grad():
+            told = fake.predict(add_noise(x0, sigma, eps), sigma, cond)[0]
+        fake.release()
+        return told
+
+    new, kept = load_teacher(folder), load_teacher(folder)
+    x0, sigma, eps, cond = _batch(kept)
+    with torch.no_grad():
+        before = kept.denoise(add_noise(x0, sigma, eps), sigma, cond)
+        numbers = sum(p.numel() for p in kept.unet.parameters())
+    learned(kept, seed=1)
+    with torch.no_grad():
+        assert torch.equal(kept.denoise(add_noise(x0, sigma, eps), sigma, cond), before)
+    assert sum(p.numel() for p in kept.unet.parameters()) == numbers
+    assert not kept.unet.is_gradient_checkpointing
+    assert not kept.unet.time_embedding._forward_hooks
+    assert torch.equal(learned(kept, seed=2), learned(new, seed=2))
