@@ -37,6 +37,7 @@ class Batches:
             "UNI3D_CACHE": str(folder / "cache"),
             "OMP_NUM_THREADS": str(threads),
             "NUMBA_NUM_THREADS": str(threads),
+            "RAY_worker_niceness": "0",  # as the other engines, to be compared with them
         }
 
     def command(self, out: Path, *options: str) -> subprocess.Popen[str]:
