@@ -240,7 +240,8 @@ def test_what_fails_comes_again_after_the_others_and_what_another_makes_later(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(drive, "AGAIN", 0.05)
-    script = {"a": ["queued", "done"], "b": ["busy"] * 3 + ["done"], "c": ["failed"], "d": ["done"]}
+    script = {"a": ["queued", "done"], "b": ["busy"] * 3 + ["done"], "c": ["failed"]}
+    script["d"] = ["stopped", "done"]  # somebody ended its worker alone
     engine = _Scripted(script)
     tally = drive.drive(Record(tmp_path), _tasks(tmp_path, "abcd"), engine, drive.Tally(total=4))
     assert (tally.done, tally.failed, tally.running) == (3, 1, 0) and engine.stopped

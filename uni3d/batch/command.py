@@ -137,7 +137,6 @@ def _make(args: argparse.Namespace) -> int:
 def _queue(record: "Record", jobs: Sequence["Job"], bad: Sequence["BadRow"]) -> None:
     """Put into the manifest what is not there yet."""
     known = record.entries()
-    record.catch_up(job.name for job in jobs)
     seen = {(e.get("line"), e.get("error")) for e in record.events() if e["event"] == "refused"}
     events: list[dict[str, Any]] = [
         {
@@ -157,11 +156,11 @@ def _queue(record: "Record", jobs: Sequence["Job"], bad: Sequence["BadRow"]) -> 
         if (row.line, row.problem) not in seen
     ]
     record.append(events)
+    record.catch_up(job.name for job in jobs)
 
 
 def _left(record: "Record", tasks: Sequence["Task"], retry: bool) -> tuple[list["Task"], int]:
     """The tasks that are to be done, and how many have failed for good and are left alone."""
-    from uni3d.batch.record import Status
     from uni3d.run.folder import CHECKPOINT
 
     left, failed = [], 0
@@ -182,8 +181,6 @@ def _left(record: "Record", tasks: Sequence["Task"], retry: bool) -> tuple[list[
                 record.working(name), dataclasses.replace(status, state="queued", failures=0)
             )
             record.append([{"event": "queued", "name": name}])
-        elif status == Status():
-            pass  # not begun
         left.append(task)
     return left, failed
 

@@ -73,14 +73,14 @@ def drive(
             tell(tally)
             for outcome in engine.ended(LOOK):
                 task = running.pop(outcome.name)
-                if outcome.state in ("queued", "busy"):
-                    later = time.monotonic() + (AGAIN if outcome.state == "busy" else 0.0)
-                    waiting.append((later, task))
-                elif outcome.state in ("done", "failed"):
+                if outcome.state in ("done", "failed"):
                     tally.done += outcome.state == "done"
                     tally.failed += outcome.state == "failed"
                     tally.made += outcome.made
                     finished(task, outcome)
+                else:
+                    later = time.monotonic() + (AGAIN if outcome.state == "busy" else 0.0)
+                    waiting.append((later, task))
             for name, task in running.items():
                 if _overdue(record, task):
                     engine.kill(name, f"took more than {task.timeout:g} s and was ended")
