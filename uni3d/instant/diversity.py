@@ -4,43 +4,62 @@ Every z of a generator that is trained by score distillation alone gives the sam
 gradient of each picture is averaged over fresh noise, and says nothing of z.
 """
 
-import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from uni3d.cameras import Cameras
-
 __all__ = ["NoiseReader", "TiedNoise"]
 
-BINS = 8  # azimuths at which the tied noise has a matrix of its own
+# Powers (up, across) of the maps; across only even ones, which look alike from all sides.
+POWERS = ((0, 0), (1, 0), (0, 2), (2, 0), (1, 2), (3, 0), (0, 4), (2, 2), (4, 0))
+WINDOW = 0.5  # standard deviation of the window around the object, in halves of a picture
 
 
 class TiedNoise:
-    """Noise of a picture that is a fixed function of z and of the camera.
+    """Noise whose low frequencies are numbers of z, the same from all sides; the rest is fresh.
 
-    eps = A(camera) z / |z| with a fixed Gaussian matrix: over z it is a unit Gaussian vector, and
-    one z follows one path (Diverse Score Distillation, 2412.06780). A blends smoothly around the
-    object, so that neighbouring views of one z share most of their noise.
+    Around one mode of a Gaussian prior of deviation s, D(x0 + sigma z) = x0 holds at
+    x0 = mean + s (s / sigma) z: each z has its own object, and near sigma = s they lie as far apart
+    as the prior says (noise paths tied to a seed: Diverse Score Distillation, 2412.06780).
+    The first three numbers of z go with the object's colour. The others push its outline: smooth
+    maps of up and across, along the colour in which the object differs from its background.
     """
 
-    def __init__(self, noise: int, shape: tuple[int, ...], seed: int = 41) -> None:
-        """noise: numbers in z; shape: of one latent picture."""
-        generator = torch.Generator().manual_seed(seed)
-        self.shape = tuple(shape)
-        self.matrices = torch.randn(BINS, math.prod(shape), noise, generator=generator)
+    def __init__(self, noise: int, encode: Callable[[Tensor], Tensor], size: int) -> None:
+        """noise: numbers in z, at least 3; encode: pictures of `size` pixels to latents."""
+        self.maps = min(len(POWERS), noise - 2)
+        assert self.maps >= 1, f"z: got {noise} numbers; wanted at least 3"
+        line = torch.linspace(-1, 1, size, dtype=torch.float64)
+        up, across = -line[:, None], line[None]
+        window = torch.exp(-(up.square() + across.square()) / (2 * WINDOW**2))
+        powers = [up**a * across**b * window for a, b in POWERS[: self.maps]]
+        flat, _ = torch.linalg.qr(torch.stack(powers).flatten(1).T)
+        maps = flat.T.reshape(-1, size, size).float()
+        self.window = window.float() / window.sum()
+        pictures = torch.einsum("khw,cd->kcdhw", maps / maps.abs().max(), torch.eye(3))
+        grey = torch.full((1, 3, size, size), 0.5)
+        with torch.no_grad():
+            moved = encode(grey + 0.1 * pictures.flatten(0, 1)) - encode(grey)
+        basis, triangle = torch.linalg.qr(moved.flatten(1).T.double())
+        self.basis = (basis * triangle.diagonal().sign()).T.float()  # [maps * 3, latent numbers]
 
-    def __call__(self, z: Tensor, cameras: Cameras) -> Tensor:
-        """eps `[batch, *shape]` for z `[batch, noise]` seen by as many cameras."""
-        place = cameras.azimuth_deg % 360 * (BINS / 360)
-        low = place.long() % BINS
-        angle = (place - place.floor()) * (math.pi / 2)  # cos^2 + sin^2 = 1 keeps the variance
-        direction = functional.normalize(z, dim=1)
-        near = torch.bmm(self.matrices[low], direction[:, :, None])[..., 0]
-        far = torch.bmm(self.matrices[(low + 1) % BINS], direction[:, :, None])[..., 0]
-        eps = angle.cos()[:, None] * near + angle.sin()[:, None] * far
-        return eps.reshape(len(z), *self.shape)
+    def contrast(self, pictures: Tensor, backgrounds: Tensor) -> Tensor:
+        """Unit colours `[batch, 3]` in which objects differ from their `backgrounds [batch, 3]`."""
+        size = len(self.window)
+        pictures = functional.interpolate(pictures.detach(), (size, size), mode="bilinear")
+        return functional.normalize((pictures * self.window).sum((2, 3)) - backgrounds, dim=1)
+
+    def __call__(self, fresh: Tensor, z: Tensor, contrast: Tensor) -> Tensor:
+        """eps, of the shape of the `fresh` unit noise `[batch, ...]`, for z `[batch, noise]`."""
+        basis = self.basis.to(fresh.device)
+        z, along = z.to(fresh.device), contrast.to(fresh.device)[:, None]
+        old = (fresh.flatten(1) @ basis.T).reshape(len(fresh), self.maps, 3)
+        new = old - (old * along).sum(2, keepdim=True) * along
+        new = new + z[:, 2 : 2 + self.maps, None] * along
+        new[:, 0] = z[:, :3]
+        return fresh + ((new - old).flatten(1) @ basis).reshape(fresh.shape)
 
 
 class NoiseReader(nn.Module):

@@ -1,7 +1,7 @@
 """The generator g(text features, z) -> three planes -> density and colour, in one pass.
 
-A convolutional decoder from a learned constant, modulated by the text and by z at every layer
-(FiLM, 1709.07871; a style from a learned constant is StyleGAN's, 1812.04948), to a triplane
+A convolutional decoder from a learned constant, moved and at every layer modulated by the text and
+z (FiLM, 1709.07871; a style from a learned constant is StyleGAN's, 1812.04948), to a triplane
 (2112.07945). Nothing here knows how it is trained.
 """
 
@@ -25,7 +25,7 @@ class GeneratorConfig:
 
     text_width: int = 128
     text: int = 128  # numbers that are left of a sentence
-    noise: int = 32  # numbers in z
+    noise: int = 16  # numbers in z
     style: int = 256
     channels: tuple[int, ...] = (192, 128, 96, 64)  # of the constant, then after each doubling
     side: int = 6  # of the constant; planes are side * 2 ** (len(channels) - 1) wide
@@ -76,6 +76,9 @@ class Generator(nn.Module):
             )
             widths = config.channels
             self.constant = nn.Parameter(torch.randn(1, widths[0], config.side, config.side))
+            self.place = nn.Linear(config.style, self.constant.numel())
+            nn.init.zeros_(self.place.weight)
+            nn.init.zeros_(self.place.bias)
             self.blocks = nn.ModuleList()
             for before, after in itertools.pairwise(widths):
                 self.blocks.append(_Block(before, after, config.style))
@@ -94,7 +97,7 @@ class Generator(nn.Module):
         share = self.attention(features).softmax(dim=1)  # [batch, tokens, 1]
         text = self.text((share * features).sum(1))
         style = self.style(torch.cat([text, z], dim=1))
-        x = self.constant.expand(len(z), -1, -1, -1)
+        x = self.constant + self.place(style).reshape(-1, *self.constant.shape[1:])
         for first, second in zip(self.blocks[::2], self.blocks[1::2], strict=True):
             x = functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = second(first(x, style), style)

@@ -48,21 +48,22 @@ class InstantConfig:
     divergence: str = ""
     form: str = ""
     sentences: int = 4  # in a step
-    noises: int = 1  # z of each sentence in a step; one picture each
-    sizes: tuple[tuple[float, int], ...] = ((0.0, 32), (0.6, 48))  # (share, pixels)
-    render_step: float = 0.05
+    noises: int = 1  # z of each sentence in a step
+    views: int = 2  # pictures of each object in a step
+    sizes: tuple[tuple[float, int], ...] = ((0.0, 24), (0.3, 32), (0.75, 48))  # (share, pixels)
+    render_step: float = 2.4  # scene units, over the pixels of a side
     camera: CameraConfig = CameraConfig()
-    sds_share: float = 0.5
-    fake_share: float = 0.4  # from here on the fake score is fitted
-    sds_scale: float = 5.0  # guidance
-    scale: float = 3.0
+    sds_share: float = 0.7
+    fake_share: float = 0.6  # from here on the fake score is fitted
+    sds_scale: float = 4.0  # guidance
+    scale: float = 2.0
     t_min: float = 0.02
     t_max: float = 0.98
     t_max_end: float = 0.58
     anneal_end: float = 0.7
     tied_noise: bool = True  # in the sds phase; later the noise must not know z
-    reader: int = 4  # numbers of z that are read back from the pictures; 0: none
-    reader_weight: float = 0.08
+    reader: int = 11  # numbers of z that are read back from the pictures; 0: none
+    reader_weight: float = 0.02
     learning_rate: float = 2e-3
     warm_up: int = 100  # steps
     decay_start: float = 0.5
@@ -75,11 +76,11 @@ class InstantConfig:
     generator: GeneratorConfig = GeneratorConfig()
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.sentences, self.noises) < 1 or not 0 <= self.sds_share <= 1:
+        counts = (self.steps, self.sentences, self.noises, self.views)
+        if min(counts) < 1 or not 0 <= self.sds_share <= 1:
             raise ConfigError(
-                f"instant: got steps={self.steps}, sentences={self.sentences}, "
-                f"noises={self.noises}, sds_share={self.sds_share}; want counts of at least 1 and "
-                "a share in 0..1"
+                f"instant: got steps, sentences, noises, views = {counts}, "
+                f"sds_share={self.sds_share}; want counts of at least 1 and a share in 0..1"
             )
         if not 0 <= self.reader <= self.generator.noise:
             raise ConfigError(f"instant: got reader={self.reader}; want 0..{self.generator.noise}")
@@ -123,9 +124,9 @@ def load_average(path: Path) -> Generator:
 
 
 class _Texts:
-    """Encoded sentences, the last few hundred of them."""
+    """Encoded sentences, the last of them."""
 
-    def __init__(self, teacher: Teacher, keep: int = 400) -> None:
+    def __init__(self, teacher: Teacher, keep: int = 1500) -> None:
         self.teacher, self.keep = teacher, keep
         self.known: OrderedDict[str, tuple[Tensor, PromptSet]] = OrderedDict()
 
@@ -157,7 +158,9 @@ class Trainer:
         self.optimizer = torch.optim.Adam(
             self.generator.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
         )
-        self.tied = TiedNoise(network.noise, teacher.latent_shape) if config.tied_noise else None
+        self.tied = None
+        if config.tied_noise:
+            self.tied = TiedNoise(network.noise, teacher.encode, teacher.codec.image_size)
         self.reader = self.reader_optimizer = None
         if config.reader:
             self.reader = NoiseReader(config.reader, config.seed)
@@ -174,22 +177,26 @@ class Trainer:
         rng = np.random.default_rng((config.seed, self.step))
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step + 1)
         sds = self.fake is None or share < config.sds_share
-        # 1. Sentences, several z of each, a camera for each object, what the teacher is told.
+        # 1. Sentences, several z of each, cameras for each object, what the teacher is told.
         told = [self.texts.of(self.sentences.draw(rng)) for _ in range(config.sentences)]
         told = [pair for pair in told for _ in range(config.noises)]
         z = torch.randn(len(told), config.generator.noise, generator=generator)
-        cameras = sample_cameras(config.camera, len(told), generator)
-        cameras = cameras[torch.randperm(len(told), generator=generator)]
-        views, camera = _views([prompts for _, prompts in told], cameras), teacher.camera(cameras)
+        count = len(told) * config.views
+        cameras = sample_cameras(config.camera, count, generator)
+        cameras = cameras[torch.randperm(count, generator=generator)]
+        each = [prompts for _, prompts in told for _ in range(config.views)]
+        views, camera = _views(each, cameras), teacher.camera(cameras)
         # 2. Objects and their pictures, encoded: x0 = g(text, z, camera).
         features = torch.stack([plain for plain, _ in told])
         fields = self.generator.fields(features, z)
-        rgb = self._pictures(fields, cameras, config.size_at(share), generator)
+        backgrounds = random_background(count, generator)
+        rgb = self._pictures(fields, cameras, backgrounds, config.size_at(share), generator)
         x0 = teacher.encode(rgb)
-        # 3. Diffuse. In the sds phase the noise of an object is a function of its z.
+        z = z.repeat_interleave(config.views, dim=0)
+        # 3. Diffuse. In the sds phase part of the noise of an object is its z.
         sigma, eps = self._noise(x0, share, generator)
         if sds and self.tied is not None:
-            eps = self.tied(z, cameras).to(x0.device)
+            eps = self.tied(eps, z, self.tied.contrast(rgb, backgrounds))
         x = add_noise(x0, sigma, eps)
         # 4.-6. Teacher, fake score, ratio, loss: per latent number.
         loss, metrics = self._loss(x0, x, sigma, views, camera, sds)
@@ -212,26 +219,25 @@ class Trainer:
         return Step(self.step, metrics)
 
     def _pictures(
-        self, fields: list[TriplaneField], cameras: Cameras, size: int, generator: torch.Generator
+        self, fields: list[TriplaneField], cameras: Cameras, backgrounds: Tensor, size: int, jitter
     ) -> Tensor:
-        """`[batch, 3, size, size]` over random solid backgrounds, one camera each."""
-        backgrounds = random_background(len(fields), generator)
-        settings = RenderConfig(step_size=self.config.render_step)
-        return torch.cat(
-            [
-                render(
-                    field,
-                    None,
-                    cameras[i : i + 1],
-                    size,
-                    size,
-                    background=backgrounds[i : i + 1],
-                    jitter_generator=generator,
-                    config=settings,
-                ).rgb
-                for i, field in enumerate(fields)
-            ]
-        )
+        """`[fields * views, 3, size, size]` over solid backgrounds, `views` of each field."""
+        settings = RenderConfig(step_size=self.config.render_step / size)
+        pictures = []
+        for i, field in enumerate(fields):
+            own = slice(i * self.config.views, (i + 1) * self.config.views)
+            seen = render(
+                field,
+                None,
+                cameras[own],
+                size,
+                size,
+                background=backgrounds[own],
+                jitter_generator=jitter,
+                config=settings,
+            )
+            pictures.append(seen.rgb)
+        return torch.cat(pictures)
 
     def _noise(self, x0: Tensor, share: float, generator: torch.Generator):
         """sigma `[batch]`, t stratified in [t_min, t_max at share], and fresh unit noise."""
