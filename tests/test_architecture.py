@@ -25,13 +25,18 @@ ORDER = {
     ),
     "mesh": "formats types rasterize simplify level unwrap bake surface solid files usd pictures",
     "teacher": "sampler prompts codecs hub texts model own fake_score memory abilities",
-    "run": "presets arguments interrupts settings prompt folder real_samples step run finish",
+    "instant": (
+        "files generator objects diversity sentences sheet training weights start commands"
+    ),
+    "run": (
+        "presets arguments interrupts settings prompt folder real_samples step run finish "
+        "variations"
+    ),
     "toybox": (
         "shapes distances kinds roles garments held things actions materials stands world grammar "
         "known phrase lexicon clauses reading read_command looks raytrace mesh dataset model state "
-        "training shipping recogniser judge bars commands"
+        "training shipping recogniser judge variety bars instant_bars commands"
     ),
-    "instant": "generator diversity sentences sheet training commands",
     "doctor": "planner doctor",
     "batch": "rows plan record make processes cluster drive best page command",
     "web": "*",  # any order without a cycle

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uni3d import instruct as instruct
-    from uni3d.api import Result, configure, generate, load_run, render, start
+    from uni3d.api import Result, configure, generate, load_run, refine, render, start
     from uni3d.cameras import Cameras
     from uni3d.run.settings import RunConfig
     from uni3d.teacher.own import OwnTeacher
@@ -20,6 +20,7 @@ __all__ = [
     "configure",
     "generate",
     "load_run",
+    "refine",
     "render",
     "start",
 ]
@@ -33,6 +34,7 @@ _HOME: dict[str, str] = {
     "configure": "api",
     "generate": "api",
     "load_run": "api",
+    "refine": "api",
     "render": "api",
     "start": "api",
 }

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uni3d import config_io
 from uni3d.cameras import Cameras
 from uni3d.errors import ConfigError
+from uni3d.instant.objects import InstantScene
 from uni3d.mesh.files import as_trimesh
 from uni3d.mesh.formats import FORMATS, check_formats
 from uni3d.run.finish import export_run, read_mesh
@@ -24,6 +25,7 @@ from uni3d.run.presets import PRESETS
 from uni3d.run.prompt import read_prompt
 from uni3d.run.run import Progress, Run, restore_scene
 from uni3d.run.settings import RunConfig
+from uni3d.run.variations import prepare_refined, refined_config
 from uni3d.scene.render import Rendered
 from uni3d.scene.scene import Scene
 from uni3d.storage.lock import held
@@ -33,7 +35,7 @@ from uni3d.teacher.prompts import check_prompt, slug
 if TYPE_CHECKING:
     import trimesh
 
-__all__ = ["Result", "configure", "generate", "load_run", "render", "start"]
+__all__ = ["Result", "configure", "generate", "load_run", "refine", "render", "start"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +60,8 @@ class Result:
         return as_trimesh(read_mesh(self.folder))
 
     @functools.cached_property
-    def scene(self) -> Scene:
-        """The optimised scene of the checkpoint, on the CPU. CheckpointError without one."""
+    def scene(self) -> Scene | InstantScene:
+        """The scene of the checkpoint, on the CPU. CheckpointError without one."""
         return restore_scene(self.config, self.folder)[0]
 
 
@@ -98,7 +100,7 @@ def start(
     `metrics` and a `note`. Leaving the loop early leaves the last checkpoint, which
     `uni3d resume FOLDER` continues. The generator's return value is the Result.
 
-    preset: draft, default or high. out: the run folder, made where it is missing (default
+    preset: instant, draft, default or high. out: the run folder, made where it is missing (default
     outputs/PROMPT-SEED, or PROMPT-SEED-2, ...). overwrite: replace a run in `out`; else that is an
     error, as is a folder that holds anything else. formats: of glb, obj, ply, stl, 3mf, usdz.
     teacher: a name, a folder or hub id, a mapping of its keys, or an `OwnTeacher`. strict: a word
@@ -146,6 +148,34 @@ def generate(
     NonFiniteError (the optimisation broke down), ExportError (an empty scene or a full disk).
     """
     records = start(prompt, preset=preset, seed=seed, out=out, **options)
+    return _followed(records, progress)
+
+
+def refine(
+    source: "Result | str | Path",
+    *,
+    preset: str = "default",
+    out: str | Path | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    formats: Sequence[str] = FORMATS,
+    overwrite: bool = False,
+) -> Result:
+    """Optimise an object of preset "instant" further, as a new run; `source` stays as it is.
+
+    preset: draft, default or high; the other arguments are `generate`'s. CheckpointError where
+    `source` is no such object.
+    """
+    folder = source.folder if isinstance(source, Result) else Path(source)
+    config, chosen = refined_config(folder, preset), check_formats(formats)
+    usual = Path("outputs") / f"{slug(config.prompt)}-{config.seed}-refined"
+    place = fresh_folder(usual) if out is None else chosen_folder(str(out), overwrite)
+    run = Run(prepare_refined(folder, preset, place), place, resume=True)
+    return _followed(_records(run, chosen, ""), progress)
+
+
+def _followed(
+    records: Generator[Progress, None, Result], progress: Callable[[Progress], object] | None
+) -> Result:
     while True:
         try:
             record = next(records)

@@ -19,9 +19,10 @@ from uni3d.run.arguments import (
     with_mesh,
 )
 from uni3d.run.interrupts import interrupts
+from uni3d.run.presets import PRESETS
 
 COMMANDS = (
-    *("generate", "resume", "export", "evaluate", "doctor"),
+    *("generate", "resume", "refine", "export", "evaluate", "doctor"),
     *("toybox", "instant", "batch", "app"),
 )
 
@@ -33,6 +34,9 @@ def _say(text: str) -> None:
 def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prompt", help='a sentence, such as "a corgi astronaut"')
     add_run_arguments(parser)
+    parser.add_argument(
+        "--variations", type=int, metavar="N", help="N objects of --preset instant, to choose from"
+    )
     parser.add_argument("--out", help="run folder (default outputs/<prompt>-<seed>, a new one)")
     parser.add_argument("--overwrite", action="store_true", help="replace the run in --out")
     add_file_arguments(parser)
@@ -58,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("run", type=Path)
         if name != "evaluate":
             add_file_arguments(sub)
+    refine = commands.add_parser("refine", help="optimise an object of --preset instant further")
+    refine.add_argument("run", type=Path)
+    refine.add_argument("--preset", default="default", choices=tuple(PRESETS))
+    refine.add_argument("--out", help="run folder (default outputs/<prompt>-<seed>-refined)")
+    refine.add_argument("--overwrite", action="store_true", help="replace the run in --out")
+    add_file_arguments(refine)
     doctor = commands.add_parser("doctor", help="what will run here, how long, and why")
     add_run_arguments(doctor)
     doctor.set_defaults(prompt="")
@@ -123,8 +133,29 @@ def _generate(args: argparse.Namespace) -> int:
     config, note = read_prompt(config, strict=args.strict, anyway=args.anyway)
     if note:
         _say(f"uni3d: {note}")
+    if args.variations is not None:
+        from uni3d.run.variations import check_variations
+
+        check_variations(config, args.variations)
     with _place(args, Path("outputs") / f"{slug(config.prompt)}-{config.seed}") as run:
-        return _optimise(config, run, outputs, resume=False)
+        if args.variations is None:
+            return _optimise(config, run, outputs, resume=False)
+        from uni3d.run.variations import make_variations
+
+        _follow(make_variations(config, run, args.variations, *outputs))
+        _say(f"uni3d: choose one and optimise it further with: uni3d refine {run}/1")
+        sys.stdout.write(f"{run}\n")
+        return 0
+
+
+def _refine(args: argparse.Namespace) -> int:
+    from uni3d.run.variations import prepare_refined, refined_config
+    from uni3d.teacher.prompts import slug
+
+    outputs, config = file_options(args), refined_config(args.run, args.preset)
+    with _place(args, Path("outputs") / f"{slug(config.prompt)}-{config.seed}-refined") as run:
+        config = with_mesh(prepare_refined(args.run, args.preset, run), args)
+        return _optimise(config, run, outputs, resume=True)
 
 
 def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> int:
@@ -141,9 +172,11 @@ def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> i
     if stepper.config.resolutions != config.resolutions:
         sizes = ", ".join(str(size) for _, size in stepper.config.resolutions)
         _say(f"uni3d: memory {stepper.config.memory}: pictures of {sizes} pixels, for lack of more")
-    config = stepper.config
-    assert stepper.parts is not None
-    teacher = stepper.parts.teacher
+    if stepper.parts is None:  # made in one pass
+        _follow(export_run(stepper.config, run, *outputs))
+        sys.stdout.write(f"{run}\n")
+        return 0
+    config, teacher = stepper.config, stepper.parts.teacher
     if teacher.origin != teacher.name:  # of the built-in one there is nothing to say
         _say(f"uni3d: teacher {teacher.name} ({teacher.origin})")
     with (
@@ -171,6 +204,8 @@ def _follow(records: Iterable[Any]) -> None:
 def _run_command(args: argparse.Namespace) -> int:
     if args.command == "generate":
         return _generate(args)
+    if args.command == "refine":
+        return _refine(args)
     if args.command == "toybox":
         from uni3d.toybox.commands import run
 

@@ -10,11 +10,13 @@ from tiny import tiny_teacher
 
 from uni3d.cameras import Cameras
 from uni3d.cli import main
-from uni3d.instant.diversity import TiedNoise
+from uni3d.instant.diversity import POWERS, TiedNoise
 from uni3d.instant.generator import AXES, Generator, GeneratorConfig, look_up_planes
 from uni3d.instant.sentences import FileSentences, WorldSentences
-from uni3d.instant.training import InstantConfig, Trainer, load_average
+from uni3d.instant.training import InstantConfig, Trainer
+from uni3d.instant.weights import load_weights
 from uni3d.scene.render import RenderConfig, render
+from uni3d.teacher.codecs import SpaceToDepth
 from uni3d.teacher.model import load_teacher
 
 SMALL = GeneratorConfig(
@@ -28,7 +30,7 @@ def config(**changes) -> InstantConfig:
         "steps": 6,
         "sentences": 2,
         "sizes": ((0.0, 12),),
-        "render_step": 0.15,
+        "render_step": 1.8,
         "reader": 2,
         "generator": SMALL,
     }
@@ -84,26 +86,45 @@ def test_the_gradient_of_the_generator_through_the_renderer_is_that_of_differenc
         assert slope == pytest.approx(float(parameter.grad.norm()), rel=0.02, abs=2e-4), name
 
 
-def test_tied_noise_is_a_function_of_z_and_camera_and_unit_gaussian():
-    tied = TiedNoise(32, (12, 16, 16))
-    z = torch.randn(3, 32, generator=torch.Generator().manual_seed(2))
-    cameras = Cameras.orbit([0.0, 90.0, 200.0])
-    first = tied(z, cameras)
-    torch.testing.assert_close(first, TiedNoise(32, (12, 16, 16))(3 * z, cameras))
-    assert first.std().item() == pytest.approx(1, abs=0.02)
-    assert abs(first.mean().item()) < 0.02
+def test_tied_noise_is_unit_gaussian_and_says_z_from_all_sides():
+    codec, start = SpaceToDepth(2, 16), torch.Generator().manual_seed(2)
+    tied = TiedNoise(8, codec.encode, 16)
+    count = 6000
+    fresh = torch.randn(count, 12, 8, 8, generator=start)
+    z = torch.randn(count, 8, generator=start)
+    contrast = torch.nn.functional.normalize(torch.randn(count, 3, generator=start), dim=1)
+    eps = tied(fresh, z, contrast)
+    assert eps.mean().abs() < 5 / math.sqrt(eps.numel())
+    assert eps.std().item() == pytest.approx(1, abs=1e-3)
+    # Along any direction the variance is 1: along those that z decides, and across them.
+    for way in (tied.basis[0], tied.basis[4], torch.randn(768, generator=start)):
+        along = eps.flatten(1) @ (way / way.norm())
+        assert along.var().item() == pytest.approx(1, abs=5 * math.sqrt(2 / count))
+    # What z decides, read by plain sums over the picture: colour, then up along the contrast.
+    parts = (eps.flatten(1) @ tied.basis.T).reshape(count, 6, 3)
+    torch.testing.assert_close(parts[:, 0], z[:, :3], atol=1e-4, rtol=0)
+    up = (parts[:, 1] * contrast).sum(1)
+    torch.testing.assert_close(up, z[:, 3], atol=1e-4, rtol=0)
+    other = tied(torch.randn(fresh.shape, generator=start), z, contrast)
+    assert torch.corrcoef(torch.stack([eps[:, 0].flatten(), other[:, 0].flatten()]))[0, 1] < 0.2
 
-    def alike(a, b):
-        return torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].item()
 
-    same = z[:1].expand(4, -1)
-    views = tied(same, Cameras.orbit([0.0, 22.5, 45.0, 360.0]))
-    assert alike(views[0], views[1]) == pytest.approx(math.cos(math.pi / 4), abs=0.05)
-    assert alike(views[0], views[2]) == pytest.approx(0, abs=0.05)
-    torch.testing.assert_close(views[0], views[3])
-    cosine = torch.nn.functional.cosine_similarity(z[:1], z[1:2]).item()
-    other = tied(z[:2], Cameras.orbit([0.0, 0.0]))
-    assert alike(other[0], other[1]) == pytest.approx(cosine, abs=0.05)
+def test_the_maps_of_the_tied_noise_are_what_they_say():
+    codec = SpaceToDepth(2, 16)
+    tied = TiedNoise(8, codec.encode, 16)
+    pictures = codec.decode(tied.basis.reshape(18, 12, 8, 8)).reshape(6, 3, 3, 16, 16) * 2 - 1
+    for map_, (up, across) in enumerate(POWERS[:6]):
+        assert torch.allclose(pictures[map_], pictures[map_].flip(-1), atol=1e-5)
+        sign = -1 if up % 2 else 1
+        assert torch.allclose(pictures[map_], sign * pictures[map_].flip(-2), atol=1e-5), across
+        others = [pictures[map_, c, d].abs().max() for c in range(3) for d in range(3) if c != d]
+        assert max(others) < 1e-5  # one colour each
+    red = torch.tensor([[1.0, 0, 0], [0, 0, 1.0]])
+    seen = torch.full((2, 3, 16, 16), 0.5)
+    seen[:, :, 4:12, 4:12] = red[:, :, None, None]
+    found = tied.contrast(seen, torch.full((2, 3), 0.5))
+    want = torch.nn.functional.normalize(red - 0.5, dim=1)
+    torch.testing.assert_close(found, want, atol=0.02, rtol=0)
 
 
 def test_sentences_are_of_the_known_world_and_never_held_out():
@@ -152,26 +173,32 @@ def test_a_teacher_with_an_autoencoder_trains_the_generator(tmp_path):
     assert moved.abs().max() > 1e-5
 
 
-def test_train_then_make_by_command(tmp_path, capsys):
+def test_train_then_export_then_make_by_command(tmp_path, capsys):
     import trimesh
 
     teacher = tiny_teacher(tmp_path / "teacher")
     (tmp_path / "prompts.txt").write_text("a chair\n# a comment\na red chair\n")
     out = tmp_path / "training"
     command = ["instant", "train", "--teacher", str(teacher), "--out", str(out), "--steps", "2"]
-    shrink = ["sizes=[[0.0,12]]", "render_step=0.15", "sentences=1", "reader=0", "sds_share=1.0"]
+    shrink = ["sizes=[[0.0,12]]", "render_step=1.8", "sentences=1", "reader=0", "sds_share=1.0"]
     shrink += ["generator.channels=[8,8,8]", "generator.style=8", "generator.text=8"]
     shrink = [word for change in shrink for word in ("--set", change)]
     assert main([*command, *shrink]) == 2  # no grammar, no --prompts
     assert "--prompts FILE" in capsys.readouterr().err
     assert main([*command, *shrink, "--prompts", str(tmp_path / "prompts.txt")]) == 0
     assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
-    assert load_average(out / "checkpoint.safetensors").config.channels == (8, 8, 8)
-    glb = tmp_path / "ball.glb"
-    assert main(["instant", "make", str(out), "a chair", "--out", str(glb)]) == 0
+    network = tmp_path / "network.safetensors"
+    assert main(["instant", "export", str(out), "--out", str(network)]) == 0
+    assert load_weights(network, str(teacher)).config.channels == (8, 8, 8)
+    small = ["mesh.resolution=24", "mesh.target_faces=300", "mesh.texture_size=32"]
+    small = [word for change in small for word in ("--set", change)]
+    run = ["a chair", "--preset", "instant", "--teacher", str(teacher), "--formats", "glb", *small]
+    run += ["--instant-weights", str(network), "--out", str(tmp_path / "ball")]
+    assert main(run) == 0
     # Two steps leave the soft ball of the start.
-    mesh = trimesh.load_mesh(glb, process=False)
+    mesh = trimesh.load_mesh(tmp_path / "ball" / "mesh.glb", process=False)
     low, high = mesh.bounds
     assert np.allclose(low, -high, atol=0.1) and 0.2 < high.max() < 0.9
-    assert main(["instant", "make", str(tmp_path), "a chair", "--out", str(glb)]) == 2
+    capsys.readouterr()
+    assert main(["instant", "export", str(tmp_path), "--out", str(network)]) == 2
     assert "no training there" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`uni3d instant ...`: train the network that makes an object in one pass, and ask it for one."""
+"""`uni3d instant ...`: train the network that makes an object in one pass, and judge it."""
 
 import argparse
 import json
@@ -21,7 +21,6 @@ CHECKPOINT, CONFIG, METRICS, SHEET = (
     "metrics.jsonl",
     "sheet.png",
 )
-PIXEL = 2.3 / 48  # scene units from pixel to pixel of the largest training pictures
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,11 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--prompts", type=Path, help="file with a sentence a line")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
-    make = actions.add_parser("make", help="an object in one pass of a trained network")
-    make.add_argument("training", type=Path, help="the --out of instant train")
-    make.add_argument("prompt")
-    make.add_argument("--seed", type=int, default=0, help="it is z")
-    make.add_argument("--out", type=Path, required=True, help="FILE.glb")
+    export = actions.add_parser("export", help="the trained network as one file of half precision")
+    export.add_argument("training", type=Path, help="the --out of instant train")
+    export.add_argument("--out", type=Path, required=True, help="FILE.safetensors")
+    judged = actions.add_parser("evaluate", help="right views, overlap and variety, for toybox")
+    judged.add_argument("weights", type=Path, help="of instant export, or a training's checkpoint")
+    judged.add_argument("--out", type=Path, required=True, help="folder of table and sheet")
+    judged.add_argument("--prompts", type=int, default=100, help="of the training grammar")
+    judged.add_argument("--held-out", type=int, default=50, help="held-out pairs")
+    judged.add_argument("--noises", type=int, default=16, help="z of each prompt, for variety")
 
 
 def _configured(args: argparse.Namespace):
@@ -143,35 +146,30 @@ def _stopping() -> Iterator[list[int]]:
             signal.signal(name, handler)
 
 
-def _make(args: argparse.Namespace) -> int:
-    import torch
+def _export(args: argparse.Namespace) -> int:
+    from uni3d.instant.training import InstantConfig
+    from uni3d.instant.weights import export_weights
+    from uni3d.teacher.hub import find_folder
 
-    from uni3d.cameras import Cameras
-    from uni3d.instant.sheet import opacity
-    from uni3d.instant.training import InstantConfig, draw_z, load_average
-    from uni3d.mesh.files import write_glb
-    from uni3d.mesh.surface import extract_mesh
-    from uni3d.teacher.model import load_teacher
-    from uni3d.teacher.prompts import check_prompt
-
-    if args.out.suffix != ".glb":
-        raise ConfigError(f"--out: got {args.out}; wanted FILE.glb")
-    prompt = check_prompt(args.prompt)
-    if not (args.training / CONFIG).is_file():
-        raise CheckpointError(f"{args.training}: no training there; wanted a folder with {CONFIG}")
+    if not (args.training / CHECKPOINT).is_file():
+        raise CheckpointError(
+            f"{args.training}: no training there; wanted a folder with {CHECKPOINT}"
+        )
     config = config_io.load(InstantConfig, config_io.read_yaml(args.training / CONFIG))
-    network = load_average(args.training / CHECKPOINT)
-    with torch.no_grad():
-        features = load_teacher(config.teacher).encode_text([prompt]).float().cpu()
-        z = draw_z(args.seed, network.config.noise)
-        (field,) = network.fields(features, z)
-    cameras = Cameras.orbit(torch.arange(12) * 30.0, torch.tensor([0.0, 20.0, 40.0] * 4))
-    seen = opacity(field, cameras, 96)
-    mesh, _ = extract_mesh(field.density, field, cameras, seen, PIXEL)
-    write_glb(mesh, args.out)
-    sys.stdout.write(f"{args.out}\n")
+    name = find_folder(config.teacher.name, config.teacher.revision, config.teacher.variant).name
+    size = export_weights(args.training / CHECKPOINT, args.out, name)
+    sys.stdout.write(f"{args.out}: {size / 2**20:.1f} MB\n")
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from uni3d.toybox.instant_bars import evaluate
+
+    for line in evaluate(args.weights, args.out, args.prompts, args.held_out, args.noises):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
     return 0
 
 
 def run(args: argparse.Namespace) -> int:
-    return {"train": _train, "make": _make}[args.action](args)
+    return {"train": _train, "export": _export, "evaluate": _evaluate}[args.action](args)

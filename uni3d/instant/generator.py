@@ -14,7 +14,14 @@ from torch.nn import functional
 
 from uni3d.errors import ConfigError
 
-__all__ = ["Generator", "GeneratorConfig", "TriplaneField", "look_up_planes"]
+__all__ = [
+    "Generator",
+    "GeneratorConfig",
+    "PointLayers",
+    "TriplaneField",
+    "draw_z",
+    "look_up_planes",
+]
 
 AXES = ((0, 1), (0, 2), (1, 2))  # of the planes: xy, xz, yz
 
@@ -56,16 +63,31 @@ class _Block(nn.Module):
         return functional.silu(self.norm(self.conv(x)) * (1 + scale) + shift)
 
 
-class Generator(nn.Module):
+class PointLayers(nn.Module):
+    """The layers at a point, from a feature of the planes to raw density and colour."""
+
+    at_point: nn.Linear
+    at_place: nn.Linear
+    out: nn.Linear
+    config: GeneratorConfig
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.at_point = nn.Linear(config.features, config.hidden)
+        self.at_place = nn.Linear(3, config.hidden, bias=False)
+        self.out = nn.Linear(config.hidden, 4)
+
+
+class Generator(PointLayers):
     """Text features and z to `TriplaneField`s; the layers at a point are shared by all objects."""
 
     def __init__(self, config: GeneratorConfig, generator: torch.Generator | None = None) -> None:
         """generator: source of the initial numbers; without one, torch's own."""
-        super().__init__()
-        self.config = config
         seed = torch.randint(2**62, (), generator=generator)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(seed))
+            super().__init__(config)
             self.attention = nn.Linear(config.text_width, 1)
             self.text = nn.Linear(config.text_width, config.text)
             self.style = nn.Sequential(
@@ -84,9 +106,6 @@ class Generator(nn.Module):
                 self.blocks.append(_Block(before, after, config.style))
                 self.blocks.append(_Block(after, after, config.style))
             self.planes = nn.Conv2d(widths[-1], 3 * config.features, 1)
-            self.at_point = nn.Linear(config.features, config.hidden)
-            self.at_place = nn.Linear(3, config.hidden, bias=False)
-            self.out = nn.Linear(config.hidden, 4)
             with torch.no_grad():  # starts as the soft ball, grey
                 self.out.weight.mul_(0.1)
                 self.out.bias.zero_()
@@ -116,19 +135,19 @@ class TriplaneField:
     outside, as that of `uni3d.scene.field.HashField`.
     """
 
-    def __init__(self, planes: Tensor, generator: Generator) -> None:
-        """planes `[3, features, side, side]`; the generator holds the layers at a point."""
-        self.planes, self.network = planes, generator
+    def __init__(self, planes: Tensor, layers: PointLayers) -> None:
+        """planes `[3, features, side, side]`, and the layers at a point."""
+        self.planes, self.layers = planes, layers
 
     def _hidden(self, points: Tensor) -> Tensor:
         """`[hidden, n]`: channels first, as the planes are, so that nothing is transposed."""
-        network = self.network
+        layers = self.layers
         found = look_up_planes(self.planes, points)  # [features, n]
-        raw = torch.addmm(network.at_point.bias[:, None], network.at_point.weight, found)
-        return functional.silu(torch.addmm(raw, network.at_place.weight, points.T))
+        raw = torch.addmm(layers.at_point.bias[:, None], layers.at_point.weight, found)
+        return functional.silu(torch.addmm(raw, layers.at_place.weight, points.T))
 
     def _activate(self, raw: Tensor, points: Tensor) -> Tensor:
-        config = self.network.config
+        config = self.layers.config
         # The square root's slope at 0 is infinite; 1e-12 keeps the centre finite.
         radius = (points.square().sum(-1) + 1e-12).sqrt()
         blob = config.blob_density * (1 - radius / config.blob_radius)
@@ -136,13 +155,13 @@ class TriplaneField:
 
     def density(self, points: Tensor) -> Tensor:
         """Densities `[n]` (per scene unit, >= 0) at points `[n, 3]` in [-1, 1]^3."""
-        out = self.network.out
+        out = self.layers.out
         raw = out.weight[0] @ self._hidden(points) + out.bias[0]
         return self._activate(raw, points)
 
     def __call__(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Densities `[n]` and colours `[n, 3]` in [0, 1] at points `[n, 3]` in [-1, 1]^3."""
-        out = self.network.out
+        out = self.layers.out
         raw = torch.addmm(out.bias[:, None], out.weight, self._hidden(points))  # [4, n]
         return self._activate(raw[0], points), raw[1:].sigmoid().T
 
@@ -156,3 +175,8 @@ def look_up_planes(planes: Tensor, points: Tensor) -> Tensor:
     places = torch.stack([points[:, axes] for axes in AXES])[:, None]  # [3, 1, n, 2]
     found = functional.grid_sample(planes, places, padding_mode="border", align_corners=False)
     return found[:, :, 0].sum(0)
+
+
+def draw_z(seed: int, noise: int) -> Tensor:
+    """The z `[1, noise]` that stands for a seed."""
+    return torch.randn(1, noise, generator=torch.Generator().manual_seed(seed))

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from uni3d import config_io
 from uni3d.cameras import CameraConfig, Cameras, sample_cameras
 from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
 from uni3d.instant.diversity import NoiseReader, TiedNoise
@@ -30,7 +29,7 @@ from uni3d.teacher.fake_score import FakeScore, FakeScoreConfig
 from uni3d.teacher.model import Condition, Teacher, TeacherConfig
 from uni3d.teacher.prompts import PromptConfig, PromptSet, ViewConditioning
 
-__all__ = ["InstantConfig", "Sentences", "Step", "Trainer", "draw_z", "load_average"]
+__all__ = ["InstantConfig", "Sentences", "Step", "Trainer"]
 
 
 class Sentences(Protocol):
@@ -55,13 +54,17 @@ class InstantConfig:
     camera: CameraConfig = CameraConfig()
     sds_share: float = 0.7
     fake_share: float = 0.6  # from here on the fake score is fitted
-    sds_scale: float = 4.0  # guidance
-    scale: float = 2.0
+    # Guidance; 1 is none. With guidance z is pushed away: where the noise is red, the teacher
+    # without text answers red more readily than the one with it, and is then subtracted.
+    sds_scale: float = 1.0
+    scale: float = 1.0
     t_min: float = 0.02
     t_max: float = 0.98
     t_max_end: float = 0.58
     anneal_end: float = 0.7
-    tied_noise: bool = True  # in the sds phase; later the noise must not know z
+    # How loud z is in the noise of the sds phase, 1: a unit normal part of it like any other; 0:
+    # not at all. Later the noise must not know z.
+    tied_noise: float = 2.0
     reader: int = 11  # numbers of z that are read back from the pictures; 0: none
     reader_weight: float = 0.02
     learning_rate: float = 2e-3
@@ -110,19 +113,6 @@ class Step:
     metrics: dict[str, float]
 
 
-def draw_z(seed: int, noise: int) -> Tensor:
-    """The z `[1, noise]` that stands for a seed."""
-    return torch.randn(1, noise, generator=torch.Generator().manual_seed(seed))
-
-
-def load_average(path: Path) -> Generator:
-    """The averaged network of a training's checkpoint; CheckpointError where there is none."""
-    tensors, described = checkpoint.load(path)
-    network = Generator(config_io.load(GeneratorConfig, described["network"]))
-    network.load_state_dict(checkpoint.without_prefix("average", tensors))
-    return network.requires_grad_(False)
-
-
 class _Texts:
     """Encoded sentences, the last of them."""
 
@@ -159,7 +149,7 @@ class Trainer:
             self.generator.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
         )
         self.tied = None
-        if config.tied_noise:
+        if config.tied_noise > 0:
             self.tied = TiedNoise(network.noise, teacher.encode, teacher.codec.image_size)
         self.reader = self.reader_optimizer = None
         if config.reader:
@@ -196,7 +186,8 @@ class Trainer:
         # 3. Diffuse. In the sds phase part of the noise of an object is its z.
         sigma, eps = self._noise(x0, share, generator)
         if sds and self.tied is not None:
-            eps = self.tied(eps, z, self.tied.contrast(rgb, backgrounds))
+            loud = config.tied_noise * z
+            eps = self.tied(eps, loud, self.tied.contrast(rgb, backgrounds))
         x = add_noise(x0, sigma, eps)
         # 4.-6. Teacher, fake score, ratio, loss: per latent number.
         loss, metrics = self._loss(x0, x, sigma, views, camera, sds)
@@ -257,11 +248,14 @@ class Trainer:
         with torch.set_grad_enabled(through):
             noisy = x if through else x.detach()
             scale = config.sds_scale if sds else config.scale
-            x0_teacher = self.teacher.guided(noisy, sigma, views, camera, scale)
+            told = Condition(views.positive, camera)
+            if scale == 1:  # without guidance there is no need of the unconditional pass
+                x0_teacher = self.teacher.denoise(noisy, sigma, told)
+            else:
+                x0_teacher = self.teacher.guided(noisy, sigma, views, camera, scale)
             x0_fake = x0.detach()  # without a learned fake score: D_p = x0
             if not sds:
                 assert self.fake is not None
-                told = Condition(views.positive, camera)
                 x0_fake, features = self.fake.predict(noisy, sigma, told)
                 if features is not None:
                     log_ratio, constant_h = self.fake.log_ratio(features, sigma)
@@ -336,7 +330,7 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         network = dataclasses.asdict(self.config.generator)
-        described = {"step": self.step, "network": network}
+        described = {"step": self.step, "network": network, "teacher": self.teacher.name}
         checkpoint.save(path, self.state(), described)
 
     def restore(self, path: Path) -> None:

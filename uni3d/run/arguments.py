@@ -35,6 +35,12 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="default", choices=tuple(PRESETS))
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int)
+    parser.add_argument(
+        "--instant-weights", metavar="FILE", help="of uni3d instant train or export"
+    )
+    parser.add_argument(
+        "--from-scratch", action="store_true", help="not from the instant network's object"
+    )
     parser.add_argument("--guidance-scale", type=float)
     parser.add_argument("--negative-prompt")
     parser.add_argument("--config", type=Path, help="YAML file of differences from the defaults")
@@ -64,6 +70,10 @@ def run_mapping(args: argparse.Namespace) -> dict[str, Any]:
             mapping[name] = getattr(args, name)
     if args.guidance_scale is not None:
         mapping = config_io.merge(mapping, {"guidance": {"scale": args.guidance_scale}})
+    if args.instant_weights is not None:
+        mapping = config_io.merge(mapping, {"instant": {"weights": args.instant_weights}})
+    if args.from_scratch:
+        mapping = config_io.merge(mapping, {"instant": {"use": False, "only": False}})
     teacher = {"name": args.teacher, "revision": args.revision, "variant": args.variant}
     teacher = {name: value for name, value in teacher.items() if value is not None}
     mapping = config_io.merge(mapping, {"teacher": teacher})

@@ -6,13 +6,16 @@ __all__ = ["PRESETS", "STEPS", "VIEWS"]
 
 STEPS, VIEWS = 700, 4  # of a run, where a preset says nothing
 
+DRAFT: dict[str, Any] = {
+    "steps": 220,
+    "resolutions": [[0.0, 32], [0.6, 64]],
+    "mesh": {"resolution": 72, "target_faces": 8000, "texture_size": 512},
+}
 # Differences from RunConfig's defaults; the times they aim at are in the README.
 PRESETS: dict[str, dict[str, Any]] = {
-    "draft": {
-        "steps": 220,
-        "resolutions": [[0.0, 32], [0.6, 64]],
-        "mesh": {"resolution": 72, "target_faces": 8000, "texture_size": 512},
-    },
+    # One pass of the teacher's instant network; without one, and when it is refined, a draft.
+    "instant": {**DRAFT, "instant": {"only": True}},
+    "draft": DRAFT,
     "default": {},
     "high": {
         "steps": 1200,

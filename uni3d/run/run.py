@@ -14,6 +14,10 @@ from torch import Tensor
 
 from uni3d.cameras import Cameras
 from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
+from uni3d.instant.files import find_weights
+from uni3d.instant.objects import PREFIX, InstantScene
+from uni3d.instant.start import fit_scene
+from uni3d.instant.weights import load_weights, make_scene
 from uni3d.mesh.pictures import as_uint8, write_png
 from uni3d.run.folder import CHECKPOINT, MetricsLog, clear, read_report, write_config, write_report
 from uni3d.run.real_samples import draw_real_samples
@@ -76,8 +80,16 @@ class Run:
         self.step = 0
 
     def prepare(self) -> Progress:
-        """Load the teacher, make the scene, restore a resumed run; where it stands."""
+        """Load the teacher, make the scene, restore a resumed run; where it stands.
+
+        Where the instant network's object is all that is wanted, it is made and kept, `parts` stays
+        None, and there are no steps to do.
+        """
         self._started = time.monotonic()
+        restored = self.resume and (self.folder / CHECKPOINT).exists()
+        lacking = "" if restored else self._find_instant()
+        if self.config.instant.only and not (restored or lacking):
+            return self._one_pass()
         with out_of_memory_explained("loading the teacher", f"close other programs, {SMALLER}"):
             self.parts = parts = _built(self.config, self._teacher)
         # A short name may mean another model tomorrow, and there may be more memory free: the run
@@ -85,12 +97,38 @@ class Run:
         if not self.resume:
             clear(self.folder)
         self._adopt(parts.config)
-        self.step = _restore(parts, self.folder) if self.resume else 0
-        return self._record(note=parts.notice)
+        self.step = _restore(parts, self.folder) if restored else _begin(parts)
+        return self._record(note="; ".join(filter(None, (lacking, parts.notice))))
+
+    def _find_instant(self) -> str:
+        """Put the instant network that there is into the configuration; a line where one lacks."""
+        config, teacher, weights = self.config, self.config.teacher, None
+        if config.instant.use:
+            named = (config.instant.weights, teacher.name, teacher.revision, teacher.variant)
+            weights = find_weights(*named)
+        found = dataclasses.replace(
+            config.instant, weights=str(weights.resolve() if weights else "")
+        )
+        self.config = dataclasses.replace(config, instant=found)
+        if weights is None and config.instant.only:
+            return f"{config.teacher.name}: it has no instant network; from scratch"
+        return ""
+
+    def _one_pass(self) -> Progress:
+        """Make the instant network's object and keep it as the run's checkpoint."""
+        prompt, config = check_prompt(self.config.told), self.config
+        network = load_weights(Path(config.instant.weights), config.teacher.name)
+        scene = make_scene(network, prompt, config.seed, config.teacher, self._teacher)
+        clear(self.folder)
+        write_config(config, self.folder)
+        self._write(checkpoint.with_prefix(PREFIX, scene.state()))
+        return self._record(note="instant: made in one pass")
 
     def steps(self) -> Iterator[Progress]:
         """Optimise the prepared scene, a record a step, leaving checkpoints and pictures."""
-        assert self.parts is not None, "steps: do prepare() first"
+        if self.parts is None:
+            assert self.config.instant.only, "steps: do prepare() first"
+            return
         config, parts = self.config, self.parts
         good = (self.step, state(parts)) if self.step else None
         while self.step < config.steps:
@@ -211,7 +249,8 @@ def prepare_parts(config: RunConfig, teacher: Teacher | None = None) -> Parts:
             "for an adapter to learn on; do: use method sds"
         )
     found = dataclasses.replace(config.teacher, name=teacher.name, revision=teacher.revision)
-    config = dataclasses.replace(config, teacher=found)
+    instant = dataclasses.replace(config.instant, only=False)  # it is optimised now
+    config = dataclasses.replace(config, teacher=found, instant=instant)
 
     def encode(texts: list[str]) -> Tensor:
         if own:  # nothing tells one from another tomorrow
@@ -263,13 +302,28 @@ def _load(parts: Parts, tensors: dict[str, Tensor]) -> None:
 
 
 def _restore(parts: Parts, run: Path) -> int:
-    """Continue from the run's checkpoint; from the start when it was killed before the first."""
-    if not (run / CHECKPOINT).exists():
-        return 0
+    """Continue from the run's checkpoint; of an instant object, optimise it from now on."""
     tensors, step = _loaded(run, parts.config)
     with _fitting(run):
+        if made := checkpoint.without_prefix(PREFIX, tensors):
+            return _begin_with(parts, InstantScene.of_state(made))
         _load(parts, tensors)
     return step
+
+
+def _begin(parts: Parts) -> int:
+    """The step to begin with: 0 from scratch, a later one where there is an instant object."""
+    config = parts.config
+    if not config.instant.weights:
+        return 0
+    network = load_weights(Path(config.instant.weights), config.teacher.name)
+    wanted = make_scene(network, config.told, config.seed, config.teacher, parts.teacher)
+    return _begin_with(parts, wanted)
+
+
+def _begin_with(parts: Parts, wanted: InstantScene) -> int:
+    fit_scene(parts.scene, wanted, parts.config.seed)
+    return round(parts.config.instant.begin * parts.config.steps)
 
 
 def _loaded(run: Path, config: RunConfig) -> tuple[dict[str, Tensor], int]:
@@ -301,10 +355,12 @@ def _fitting(run: Path) -> Iterator[None]:
         ) from error
 
 
-def restore_scene(config: RunConfig, run: Path) -> tuple[Scene, int]:
+def restore_scene(config: RunConfig, run: Path) -> tuple[Scene | InstantScene, int]:
     """The scene of a run's checkpoint and its step; no teacher is loaded."""
     tensors, step = _loaded(run, config)
     with _fitting(run):
+        if made := checkpoint.without_prefix(PREFIX, tensors):
+            return InstantScene.of_state(made), step
         scene = Scene(config.scene, config.seed)
         scene.restore(checkpoint.without_prefix("scene", tensors))
     return scene, step

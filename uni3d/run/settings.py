@@ -16,7 +16,7 @@ from uni3d.teacher.fake_score import FakeScoreConfig
 from uni3d.teacher.model import TeacherConfig
 from uni3d.teacher.prompts import PromptConfig
 
-__all__ = ["GuidanceConfig", "RunConfig"]
+__all__ = ["GuidanceConfig", "InstantStart", "RunConfig"]
 
 LARGEST_SEED = 2**42  # times a million, and a step: what a generator takes
 
@@ -53,6 +53,20 @@ class GuidanceConfig:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class InstantStart:
+    """What a run takes from the teacher's instant network (uni3d.instant), where it has one."""
+
+    use: bool = True  # start from its object; false: from scratch
+    only: bool = False  # nothing is optimised: its object is the result, and seed is its z
+    weights: str = ""  # its file; empty: instant.safetensors in the teacher's folder, if any
+    begin: float = 0.5  # fraction of the run, 0..1, from which on its object is optimised
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.begin < 1:
+            raise ConfigError(f"instant.begin: got {self.begin}; want 0 or more, below 1")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """A run, from sentence to mesh. `resolutions`: (fraction of the run, picture size) pairs."""
 
@@ -74,6 +88,7 @@ class RunConfig:
     resolutions: tuple[tuple[float, int], ...] = ((0.0, 32), (0.35, 64))
     checkpoint_every: int = 100  # steps; at least 1
     picture_every: int = 100  # steps between progress pictures; at least 1
+    instant: InstantStart = InstantStart()
     camera: CameraConfig = CameraConfig()
     prompts: PromptConfig = PromptConfig()
     guidance: GuidanceConfig = GuidanceConfig()
@@ -127,6 +142,11 @@ class RunConfig:
     @property
     def needs_ratio(self) -> bool:
         return DIVERGENCES[str(self.resolved_method().divergence)].needs_ratio
+
+    @property
+    def begin(self) -> float:
+        """The fraction of the run, 0..1, at which a prepared run begins."""
+        return self.instant.begin if self.instant.weights else 0.0
 
     @property
     def told(self) -> str:

@@ -62,7 +62,8 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
         if fake:
             x0_fake, features = fake.predict(noisy, sigma, condition)
     # 5. The density ratio, once the discriminator has had its warm-up.
-    ratio_ready = parts.real is not None and fraction >= guidance.ratio_warm_up
+    begun = (fraction - config.begin) / (1 - config.begin)
+    ratio_ready = parts.real is not None and begun >= guidance.ratio_warm_up
     log_ratio = constant_h = None
     if fake and features is not None:
         log_ratio, constant_h = fake.log_ratio(features, sigma)

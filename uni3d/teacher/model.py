@@ -31,7 +31,15 @@ from uni3d.teacher.prompts import ViewConditioning
 from uni3d.teacher.sampler import euler
 from uni3d.teacher.texts import TextEncoder, load_network, load_part, text_reader
 
-__all__ = ["TOYBOX", "Condition", "Teacher", "TeacherConfig", "load_teacher", "place"]
+__all__ = [
+    "TOYBOX",
+    "Condition",
+    "Teacher",
+    "TeacherConfig",
+    "fingerprint",
+    "load_teacher",
+    "place",
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -220,7 +228,7 @@ def _pooled_text(config: Any, image_size: int, name: str) -> tuple[int, list[flo
     return width - len(ids) * config.addition_time_embed_dim, [float(i) for i in ids]
 
 
-def _fingerprint(found: Found) -> str:
+def fingerprint(found: Found) -> str:
     """Changes when the files of the teacher do."""
     digest = hashlib.sha256(found.revision.encode())
     for path in sorted(p for p in found.folder.rglob("*") if p.is_file()):
@@ -286,7 +294,7 @@ def load_teacher(which: TeacherConfig | str) -> Teacher:
         scheduler,
         codec,
         found.name,
-        fingerprint=_fingerprint(found),
+        fingerprint=fingerprint(found),
         revision=found.revision,
         origin=found.how,
     )

@@ -19,7 +19,7 @@ from uni3d.toybox.recogniser import (
 )
 from uni3d.toybox.world import Description, sample
 
-__all__ = ["measure"]
+__all__ = ["known_to_both", "measure"]
 
 BARS = {"kind": "kind", "color": "color", "worn": "role", "material": "material", "doing": "doing"}
 FRESH_SEED = 4242  # of pictures neither network was trained on
@@ -55,7 +55,7 @@ class _Tally:
         return shares
 
 
-def _known_to_both(what: Description) -> bool:
+def known_to_both(what: Description) -> bool:
     """Whether the shipped teacher has seen such toys and the recogniser has their names."""
     named = labels([what], load_recogniser().names)
     return shipped_known().covers(what) and all(int(label) != UNNAMED for label in named.values())
@@ -65,7 +65,7 @@ def _recogniser_bar(held: bool) -> dict[str, Any]:
     """The recogniser on fresh renders of one part of the world: what a perfect teacher of that
     part would be given. Of the world that the shipped teacher knows, and the recogniser too."""
     with tempfile.TemporaryDirectory() as folder:
-        dataset.prepare(Path(folder), 1, FRESH_SEED, held, allowed=_known_to_both)
+        dataset.prepare(Path(folder), 1, FRESH_SEED, held, allowed=known_to_both)
         pictures = dataset.Pictures(Path(folder), 1, FRESH_SEED, held)
         rng = np.random.default_rng(FRESH_SEED)
         tally = _Tally(load_recogniser())
@@ -82,7 +82,7 @@ def _teacher_bar(
     teacher, net = load_teacher("toybox"), load_recogniser()
     rng = np.random.default_rng(99 + held)
     generator = torch.Generator().manual_seed(99 + held)
-    what: list[Description] = [sample(rng, held, _known_to_both) for _ in range(prompts)]
+    what: list[Description] = [sample(rng, held, known_to_both) for _ in range(prompts)]
     tally = _Tally(net)
     from uni3d.teacher.prompts import ViewConditioning
 

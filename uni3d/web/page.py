@@ -17,6 +17,7 @@ from uni3d.web.requests import (
 from uni3d.web.result import ResultPanel
 from uni3d.web.runs import ACTIVE
 from uni3d.web.site import Site
+from uni3d.web.variations import COUNT, VariationsRow
 
 __all__ = ["build_page"]
 
@@ -92,7 +93,7 @@ def _form(site: Site) -> dict[str, Any]:
     )
     with gr.Row():
         form["preset"] = gr.Radio(
-            list(PRESETS),
+            [name for name in PRESETS if name != "instant" or site.instant],
             value="default",
             label="Preset",
             info="how long, how fine",
@@ -193,8 +194,12 @@ def _make_tab(site: Site, page: Any):
         with gr.Column(scale=5, min_width=320):
             form = _form(site)
             make = gr.Button("Make it", variant="primary", size="lg", elem_id="make")
+            four = gr.Button(
+                f"Show {COUNT} at once", size="lg", elem_id="four", visible=site.instant
+            )
         with gr.Column(scale=7, min_width=320):
             notice = gr.HTML(words.engine(False), elem_id="engine")
+            row = VariationsRow(site) if site.instant else None
             status = gr.HTML(words.status(None), elem_id="status")
             cancel = gr.Button("Cancel", variant="stop", size="sm", elem_id="cancel", visible=False)
             live = gr.Image(
@@ -269,6 +274,12 @@ def _make_tab(site: Site, page: Any):
         for trigger in (make.click, form["prompt"].submit):
             started = trigger(start, inputs, current, concurrency_limit=None, **quiet)
             started.success(None, current, None, js=REMEMBER, **quiet).then(**looking)
+
+        def follow(event: Any) -> None:
+            event.success(None, current, None, js=REMEMBER, **quiet).then(**looking)
+
+        if row is not None:
+            row.wire(four.click, form, FORM, current, timer, follow)
         cancel.click(stop, current, None, concurrency_limit=None, **quiet).then(**looking)
         again = page.load(find_again, current, current, **ticking)
         again.then(None, current, None, js=REMEMBER, **quiet).then(**looking)

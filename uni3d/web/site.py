@@ -1,6 +1,7 @@
 """What the page and the API both do: check a request, queue it, look a run up. No gradio here."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,16 @@ class Site:
     base: Mapping[str, Any]
     teachers: Mapping[str, str]
     separate: bool = False
+
+    @functools.cached_property
+    def instant(self) -> bool:
+        """Whether the first teacher has a network that makes objects in one pass."""
+        from uni3d.instant.files import find_weights
+
+        told = self.base.get("instant", {})
+        if not told.get("use", True):
+            return False
+        return find_weights(told.get("weights", ""), next(iter(self.teachers.values()))) is not None
 
     def user(self, request: Any) -> str:
         """The owner that counts for a gradio request; "" where all see all."""

@@ -1,0 +1,210 @@
+"""The instant network as a person meets it: preset, variations, refine, a start for other runs."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from tiny import TINY, tiny_run
+from torch.nn.functional import mse_loss
+
+import uni3d
+from uni3d import config_io
+from uni3d.cameras import Cameras
+from uni3d.cli import main
+from uni3d.errors import CheckpointError, ConfigError
+from uni3d.instant.files import FILE
+from uni3d.instant.generator import Generator, GeneratorConfig
+from uni3d.instant.objects import InstantScene
+from uni3d.instant.start import fit_scene
+from uni3d.instant.weights import export_weights, load_weights, make_scene
+from uni3d.run import finish, real_samples
+from uni3d.run import run as running
+from uni3d.run.presets import PRESETS
+from uni3d.run.run import Run
+from uni3d.scene.scene import Scene, SceneConfig
+from uni3d.storage import checkpoint
+from uni3d.teacher.model import TeacherConfig
+
+SMALL = GeneratorConfig(
+    text_width=16, text=8, noise=4, style=8, channels=(8, 8, 8), side=3, features=3, hidden=8
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(real_samples, "BINS", 2)
+        for name, value in (("TURNTABLE_FRAMES", 3), ("TURNTABLE_SIZE", 32), ("SHEET_SIZE", 32)):
+            patch.setattr(finish, name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory, tiny_folder):
+    """A network of random numbers, far enough from its start that z and text change the object."""
+    network = Generator(SMALL, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        network.out.weight.mul_(6)
+    path = tmp_path_factory.mktemp("weights") / "network.safetensors"
+    described = {"network": dataclasses.asdict(SMALL), "teacher": str(tiny_folder)}
+    checkpoint.save(path, network.state_dict(), described)
+    return path
+
+
+@pytest.fixture
+def command(tmp_path, tiny_folder, weights):
+    """The words of a command line that makes a small object."""
+    (tmp_path / "small.yaml").write_text(config_io.yaml.safe_dump(TINY))
+    words = ["--teacher", str(tiny_folder), "--config", str(tmp_path / "small.yaml")]
+    return [*words, "--instant-weights", str(weights), "--formats", "glb"]
+
+
+def instant(command, out, *more):
+    return main(["a corgi", "--preset", "instant", *command, "--out", str(out), *more])
+
+
+def test_an_object_is_made_without_a_step_and_without_the_teachers_unet(
+    command, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(running, "load_teacher", None)
+    one, again, other = (tmp_path / name for name in ("one", "again", "other"))
+    assert instant(command, one) == 0
+    left = {path.name for path in one.iterdir()}
+    assert {"mesh.glb", "sheet.png", "turntable.mp4", "report.json", "config.yaml"} <= left
+    report = json.loads((one / "report.json").read_text())
+    assert report["steps_done"] == 0 and report["mesh"]["textured"]
+    assert report["silhouette_iou"] > 0.7
+    assert instant(command, again) == instant(command, other, "--seed", "1") == 0
+    meshes = [(run / "mesh.glb").read_bytes() for run in (one, again, other)]
+    assert meshes[0] == meshes[1] != meshes[2]
+    # Written again from its checkpoint, and told of as any run.
+    assert main(["export", str(one), "--formats", "glb"]) == 0
+    assert (one / "mesh.glb").read_bytes() == meshes[0]
+    assert uni3d.load_run(one).scene.picture(Cameras.orbit([0.0]), 16).opacity.max() > 0.5
+    capsys.readouterr()
+
+
+def test_what_is_kept_of_an_object_is_the_object(weights, tiny_folder):
+    scene = make_scene(load_weights(weights), "a chair", 3, TeacherConfig(name=str(tiny_folder)))
+    kept = {name: value.clone() for name, value in scene.state().items()}
+    again, points = InstantScene.of_state(kept), torch.rand(50, 3) * 2 - 1
+    for a, b in zip(scene.field(points), again.field(points), strict=True):
+        assert torch.equal(a, b)
+    with pytest.raises((KeyError, RuntimeError)):
+        InstantScene.of_state(kept | {"at_point.weight": torch.zeros(8, 2)})
+
+
+def test_a_scene_is_fitted_to_the_object(weights, tiny_folder):
+    wanted = make_scene(load_weights(weights), "a chair", 3, TeacherConfig(name=str(tiny_folder)))
+    scene, cameras = Scene(SceneConfig(), 0), Cameras.orbit([0.0, 120.0, 240.0], 15.0)
+    truth = wanted.picture(cameras, 32).rgb
+    before = mse_loss(scene.picture(cameras, 32).rgb, truth)
+    error = fit_scene(scene, wanted, 0)
+    after = mse_loss(scene.picture(cameras, 32).rgb, truth)
+    assert error < 0.02
+    assert after < before / 20 and after < 10 ** (-2.7)  # 27 dB
+    assert scene.occupancy.fraction < 0.8
+    assert not scene.optimizer.state_dict()["state"]
+
+
+def first_step(config, folder):
+    run = Run(config, folder)
+    folder.mkdir()
+    return run, run.prepare()
+
+
+def test_another_preset_begins_with_the_object_and_half_of_its_steps(
+    weights, tiny_folder, tmp_path
+):
+    named = {"instant": {"weights": str(weights)}}
+    config = tiny_run(tiny_folder, steps=8, scene={"field": {"levels": 6}}, **named)
+    run, first = first_step(config, tmp_path / "run")
+    assert first.step == 4 and run.config.begin == 0.5
+    wanted = make_scene(load_weights(weights), "a corgi", 0, config.teacher)
+    cameras = Cameras.orbit([0.0, 120.0], 15.0)
+    assert run.parts is not None
+    got = run.parts.scene.picture(cameras, 32).rgb
+    assert mse_loss(got, wanted.picture(cameras, 32).rgb) < 10**-2.5
+    assert [record.step for record in run.steps()] == [5, 6, 7, 8]
+    off = {"instant": {"weights": str(weights), "use": False}}
+    run, first = first_step(tiny_run(tiny_folder, steps=8, **off), tmp_path / "scratch")
+    assert first.step == 0 and run.config.begin == 0
+
+
+def test_a_teachers_folder_may_hold_its_network(weights, tmp_path):
+    from tiny import tiny_teacher
+
+    teacher = tiny_teacher(tmp_path / "teacher")
+    (teacher / FILE).write_bytes(weights.read_bytes())
+    run, first = first_step(tiny_run(teacher), tmp_path / "run")
+    assert first.step == 3
+    assert run.config.instant.weights == str(teacher / FILE)
+
+
+def test_a_teacher_without_a_network_says_so_and_goes_on_from_scratch(
+    command, tmp_path, tiny_folder, capsys
+):
+    without = command[: command.index("--instant-weights")]
+    assert instant([*without, "--formats", "glb"], tmp_path / "run") == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "instant" in line]
+    assert told == [f"uni3d: {tiny_folder}: it has no instant network; from scratch"]
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["steps_done"] == TINY["steps"]
+
+
+def test_variations_differ_and_one_is_refined(command, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(PRESETS, "draft", {name: TINY[name] for name in ("steps", "views", "mesh")})
+    folder = tmp_path / "choice"
+    assert instant(command, folder, "--variations", "2", "--seed", "5") == 0
+    assert {p.name for p in folder.iterdir()} == {"1", "2", "contact.png", ".lock"}
+    assert [uni3d.load_run(folder / str(k)).config.seed for k in (1, 2)] == [5, 6]
+    meshes = {(folder / str(k) / "mesh.glb").read_bytes() for k in (1, 2)}
+    assert len(meshes) == 2
+    before = {p.name: p.read_bytes() for p in (folder / "2").iterdir()}
+    refined = uni3d.refine(folder / "2", preset="draft", out=tmp_path / "refined", formats=["glb"])
+    assert (refined.config.seed, refined.config.steps) == (6, 6)
+    assert refined.report["steps_done"] == 6 and not refined.report["interrupted"]
+    lines = (tmp_path / "refined" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [4, 5, 6]
+    assert {p.name: p.read_bytes() for p in (folder / "2").iterdir()} == before
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--instant-weights", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--variations", "0"], "1 to 64"),
+        (["--variations", "2", "--preset", "draft"], "--preset instant"),
+        (["--variations", "2", "--from-scratch"], "--preset instant"),
+        (["--set", "instant.begin=1"], "instant.begin"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(command, tmp_path, capsys, more, said):
+    assert instant(command, tmp_path / "run", *more) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line and not (tmp_path / "run").exists()
+
+
+def test_weights_of_another_teacher_are_refused(weights, tmp_path, tiny_folder):
+    with pytest.raises(ConfigError, match="was trained with the teacher"):
+        load_weights(weights, "toybox")
+    tensors, _ = checkpoint.load(weights)
+    checkpoint.save(tmp_path / "half.safetensors", tensors, {})
+    with pytest.raises(CheckpointError, match="holds no instant network"):
+        load_weights(tmp_path / "half.safetensors")
+    wide = Generator(dataclasses.replace(SMALL, text_width=32))
+    with pytest.raises(ConfigError, match="32 numbers a token"):
+        make_scene(wide, "a chair", 0, TeacherConfig(name=str(tiny_folder)))
+
+
+def test_the_exported_file_is_the_network_in_half_precision(weights, tmp_path, tiny_folder):
+    network, out = load_weights(weights), tmp_path / "half.safetensors"
+    size = export_weights(weights, out, str(tiny_folder))
+    count = sum(value.numel() for value in network.state_dict().values())
+    assert size < 2 * count + 6000
+    features, z = torch.randn(1, 3, 16), torch.randn(1, 4)
+    got, wanted = load_weights(out)(features, z), network(features, z)
+    np.testing.assert_allclose(got.numpy(), wanted.numpy(), atol=0.01 * float(wanted.abs().max()))
