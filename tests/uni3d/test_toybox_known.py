@@ -38,3 +38,21 @@ def test_bars_ask_only_for_what_both_networks_know(held):
     drawn = [sample(rng, held, bars._known_to_both) for _ in range(300)]
     assert all(shipped_known().covers(what) for what in drawn)
     assert len({what.kind for what in drawn}) > 25
+
+
+def test_peoples_prompts_are_counted_and_cut_to_what_the_teacher_reads(monkeypatch):
+    """Told the caption; told the prompt itself, less its last words where it is too long."""
+    told = []
+
+    def shares(texts, what, seed):
+        told.append((texts, [w.kind for w in what]))
+        return {"kind": 0.5}
+
+    monkeypatch.setattr(bars, "_shares", shares)
+    long = "a sleeping red chair in the " + "very " * 30 + "zorblax"
+    found = bars.measure_prompts(["a sleeping cat", "a zorblax", long])
+    assert (found["prompts"], found["subject known"]) == (3, 2)
+    (captions, kinds), (written, _) = told
+    assert (captions, kinds) == (["a cat", "a red chair"], ["cat", "chair"])
+    assert written[0] == "a sleeping cat"
+    assert long.startswith(written[1]) and 20 < len(written[1]) < len(long)

@@ -1,6 +1,7 @@
 """The bars of the world: how well the recogniser and the teacher do, printed by one command."""
 
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import numpy as np
 import torch
 
 from uni3d.cameras import Cameras
+from uni3d.errors import PromptError
 from uni3d.toybox import dataset, grammar
 from uni3d.toybox.known import shipped_known
+from uni3d.toybox.reading import read
 from uni3d.toybox.recogniser import (
     UNNAMED,
     Recogniser,
@@ -19,9 +22,10 @@ from uni3d.toybox.recogniser import (
 )
 from uni3d.toybox.world import Description, sample
 
-__all__ = ["known_to_both", "measure"]
+__all__ = ["known_to_both", "measure", "measure_prompts"]
 
 BARS = {"kind": "kind", "color": "color", "worn": "role", "material": "material", "doing": "doing"}
+STEPS, GUIDANCE = 25, 3.0  # of the teacher's samples
 FRESH_SEED = 4242  # of pictures neither network was trained on
 
 
@@ -58,7 +62,7 @@ class _Tally:
 def known_to_both(what: Description) -> bool:
     """Whether the shipped teacher has seen such toys and the recogniser has their names."""
     named = labels([what], load_recogniser().names)
-    return shipped_known().covers(what) and all(int(label) != UNNAMED for label in named.values())
+    return shipped_known().covers(what) and all(int(row) != UNNAMED for row in named.values())
 
 
 def _recogniser_bar(held: bool) -> dict[str, Any]:
@@ -74,32 +78,69 @@ def _recogniser_bar(held: bool) -> dict[str, Any]:
         return {"pictures": len(pictures)} | tally.shares()
 
 
-def _teacher_bar(
-    prompts: int, held: bool, steps: int = 25, guidance: float = 3.0
-) -> dict[str, Any]:
+def _drawn(texts: list[str], rng: np.random.Generator, generator: torch.Generator) -> torch.Tensor:
+    """The shipped teacher's picture of each text from a random side, `[n, 3, 64, 64]`."""
     from uni3d.teacher.model import load_teacher
-
-    teacher, net = load_teacher("toybox"), load_recogniser()
-    rng = np.random.default_rng(99 + held)
-    generator = torch.Generator().manual_seed(99 + held)
-    what: list[Description] = [sample(rng, held, known_to_both) for _ in range(prompts)]
-    tally = _Tally(net)
     from uni3d.teacher.prompts import ViewConditioning
 
-    for start in range(0, prompts, 32):
-        part = what[start : start + 32]
-        texts = [grammar.canonical(w) for w in part]
-        azimuth, elevation = rng.uniform(0, 360, len(part)), rng.uniform(-10, 45, len(part))
-        cameras = Cameras.orbit(azimuth, elevation)
-        context = teacher.encode_text(texts)
-        empty = teacher.encode_text([""]).expand_as(context)
-        none = context.new_zeros(len(part), 0, *context.shape[1:])
-        views = ViewConditioning(context, empty, none, context.new_zeros(len(part), 0))
-        latents = teacher.sample(
-            views, teacher.camera(cameras), scale=guidance, steps=steps, generator=generator
-        )
-        tally.add(teacher.codec.decode(latents).clamp(0, 1), part)
-    return {"prompts": prompts} | tally.shares()
+    teacher = load_teacher("toybox")
+    azimuth, elevation = rng.uniform(0, 360, len(texts)), rng.uniform(-10, 45, len(texts))
+    cameras = Cameras.orbit(azimuth, elevation)
+    context = teacher.encode_text(texts)
+    empty = teacher.encode_text([""]).expand_as(context)
+    none = context.new_zeros(len(texts), 0, *context.shape[1:])
+    views = ViewConditioning(context, empty, none, context.new_zeros(len(texts), 0))
+    latents = teacher.sample(
+        views, teacher.camera(cameras), scale=GUIDANCE, steps=STEPS, generator=generator
+    )
+    return teacher.codec.decode(latents).clamp(0, 1)
+
+
+def _shares(texts: list[str], what: list[Description], seed: int) -> dict[str, float]:
+    """What the recogniser finds in the teacher's pictures of texts of descriptions."""
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    tally = _Tally(load_recogniser())
+    for start in range(0, len(texts), 32):
+        part = slice(start, start + 32)
+        tally.add(_drawn(texts[part], rng, generator), what[part])
+    return tally.shares()
+
+
+def _teacher_bar(prompts: int, held: bool) -> dict[str, Any]:
+    rng = np.random.default_rng(99 + held)
+    what = [sample(rng, held, known_to_both) for _ in range(prompts)]
+    return {"prompts": prompts} | _shares([grammar.canonical(w) for w in what], what, 99 + held)
+
+
+def _cut(prompt: str, encode: Callable[[list[str]], torch.Tensor]) -> str:
+    """The prompt without its last words, where the teacher cannot read so many."""
+    words = prompt.lower().split()
+    while True:
+        try:
+            encode([" ".join(words)])
+            return " ".join(words)
+        except PromptError:
+            words.pop()
+
+
+def measure_prompts(prompts: Sequence[str]) -> dict[str, Any]:
+    """Shares of people's prompts that the teacher draws right, of those whose subject it knows.
+
+    caption: told as in a run. as written: told the prompt itself, cut where it is too long.
+    """
+    readings = [read(prompt) for prompt in prompts]
+    readings = [r for r in readings if r.description and known_to_both(r.description)]
+    what = [r.description for r in readings if r.description]
+    from uni3d.teacher.model import load_teacher
+
+    teacher = load_teacher("toybox")
+    written = [_cut(r.prompt, teacher.encode_text) for r in readings]
+    return {
+        "prompts": len(prompts),
+        "subject known": len(readings),
+        "caption": _shares([r.caption for r in readings], what, 7),
+        "as written": _shares(written, what, 7),
+    }
 
 
 def measure(prompts: int = 512) -> dict[str, Any]:

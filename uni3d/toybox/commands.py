@@ -68,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recogniser.add_argument("--out", type=Path, default=Path("outputs/recogniser.safetensors"))
     bars = sub.add_parser("evaluate", help="the bars for recogniser and teacher")
     bars.add_argument("--prompts", type=int, default=512)
+    bars.add_argument(
+        "--file", type=Path, help="people's prompts, one a line: how many are drawn right"
+    )
 
 
 def truth(prompt: str, seed: int) -> Toy:
@@ -216,8 +219,10 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "train-recogniser":
         _train_recogniser(args)
     else:
-        from uni3d.toybox.bars import measure
+        from uni3d.toybox.bars import measure, measure_prompts
+        from uni3d.toybox.read_command import lines_of
 
         torch.manual_seed(0)
-        sys.stdout.write(json.dumps(measure(args.prompts), indent=2) + "\n")
+        found = measure_prompts(lines_of(args.file)) if args.file else measure(args.prompts)
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
     return 0

@@ -13,7 +13,7 @@ from uni3d.toybox.known import today
 from uni3d.toybox.phrase import singular
 from uni3d.toybox.reading import Reading, read
 
-__all__ = ["KEYS", "read_prompts", "table"]
+__all__ = ["KEYS", "lines_of", "read_prompts", "table"]
 
 KEYS = (
     "prompt",
@@ -33,7 +33,8 @@ KEYS = (
 )
 
 
-def _lines(path: Path) -> list[str]:
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text file that are not empty; ConfigError where it cannot be read."""
     try:
         return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
@@ -45,9 +46,9 @@ def read_prompts(
 ) -> int:
     """Print what each prompt is understood as, or the table of a file of known subjects."""
     if measured is not None:
-        sys.stdout.write(table(_lines(measured)))
+        sys.stdout.write(table(lines_of(measured)))
         return 0
-    prompts = [*prompts, *(_lines(file) if file else [])]
+    prompts = [*prompts, *(lines_of(file) if file else [])]
     if not prompts:
         raise ConfigError("read: got no prompt; wanted PROMPT... or --file FILE; do: give one")
     for prompt in prompts:
