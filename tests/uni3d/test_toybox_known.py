@@ -35,7 +35,7 @@ def test_the_first_world_is_the_first_53_kinds_without_materials():
 @pytest.mark.parametrize("held", [False, True])
 def test_bars_ask_only_for_what_both_networks_know(held):
     rng = np.random.default_rng(0)
-    drawn = [sample(rng, held, bars._known_to_both) for _ in range(300)]
+    drawn = [sample(rng, held, bars.known_to_both) for _ in range(300)]
     assert all(shipped_known().covers(what) for what in drawn)
     assert len({what.kind for what in drawn}) > 25
 

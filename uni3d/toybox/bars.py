@@ -62,7 +62,7 @@ class _Tally:
 def known_to_both(what: Description) -> bool:
     """Whether the shipped teacher has seen such toys and the recogniser has their names."""
     named = labels([what], load_recogniser().names)
-    return shipped_known().covers(what) and all(int(row) != UNNAMED for row in named.values())
+    return shipped_known().covers(what) and all(int(label) != UNNAMED for label in named.values())
 
 
 def _recogniser_bar(held: bool) -> dict[str, Any]:
