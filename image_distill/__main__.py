@@ -59,7 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("kind", choices=["cifar10", "imagenet64", "fashion-mnist", "folder"])
     sub.add_argument("source", type=Path)
     sub.add_argument("out", type=Path, help="NAME.zip")
-    sub.add_argument("--resolution", type=_count, help="folder: crop and scale to this")
+    sub.add_argument(
+        "--resolution", type=_count, help="folder: crop and scale; fashion-mnist: 32, 16 or 8"
+    )
 
     sub = command("train", commands.train_generator, "distil a teacher into one step", "generator")
     sub.add_argument("--dry-run", action="store_true", help="print recipe and missing files only")
@@ -104,12 +106,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--steps", type=_count, default=4000)
     sub.add_argument("--figure", type=Path, metavar="PNG")
 
-    sub = command("fashion-mnist", commands.fashion, "teacher, four students and their table")
+    sub = command("fashion-mnist", commands.fashion, "teacher, students and their table")
     sub.add_argument("out", type=Path, help="folder; an interrupted run in it is continued")
     sub.add_argument("--source", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
     sub.add_argument(
         "--minutes", type=_number, help="stop after this long; the same command goes on"
     )
+    sub.add_argument("--resolution", type=int, choices=[32, 16], default=32)
     sub.add_argument("--smoke", action="store_true", help="a few steps of a tiny network")
     sub.add_argument(
         "--networks",

@@ -256,11 +256,13 @@ def toy(arguments: argparse.Namespace) -> None:
 
 def fashion(arguments: argparse.Namespace) -> None:
     """`fashion-mnist`: the whole benchmark, going on where it was interrupted."""
-    from image_distill.fashion import Budget, run
+    from image_distill.budgets import Budget
+    from image_distill.fashion import run
 
     if arguments.minutes is not None and arguments.minutes <= 0:
         raise ConfigError(f"minutes: got {arguments.minutes}; wanted more than 0")
-    budget = Budget.smoke() if arguments.smoke else Budget.full()
+    budget = Budget.full() if arguments.resolution == 32 else Budget.small()
+    budget = budget.smoke() if arguments.smoke else budget
     for line in run(
         arguments.out,
         arguments.source,

@@ -112,7 +112,7 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
     optimiser = torch.optim.Adam(network.parameters(), recipe.lr, fused=True)
     checkpoint = Path(recipe.outdir) / CHECKPOINT
     first = _start(recipe, checkpoint, network, average, optimiser)
-    reals = real_batches(dataset, recipe, gang, first)
+    reals = real_batches(dataset, recipe, gang, range(first, recipe.steps))
     shape = (dataset.channels, dataset.resolution, dataset.resolution)
 
     total, count, begin = 0.0, 0, time.perf_counter()

@@ -1,6 +1,6 @@
-"""The benchmark on real images that a laptop's CPU can do: Fashion-MNIST at 32 x 32.
+"""The benchmark on real images that a laptop's CPU can do: Fashion-MNIST at 32 x 32 or 16 x 16.
 
-A small class-conditional EDM teacher, then four one-step students of it at equal cost, and a table
+A small class-conditional EDM teacher, then one-step students of it at equal cost, and a table
 of Frechet distances on EfficientNet-Lite0 features (never FID: another network sees the images).
 Every part leaves a file; the same command goes on where an earlier one was stopped.
 """
@@ -9,13 +9,14 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from image_distill import edm
+from image_distill.budgets import Budget
 from image_distill.data import ImageDataset
 from image_distill.denoisers import Denoiser
 from image_distill.edm import TeacherRecipe
@@ -28,98 +29,7 @@ from image_distill.score import STAND_IN, image_batches, network_batches, open_d
 from image_distill.teachers import load_denoiser
 from image_distill.train import train
 
-__all__ = ["STUDENTS", "Budget", "run"]
-
-# Name in the table -> what is chosen in the recipe. All have the discriminator: equal cost.
-STUDENTS: dict[str, dict[str, str]] = {
-    "reverse-kl": {"method": "uni-instruct", "divergence": "reverse-kl"},
-    "forward-kl": {"method": "uni-instruct", "divergence": "forward-kl"},
-    "diff-instruct": {"method": "diff-instruct"},
-    "f-distill-js": {"method": "f-distill-jensen-shannon"},
-}
-# Million images; chosen from the cost of a step, see docs/image_distill.md.
-TEACHER_MIMG, STUDENT_MIMG = 0.25, 0.03
-_DATA = "fashion-mnist32.zip"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Budget:
-    """Sizes of the benchmark: the recipes of teacher and students, without their paths."""
-
-    teacher: TeacherRecipe
-    student: Recipe
-    images: int  # per distance
-    samplers: tuple[Heun, ...]  # of the teacher; the first is the reference
-
-    @classmethod
-    def full(cls) -> "Budget":
-        """For two CPU cores; docs/image_distill.md has the measured cost of a step."""
-        teacher = TeacherRecipe(
-            data="",
-            cond=True,
-            model_channels=16,
-            channel_mult=(1, 2, 3),
-            num_blocks=2,
-            attn_resolutions=(8,),
-            batch=64,
-            lr=1e-3,
-            warmup=10.0,
-            duration=TEACHER_MIMG,
-            ema=0.05,
-            tick=5.0,
-            dump=2,
-        )
-        # Critics alone, then SIM, then the divergence; one discriminator in all four.
-        student = Recipe(
-            cond=True,
-            method="sim",
-            batch=32,
-            lr=2e-4,
-            glr=2e-4,
-            ema=0.01,
-            warmup_fake=1.6,
-            warmup_sim=6.4,
-            duration=STUDENT_MIMG,
-            tick=1.0,
-            snap=10,
-            dump=4,
-            karras_share=0.3,
-        )
-        samplers = (
-            Heun(steps=18),
-            Heun(steps=3),
-            Heun(steps=2),
-            Heun(steps=5, corrected=False),
-            Heun(steps=3, corrected=False),
-        )
-        return cls(teacher=teacher, student=student, images=5_000, samplers=samplers)
-
-    @classmethod
-    def smoke(cls) -> "Budget":
-        """Seconds of a tiny network: whether everything runs."""
-        full = cls.full()
-        teacher = replace(
-            full.teacher,
-            model_channels=16,
-            channel_mult=(1,),
-            num_blocks=1,
-            attn_resolutions=(),
-            batch=8,
-            duration=80e-6,
-            tick=0.04,
-            dump=1,
-            warmup=0.04,
-        )
-        student = replace(
-            full.student,
-            batch=4,
-            duration=40e-6,
-            tick=0.02,
-            dump=1,
-            warmup_fake=0.008,
-            warmup_sim=0.016,
-        )
-        return cls(teacher=teacher, student=student, images=32, samplers=full.samplers[1:])
+__all__ = ["run"]
 
 
 def _to_go(kimg: float, seconds: float, recipe: TeacherRecipe | Recipe) -> str:
@@ -143,12 +53,13 @@ class Benchmark:
     ) -> None:
         self.out, self.budget, self.networks = out, budget, networks or out
         self.end = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+        self.data = out / f"fashion-mnist{budget.resolution}.zip"
         self.results_file = out / "results.json"
         self.results: dict[str, Any] = {}
         if self.results_file.exists():
             self.results = json.loads(self.results_file.read_text(encoding="utf-8"))
         if networks:
-            for name in ("teacher", *STUDENTS):
+            for name in ("teacher", *self.budget.students):
                 self._network(name)  # its one line where it is not there
             kept = networks / self.results_file.name
             if kept.exists():
@@ -169,8 +80,8 @@ class Benchmark:
     def prepare(self, source: Path) -> None:
         """The data set, once."""
         self.out.mkdir(parents=True, exist_ok=True)
-        if not (self.out / _DATA).exists():
-            prepare("fashion-mnist", source, self.out / _DATA)
+        if not self.data.exists():
+            prepare("fashion-mnist", source, self.data, resolution=self.budget.resolution)
 
     def train_teacher(self) -> Iterator[str]:
         """From its last checkpoint on."""
@@ -178,7 +89,7 @@ class Benchmark:
         done = self.results.get("seconds", {}).get("teacher", 0.0)
         recipe = replace(
             self.budget.teacher,
-            data=str(self.out / _DATA),
+            data=str(self.data),
             outdir=str(folder),
             resume=(folder / CHECKPOINT).exists(),
         )
@@ -195,9 +106,9 @@ class Benchmark:
         done = self.results.get("seconds", {}).get(name, 0.0)
         recipe = replace(
             self.budget.student,
-            **{"divergence": None, **STUDENTS[name]},
+            **{"divergence": None, **self.budget.students[name]},
             edm_model=str(self.out / "teacher" / "network"),
-            data=str(self.out / _DATA),
+            data=str(self.data),
             outdir=str(folder),
             resume=str(folder) if (folder / CHECKPOINT).exists() else None,
         )
@@ -228,7 +139,10 @@ class Benchmark:
             for one in self.budget.samplers
         ]
         one_step = OneStep(init_sigma=self.budget.student.init_sigma)
-        todo += [(f"{name}, 1 evaluation", self._network(name), one_step) for name in STUDENTS]
+        todo += [
+            (f"{name}, 1 evaluation", self._network(name), one_step)
+            for name in self.budget.students
+        ]
         for label, network, sampler in todo:
             if label not in self.results.get("distances", {}):
                 batches = network_batches(network, range(self.budget.images), sampler, 100)
@@ -243,7 +157,7 @@ class Benchmark:
         path = self.out / "statistics.npz"
         if not path.exists():
             limit = None if self.budget.images >= 5_000 else self.budget.images
-            batches = image_batches(self.out / _DATA, 100, limit)
+            batches = image_batches(self.data, 100, limit)
             compute_statistics(batches, detector).save(path)
         return Statistics.load(path)
 
@@ -264,7 +178,7 @@ class Benchmark:
         """One row of ten classes per network, from the same seeds; the first row is real images."""
         from PIL import Image
 
-        dataset = ImageDataset(self.out / _DATA)
+        dataset = ImageDataset(self.data)
         assert dataset.labels is not None
         rows = [
             torch.cat([dataset[int((dataset.labels == c).argmax())][0][None] for c in range(10)])
@@ -274,7 +188,7 @@ class Benchmark:
             (teacher, one) for one in self.budget.samplers
         ]
         one_step = OneStep(init_sigma=self.budget.student.init_sigma)
-        pairs += [(self._network(name), one_step) for name in STUDENTS]
+        pairs += [(self._network(name), one_step) for name in self.budget.students]
         for network, sampler in pairs:
             made = (next(generate(network, [c], sampler, chosen=c)).images for c in range(10))
             rows.append(torch.cat(list(made)))
@@ -302,7 +216,7 @@ def run(
         benchmark.prepare(Path(source))
         if not networks:
             yield from benchmark.train_teacher()
-            for name in STUDENTS:
+            for name in budget.students:
                 yield from benchmark.train_student(name)
         yield from benchmark.measure()
     except OutOfTime:

@@ -25,8 +25,6 @@ class Batches(Protocol):
     @property
     def seed(self) -> int: ...
     @property
-    def steps(self) -> int: ...
-    @property
     def workers(self) -> int: ...
 
 
@@ -43,13 +41,13 @@ def pieces(recipe: Batches, gang: Gang) -> list[range]:
 
 
 def real_batches(
-    dataset: ImageDataset, recipe: Batches, gang: Gang, start: int
+    dataset: ImageDataset, recipe: Batches, gang: Gang, steps: range
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Images and labels for every piece of every step from `start` on, in order."""
+    """Images and labels for every piece of each of `steps`, in order."""
     shuffle, parts = Shuffle(len(dataset), recipe.seed), pieces(recipe, gang)
     plan = (
         [shuffle[step * recipe.batch + place] for place in places]
-        for step in range(start, recipe.steps)
+        for step in steps
         for places in parts
     )
     # Its own generator: otherwise the loader would move the global one.

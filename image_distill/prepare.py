@@ -239,9 +239,10 @@ def _read_idx(data: bytes, name: str, dimensions: int) -> np.ndarray:
     )
 
 
-def fashion_mnist(source: Path, writer: EDMWriter) -> None:
+def fashion_mnist(source: Path, writer: EDMWriter, resolution: int | None = None) -> None:
     """The 60,000 training images as grey 32 x 32: two pixels of zeros on each side of 28 x 28.
 
+    With `resolution` 16 (or less) each pixel is the mean of a square of those, rounded.
     `source` is a folder with `train-{images-idx3,labels-idx1}-ubyte`, with or without `.gz`.
     """
     arrays = {}
@@ -268,8 +269,10 @@ def fashion_mnist(source: Path, writer: EDMWriter) -> None:
             f"{source}: got images {images.shape} and {len(labels)} labels; wanted one label per "
             "28x28 image; do: download both files again"
         )
+    size = resolution or 32
     for pixels, label in zip(images, labels, strict=True):
-        writer.add(np.pad(pixels, 2), int(label))
+        squares = np.pad(pixels, 2).reshape(size, 32 // size, size, 32 // size)
+        writer.add(np.rint(squares.mean((1, 3))).astype(np.uint8), int(label))
 
 
 def folder(source: Path, writer: EDMWriter, resolution: int | None = None) -> None:
@@ -311,16 +314,23 @@ def prepare(
     """
     if kind not in KINDS:
         raise DataError(f"prepare: got {kind!r}; wanted one of {', '.join(KINDS)}; do: choose one")
-    if resolution is not None and kind != "folder":
+    if resolution is not None and kind not in ("folder", "fashion-mnist"):
         raise DataError(
             f"resolution: got {resolution} with {kind}; wanted none, {kind} has its own; "
             "do: leave it out, or use folder"
+        )
+    if kind == "fashion-mnist" and resolution not in (None, 32, 16, 8):
+        raise DataError(
+            f"resolution: got {resolution} with {kind}; wanted 32, 16 or 8, which divide its "
+            "padded pictures; do: choose one"
         )
     if not Path(source).exists():
         raise DataError(f"{source}: got no such file or folder; wanted it; do: check the path")
     with EDMWriter(out) as writer:
         if kind == "folder":
             folder(Path(source), writer, resolution)
+        elif kind == "fashion-mnist":
+            fashion_mnist(Path(source), writer, resolution)
         else:
             KINDS[kind](Path(source), writer)
         return len(writer.labels)

@@ -81,6 +81,7 @@ class Recipe:
     # Optimisation.
     batch: int = 256
     batch_gpu: int | None = None  # images at a time on one device; the rest is accumulated
+    critic_steps: int = 1  # of fake score and discriminator to one of the generator (2405.14867)
     lr: float = 1e-5  # fake score and discriminator
     glr: float = 1e-5  # generator
     fp16: bool = False
@@ -113,6 +114,8 @@ class Recipe:
             raise ValueError(f"tmax: got {self.tmax}; wanted (0, 1000]; do: use 800")
         if not 0 <= self.karras_share <= 1:
             raise ValueError(f"karras_share: got {self.karras_share}; wanted [0, 1]")
+        if self.critic_steps < 1:
+            raise ValueError(f"critic_steps: got {self.critic_steps}; wanted 1 or more")
         if self.batch_gpu is not None and self.batch_gpu < 1:
             raise ValueError(f"batch_gpu: got {self.batch_gpu}; wanted 1 or more")
         if self.fp16 and self.bf16:

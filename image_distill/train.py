@@ -85,7 +85,8 @@ class Trainer:
         return network(self.recipe.init_sigma * draws.latent, sigma, draws.label)
 
     def critic_step(self, step: int) -> dict[str, float]:
-        """Score matching of the fake score on generated images; the discriminator's loss."""
+        """Score matching of the fake score on generated images; the discriminator's loss. `step`
+        counts the critics' own steps."""
         recipe, fake = self.recipe, self.players.fake.requires_grad_(True)
         self.players.fake_optimiser.zero_grad()
         rows = []
@@ -255,11 +256,12 @@ def _resume(recipe: Recipe, players: Players) -> int | None:
         return round((found.kimg or 0) * 1000 / recipe.batch)
     path = path / CHECKPOINT if path.is_dir() else path
     tensors, described = state.read_state(path)
-    now, then = config_io.to_dict(recipe), described["recipe"]
+    # A key that the interrupted run did not know yet had its default.
+    now, then = config_io.to_dict(recipe), config_io.to_dict(Recipe()) | described["recipe"]
     for key in now:
-        if key not in FREE and now[key] != then.get(key):
+        if key not in FREE and now[key] != then[key]:
             raise ConfigError(
-                f"{key}: got {now[key]} while resuming a run with {then.get(key)}; wanted the "
+                f"{key}: got {now[key]} while resuming a run with {then[key]}; wanted the "
                 "same; do: leave it out, or start a new run with --sid_model"
             )
     players.restore(tensors)
@@ -299,7 +301,8 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
         at = None if resumed is None else resumed * recipe.batch
         text = config_io.dump(recipe)
         folder = RunFolder(outdir, text, resumed_at=at, board=recipe.tensorboard)
-    reals = real_batches(dataset, recipe, gang, first) if dataset else iter(())
+    turns = range(first * recipe.critic_steps, recipe.steps * recipe.critic_steps)
+    reals = real_batches(dataset, recipe, gang, turns) if dataset else iter(())
     trainer = Trainer(players, recipe, gang, reals)
     latents = draw(
         (recipe.seed, "grid"),
@@ -320,14 +323,13 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
         if step == 0 or stage != recipe.stage((step - 1) * recipe.batch):
             trainer.begin_stage(stage)
 
-        # 3. The critics learn what the generator makes now.
-        values = trainer.critic_step(step)
+        # 3. The critics learn what the generator makes now, on a faster time scale if asked.
+        for turn in range(recipe.critic_steps):
+            _collect(collected, trainer.critic_step(step * recipe.critic_steps + turn))
         # 4. The generator moves against the divergence.
         if stage.method is not None:
-            values |= trainer.generator_step(step, stage)
+            _collect(collected, trainer.generator_step(step, stage))
             trainer.update_average(images)
-        for name, value in values.items():
-            collected.setdefault(name, []).append(value)
 
         # 5. At a tick and at the end, come early or not: log, pictures, snapshots, checkpoint.
         last = step + 1 == recipe.steps or gang.ends()
@@ -358,6 +360,11 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
         if last:
             return
         collected, begin = {}, time.perf_counter()
+
+
+def _collect(collected: dict[str, list[float]], values: dict[str, float]) -> None:
+    for name, value in values.items():
+        collected.setdefault(name, []).append(value)
 
 
 def _ratio_values(players: Players, recipe: Recipe) -> dict[str, float]:

@@ -1,0 +1,157 @@
+"""Sizes of the Fashion-MNIST benchmark: what is trained, for how long, and how it is measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from image_distill.edm import TeacherRecipe
+from image_distill.recipe import Recipe
+from image_distill.sample import Heun
+
+__all__ = ["Budget"]
+
+# Name in the table -> what is chosen in the recipe. All have the discriminator: equal cost.
+_STUDENTS32: Mapping[str, Mapping[str, str]] = {
+    "reverse-kl": {"method": "uni-instruct", "divergence": "reverse-kl"},
+    "forward-kl": {"method": "uni-instruct", "divergence": "forward-kl"},
+    "diff-instruct": {"method": "diff-instruct"},
+    "f-distill-js": {"method": "f-distill-jensen-shannon"},
+}
+
+
+def _euler(steps: int) -> Heun:
+    return Heun(steps=steps, corrected=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The recipes of teacher and students, without their paths, and what is measured."""
+
+    resolution: int
+    teacher: TeacherRecipe
+    student: Recipe
+    students: Mapping[str, Mapping[str, object]]  # name -> changes of `student`
+    images: int  # per distance
+    samplers: tuple[Heun, ...]  # of the teacher; the first is the reference
+
+    @classmethod
+    def full(cls) -> "Budget":
+        """32 x 32 on two CPU cores; docs/image_distill.md has the measured cost of a step."""
+        teacher = TeacherRecipe(
+            data="",
+            cond=True,
+            model_channels=16,
+            channel_mult=(1, 2, 3),
+            num_blocks=2,
+            attn_resolutions=(8,),
+            batch=64,
+            lr=1e-3,
+            warmup=10.0,
+            duration=0.25,
+            ema=0.05,
+            tick=5.0,
+            dump=2,
+        )
+        # Critics alone, then SIM, then the divergence; one discriminator in all four.
+        student = Recipe(
+            cond=True,
+            method="sim",
+            batch=32,
+            lr=2e-4,
+            glr=2e-4,
+            ema=0.01,
+            warmup_fake=1.6,
+            warmup_sim=6.4,
+            duration=0.03,
+            tick=1.0,
+            snap=10,
+            dump=4,
+            karras_share=0.3,
+        )
+        return cls(
+            resolution=32,
+            teacher=teacher,
+            student=student,
+            students=_STUDENTS32,
+            images=5_000,
+            samplers=(Heun(steps=18), Heun(steps=3), Heun(steps=2), _euler(5), _euler(3)),
+        )
+
+    @classmethod
+    def small(cls) -> "Budget":
+        """16 x 16 on one CPU core: 0.71 million weights, so that a student sees many images.
+
+        Of seven designs of 0.25 to 1.2 million weights this one has the most weights for its
+        cost; bf16 is slower than fp32 at these widths (benchmarks/small_networks.py).
+        """
+        teacher = TeacherRecipe(
+            data="",
+            cond=True,
+            model_channels=16,
+            channel_mult=(1, 2, 4),
+            num_blocks=1,
+            attn_resolutions=(),
+            batch=64,
+            lr=1e-3,
+            warmup=10.0,
+            decay=False,  # then it may be trained on; its average is what is used
+            duration=0.6,
+            ema=0.05,
+            tick=5.0,
+            dump=2,
+        )
+        student = Recipe(
+            cond=True,
+            method="uni-instruct",
+            divergence="reverse-kl",
+            batch=64,
+            critic_steps=5,
+            lr=4e-4,
+            glr=2e-4,
+            ema=0.02,
+            warmup_fake=1.28,
+            warmup_sim=2.56,
+            duration=0.8,
+            tick=2.0,
+            snap=10,
+            dump=1,
+            karras_share=0.3,
+        )
+        return cls(
+            resolution=16,
+            teacher=teacher,
+            student=student,
+            students={"reverse-kl": {}},
+            images=5_000,
+            samplers=tuple(
+                sampler
+                for steps in (18, 9, 5, 3, 2)
+                for sampler in (Heun(steps=steps), _euler(2 * steps - 1))
+            ),
+        )
+
+    def smoke(self) -> "Budget":
+        """Seconds of a tiny network: whether everything runs."""
+        teacher = replace(
+            self.teacher,
+            model_channels=16,
+            channel_mult=(1,),
+            num_blocks=1,
+            attn_resolutions=(),
+            batch=8,
+            duration=80e-6,
+            tick=0.04,
+            dump=1,
+            warmup=0.04,
+        )
+        student = replace(
+            self.student,
+            batch=4,
+            duration=40e-6,
+            tick=0.02,
+            dump=1,
+            warmup_fake=0.008,
+            warmup_sim=0.016,
+        )
+        return replace(
+            self, teacher=teacher, student=student, images=32, samplers=self.samplers[1:]
+        )
