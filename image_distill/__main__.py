@@ -30,6 +30,9 @@ class _Parser(argparse.ArgumentParser):
         return super().parse_known_args(*arguments, **options)
 
 
+KINDS = ["cifar10", "imagenet64", "fashion-mnist", "fashion-mnist-test", "folder"]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="image-distill", description="One-step image generators from published checkpoints"
@@ -56,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     sub = command("prepare", commands.prepare_data, "a public archive to a zip in EDM's layout")
-    sub.add_argument("kind", choices=["cifar10", "imagenet64", "fashion-mnist", "folder"])
+    sub.add_argument("kind", choices=KINDS)
     sub.add_argument("source", type=Path)
     sub.add_argument("out", type=Path, help="NAME.zip")
     sub.add_argument(
@@ -98,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("inception-score", commands.measure_inception_score, "of a set of images")
     sub.add_argument("source", type=Path, help="zip or folder of images")
     _add_detector(sub)
+
+    sub = command("compare", commands.compare_runs, "the learning curves of several runs")
+    sub.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a training run")
+    sub.add_argument("--out", type=Path, default=Path("compare.png"), help="PNG of the curves")
 
     sub = command("toy2d", commands.toy, "eight Gaussians in the plane: every divergence measured")
     sub.add_argument("divergence", nargs="*", default=["all"])

@@ -22,6 +22,10 @@ def _euler(steps: int) -> Heun:
     return Heun(steps=steps, corrected=False)
 
 
+def _both(heun: int, euler: int) -> tuple[Heun, Heun]:
+    return Heun(steps=heun), _euler(euler)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """The recipes of teacher and students, without their paths, and what is measured."""
@@ -31,7 +35,7 @@ class Budget:
     student: Recipe
     students: Mapping[str, Mapping[str, object]]  # name -> changes of `student`
     images: int  # per distance
-    samplers: tuple[Heun, ...]  # of the teacher; the first is the reference
+    samplers: tuple[tuple[Heun, ...], ...]  # of the teacher, by cost; the first is the reference
 
     @classmethod
     def full(cls) -> "Budget":
@@ -73,7 +77,7 @@ class Budget:
             student=student,
             students=_STUDENTS32,
             images=5_000,
-            samplers=(Heun(steps=18), Heun(steps=3), Heun(steps=2), _euler(5), _euler(3)),
+            samplers=(_both(18, 35), _both(3, 5), _both(2, 3)),
         )
 
     @classmethod
@@ -94,7 +98,7 @@ class Budget:
             lr=1e-3,
             warmup=10.0,
             decay=False,  # then it may be trained on; its average is what is used
-            duration=0.6,
+            duration=0.3,
             ema=0.05,
             tick=5.0,
             dump=2,
@@ -112,21 +116,21 @@ class Budget:
             warmup_sim=2.56,
             duration=0.8,
             tick=2.0,
-            snap=10,
+            snap=20,
             dump=1,
             karras_share=0.3,
+            metrics="frechet-efficientnet",
+            metric_images=2_000,
+            metric_sets=3,
+            data_stat="set when it is known",
         )
         return cls(
             resolution=16,
             teacher=teacher,
             student=student,
             students={"reverse-kl": {}},
-            images=5_000,
-            samplers=tuple(
-                sampler
-                for steps in (18, 9, 5, 3, 2)
-                for sampler in (Heun(steps=steps), _euler(2 * steps - 1))
-            ),
+            images=3_000,
+            samplers=(_both(18, 35), _both(9, 18), _both(3, 5), _both(2, 3), (_euler(1),)),
         )
 
     def smoke(self) -> "Budget":
@@ -151,6 +155,7 @@ class Budget:
             dump=1,
             warmup_fake=0.008,
             warmup_sim=0.016,
+            metric_images=16,
         )
         return replace(
             self, teacher=teacher, student=student, images=32, samplers=self.samplers[1:]

@@ -71,6 +71,7 @@ def train_generator(arguments: argparse.Namespace) -> None:
     with assemble() as gang:
         bar = _Bar(recipe.total_images, gang)
         for progress in train(recipe, gang):
+            bar.metric(progress.values, f"{recipe.outdir}/samples.png")
             values = "  ".join(f"{k} {v:.4g}" for k, v in progress.values.items())
             head = f"{progress.kimg:.6g} kimg  {progress.stage}  {progress.seconds:.1f} s"
             bar.say(progress.kimg, f"{head}  {values}")
@@ -92,12 +93,32 @@ def train_teacher(arguments: argparse.Namespace) -> None:
         bar.end("the same command with --resume 1")
 
 
+def against_teacher(values: dict[str, float]) -> str:
+    """ "fid 3.41 +- 0.10 = 1.45 x teacher's 2.35", of what the log has; "" without a metric."""
+    from image_distill.compare import metric_of
+
+    if (name := metric_of(values)) is None:
+        return ""
+    text = f"{name} {values[name]:.4g}"
+    if (half := values.get(f"{name}_interval")) is not None:
+        text += f" +- {half:.2g}"
+    if (teacher := values.get(f"{name}_teacher")) is not None:
+        text += f" = {values[name] / teacher:.3g} x teacher's {teacher:.4g}"
+    return text
+
+
 class _Bar:
     """Lines on stdout above a bar with the time to go on stderr, of the first process alone."""
 
     def __init__(self, images: int, gang: "Gang") -> None:
         self.total, self.gang = images / 1000, gang
         self.bar: Any = None
+        self.live = ""
+
+    def metric(self, values: dict[str, float], grid: str) -> None:
+        """What stands behind the bar: the last metric against the teacher's, and the grid."""
+        live = against_teacher(values)
+        self.live = f"{live}  {grid}" if live else self.live or grid
 
     def say(self, kimg: float, line: str) -> None:
         from tqdm import tqdm
@@ -106,6 +127,7 @@ class _Bar:
             return
         if self.bar is None:  # from here on: what an earlier run did has cost no time in this one
             self.bar = tqdm(total=self.total, initial=kimg, unit="kimg", disable=None)
+        self.bar.set_postfix_str(self.live, refresh=False)
         self.bar.update(kimg - self.bar.n)
         self.bar.write(line)
 
@@ -222,6 +244,16 @@ def measure_inception_score(arguments: argparse.Namespace) -> None:
     found = compute_features(image_batches(arguments.source, limit=arguments.num), detector)
     mean, deviation = inception_score(found.clamp(min=1e-30).log())
     say(json.dumps({"inception_score": mean, "std_over_splits": deviation}))
+
+
+def compare_runs(arguments: argparse.Namespace) -> None:
+    """`compare`."""
+    from image_distill.compare import draw, read_curve, table
+
+    curves = [read_curve(run) for run in arguments.runs]
+    say(table(curves))
+    draw(curves, arguments.out)
+    sys.stderr.write(f"wrote {arguments.out}\n")
 
 
 def toy(arguments: argparse.Namespace) -> None:

@@ -9,18 +9,19 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from image_distill import edm
+from image_distill.assess import NUMBERS, Reality, interval, overlap
 from image_distill.budgets import Budget
 from image_distill.data import ImageDataset
 from image_distill.denoisers import Denoiser
 from image_distill.edm import TeacherRecipe
-from image_distill.metrics import Detector, Statistics, compute_statistics, frechet_distance
+from image_distill.metrics import Detector, compute_features
 from image_distill.prepare import prepare
 from image_distill.recipe import Recipe
 from image_distill.runfolder import CHECKPOINT, grid
@@ -31,11 +32,20 @@ from image_distill.train import train
 
 __all__ = ["run"]
 
+SETS = 3  # of seeds per network and sampler
+FLOOR = "real test images"
+
 
 def _to_go(kimg: float, seconds: float, recipe: TeacherRecipe | Recipe) -> str:
     """Time to the end of this training, at the pace of the last tick."""
     left = seconds / recipe.tick * (recipe.duration * 1000 - kimg)
     return f", {left / 60:.0f} min to go" if left >= 1 else ""
+
+
+def _teacher_label(sampler: Heun) -> str:
+    how = "Heun" if sampler.corrected else "Euler"
+    number = sampler.evaluations
+    return f"teacher, {number} evaluation{'s' if number > 1 else ''} ({how})"
 
 
 class OutOfTime(Exception):
@@ -54,6 +64,7 @@ class Benchmark:
         self.out, self.budget, self.networks = out, budget, networks or out
         self.end = float("inf") if minutes is None else time.monotonic() + 60 * minutes
         self.data = out / f"fashion-mnist{budget.resolution}.zip"
+        self.held_out = out / f"fashion-mnist{budget.resolution}-test.zip"
         self.results_file = out / "results.json"
         self.results: dict[str, Any] = {}
         if self.results_file.exists():
@@ -82,6 +93,8 @@ class Benchmark:
         self.out.mkdir(parents=True, exist_ok=True)
         if not self.data.exists():
             prepare("fashion-mnist", source, self.data, resolution=self.budget.resolution)
+        if not self.held_out.exists():
+            prepare("fashion-mnist-test", source, self.held_out, resolution=self.budget.resolution)
 
     def train_teacher(self) -> Iterator[str]:
         """From its last checkpoint on."""
@@ -110,6 +123,7 @@ class Benchmark:
             edm_model=str(self.out / "teacher" / "network"),
             data=str(self.data),
             outdir=str(folder),
+            data_stat="" if self.budget.student.metrics == "none" else str(self.statistics()),
             resume=str(folder) if (folder / CHECKPOINT).exists() else None,
         )
         if not recipe.resume:
@@ -125,54 +139,97 @@ class Benchmark:
     def _spent(self, name: str, seconds: float) -> None:
         self._keep("seconds", self.results.get("seconds", {}) | {name: round(seconds, 1)})
 
-    def measure(self) -> Iterator[str]:
-        """Every distance that is not yet known: to the 60,000 images, over fresh seeds."""
-        detector = open_detector(STAND_IN)
-        reference = self._reference(detector)
-        teacher = self._network("teacher")
-        todo: list[tuple[str, Denoiser, OneStep | Heun]] = [
-            (
-                f"teacher, {one.evaluations} evaluations{'' if one.corrected else ' (Euler)'}",
-                teacher,
-                one,
-            )
-            for one in self.budget.samplers
-        ]
-        one_step = OneStep(init_sigma=self.budget.student.init_sigma)
-        todo += [
-            (f"{name}, 1 evaluation", self._network(name), one_step)
-            for name in self.budget.students
-        ]
-        for label, network, sampler in todo:
-            if label not in self.results.get("distances", {}):
-                batches = network_batches(network, range(self.budget.images), sampler, 100)
-                distance = frechet_distance(compute_statistics(batches, detector), reference)
-                self._keep("distances", self.results.get("distances", {}) | {label: distance})
-            yield f"{label}: Frechet distance {self.results['distances'][label]:.4f}"
-            self._in_time()
-        distances = self.results["distances"]
-        self._keep("distances", {label: distances[label] for label, _, _ in todo})  # in order
+    def _reality(self, detector: Detector) -> Reality:
+        """The real images as the detector sees them, once."""
+        limit = None if self.budget.images >= 2_000 else 10 * self.budget.images
+        return Reality.open(self.out / "real.npy", image_batches(self.data, 100, limit), detector)
 
-    def _reference(self, detector: Detector) -> Statistics:
+    def statistics(self) -> Path:
+        """The file with mean and covariance of the real images, for the metric while training."""
         path = self.out / "statistics.npz"
         if not path.exists():
-            limit = None if self.budget.images >= 5_000 else self.budget.images
-            batches = image_batches(self.data, 100, limit)
-            compute_statistics(batches, detector).save(path)
-        return Statistics.load(path)
+            self._reality(open_detector(STAND_IN)).statistics.save(path)
+        return path
+
+    def measure(self) -> Iterator[str]:
+        """Every number that is not yet known, set of seeds by set of seeds."""
+        detector = open_detector(STAND_IN)
+        reality = self._reality(detector)
+        number = self.budget.images
+        if FLOOR not in self.results.get("measured", {}):
+            held = compute_features(image_batches(self.held_out, 100, SETS * number), detector)
+            blocks = [block for block in held.split(number) if len(block) == number]
+            self._measured(FLOOR, [asdict(reality.judge(block)) for block in blocks])
+        yield f"{FLOOR}: {self._line(FLOOR)}"
+        for label, name, sampler in self._rows():
+            network = self._network(name)
+            for trial in range(SETS):
+                found = self.results.get("measured", {}).get(label, [])
+                if len(found) <= trial:
+                    seeds = range(trial * number, (trial + 1) * number)
+                    made = network_batches(network, seeds, sampler, 100)
+                    judged = reality.judge(compute_features(made, detector))
+                    self._measured(label, [*found, asdict(judged)])
+                self._in_time()
+            yield f"{label}: {self._line(label)}"
+
+    def _measured(self, label: str, values: list[dict[str, float]]) -> None:
+        self._keep("measured", self.results.get("measured", {}) | {label: values})
+
+    def _line(self, label: str) -> str:
+        mean, half = interval(self._values(label, "frechet"))
+        return f"Frechet distance {mean:.2f} +- {half:.2f}"
+
+    def _values(self, label: str, name: str) -> list[float]:
+        return [one[name] for one in self.results["measured"][label]]
+
+    def _rows(self) -> list[tuple[str, str, OneStep | Heun]]:
+        """Label, folder of the network, sampler: of all that is measured."""
+        rows: list[tuple[str, str, OneStep | Heun]] = [
+            (_teacher_label(one), "teacher", one) for group in self.budget.samplers for one in group
+        ]
+        one_step = OneStep(init_sigma=self.budget.student.init_sigma)
+        return rows + [(f"{name}, 1 evaluation", name, one_step) for name in self.budget.students]
+
+    def _best(self) -> list[str]:
+        """The labels of the table: of the teacher's samplers of equal cost the better one."""
+        groups = [[_teacher_label(one) for one in group] for group in self.budget.samplers]
+        best = [min(g, key=lambda label: interval(self._values(label, "frechet"))) for g in groups]
+        return [*best, *(f"{name}, 1 evaluation" for name in self.budget.students)]
 
     def table(self) -> str:
-        """Markdown; the ratio is to the teacher with most evaluations."""
-        distances = self.results["distances"]
-        best = next(iter(distances.values()))
+        """Markdown, means and 95 % intervals; the ratio is to the teacher with most evaluations."""
+        labels = self._best()
+        reference = interval(self._values(labels[0], "frechet"))[0]
         lines = [
-            "| network | Frechet distance (EfficientNet-Lite0) | ratio to teacher | s to train |",
-            "|---|---|---|---|",
+            "| network | Frechet distance (EfficientNet-Lite0) | ratio to teacher | "
+            "kernel MMD^2, thousandths | precision | recall | s to train |",
+            "|---|---|---|---|---|---|---|",
         ]
-        for label, distance in distances.items():
-            seconds = self.results.get("seconds", {}).get(label.partition(",")[0], 0.0)
-            lines.append(f"| {label} | {distance:.4f} | {distance / best:.2f} | {seconds:.0f} |")
-        return "\n".join(lines)
+        for label in [FLOOR, *labels]:
+            frechet, mmd, precision, recall = (
+                interval(self._values(label, name)) for name in NUMBERS
+            )
+            seconds = self.results.get("seconds", {}).get(label.partition(",")[0])
+            lines.append(
+                f"| {label} | {frechet[0]:.2f} ± {frechet[1]:.2f} | {frechet[0] / reference:.2f} | "
+                f"{1e3 * mmd[0]:.3f} ± {1e3 * mmd[1]:.3f} | {precision[0]:.3f} | {recall[0]:.3f} | "
+                f"{'-' if seconds is None else f'{seconds:.0f}'} |"
+            )
+        return "\n".join([*lines, "", self.verdict()])
+
+    def verdict(self) -> str:
+        """Whether the best student is below its teacher, by both distances."""
+        teacher, *others = self._best()
+        students = others[-len(self.budget.students) :]
+        best = min(students, key=lambda label: interval(self._values(label, "frechet")))
+        said = []
+        for name in ("frechet", "mmd"):
+            own, its = self._values(best, name), self._values(teacher, name)
+            below = interval(own)[0] < interval(its)[0]
+            apart = "overlap" if overlap(own, its) else "are apart"
+            said.append(f"{name} {'below' if below else 'above'}, 95 % intervals {apart}")
+        return f"{best} against {teacher}: {'; '.join(said)}"
 
     def picture(self) -> None:
         """One row of ten classes per network, from the same seeds; the first row is real images."""
@@ -185,7 +242,7 @@ class Benchmark:
         ]
         teacher = self._network("teacher")
         pairs: list[tuple[Denoiser, OneStep | Heun]] = [
-            (teacher, one) for one in self.budget.samplers
+            (teacher, one) for group in self.budget.samplers for one in group
         ]
         one_step = OneStep(init_sigma=self.budget.student.init_sigma)
         pairs += [(self._network(name), one_step) for name in self.budget.students]

@@ -181,21 +181,54 @@ def kernel_distance(
     return float(stacked.mean()), float(stacked.std(correction=0))
 
 
+def mean_kernel(features: Tensor, *, chunk: int = 1000) -> float:
+    """Mean of KID's kernel over the pairs of different rows of `features` [n, d]."""
+    total = 0.0
+    for start in range(0, len(features), chunk):
+        rows = features[start : start + chunk]
+        values = _cubic(rows, features)
+        total += float(values.sum(dtype=torch.float64))
+        total -= float(values[:, start : start + len(rows)].trace())
+    return total / (len(features) * (len(features) - 1))
+
+
+def kernel_mmd(
+    real: Tensor, fake: Tensor, *, real_kernel: float | None = None, chunk: int = 1000
+) -> float:
+    """The unbiased MMD^2 of KID's kernel over all pairs (1206.2488 eq. 3, a U-statistic).
+
+    `kernel_distance` takes subsets of as many of each; this takes all, so that the one number has
+    no noise but that of the images. Products are in the dtype of the features, sums in float64.
+
+    Args:
+        real, fake: features [n, d], [m, d].
+        real_kernel: `mean_kernel(real)`, where it is known already.
+    """
+    if min(len(real), len(fake)) < 2:
+        raise DataError(f"MMD: got {len(real)} and {len(fake)} images; wanted two; do: give more")
+    within = mean_kernel(real, chunk=chunk) if real_kernel is None else real_kernel
+    parts = [_cubic(rows, real).sum(dtype=torch.float64) for rows in fake.split(chunk)]
+    across = float(torch.stack(parts).sum()) / (len(real) * len(fake))
+    return within + mean_kernel(fake, chunk=chunk) - 2 * across
+
+
 def _distances(rows: Tensor, columns: Tensor) -> Tensor:
-    # Exact differences: the |a|^2 + |b|^2 - 2 a.b shortcut is wrong for near duplicates.
-    return torch.cdist(rows, columns, compute_mode="donot_use_mm_for_euclid_dist")
+    # In float64 the |a|^2 + |b|^2 - 2 a.b shortcut is exact enough, near duplicates included.
+    return torch.cdist(rows, columns, compute_mode="use_mm_for_euclid_dist")
 
 
-def _radii(features: Tensor, k: int, chunk: int) -> Tensor:
-    """Distance [n] from each row to its k-th nearest other row."""
+def neighbour_radii(features: Tensor, k: int = 3, *, chunk: int = 500) -> Tensor:
+    """Distance [n], float64, from each row of `features` [n, d] to its k-th nearest other row."""
     # The nearest of all is the row itself.
+    features = features.double()
     parts = [_distances(c, features).kthvalue(k + 1, dim=1).values for c in features.split(chunk)]
     return torch.cat(parts)
 
 
-def _inside(points: Tensor, centres: Tensor, radii: Tensor, chunk: int) -> float:
-    """Share of `points` within the radius of any centre."""
-    hits = [(_distances(c, centres) <= radii).any(1) for c in points.split(chunk)]
+def share_inside(points: Tensor, centres: Tensor, radii: Tensor, *, chunk: int = 500) -> float:
+    """Share of `points` [m, d] within the radius [n] of any of `centres` [n, d]."""
+    centres = centres.double()
+    hits = [(_distances(c.double(), centres) <= radii).any(1) for c in points.split(chunk)]
     return float(torch.cat(hits).double().mean())
 
 
@@ -212,8 +245,9 @@ def precision_recall(
             f"precision/recall: got {len(real)} and {len(fake)} images; wanted more than k = {k}; "
             "do: give more"
         )
-    precision = _inside(fake, real, _radii(real, k, chunk), chunk)
-    return precision, _inside(real, fake, _radii(fake, k, chunk), chunk)
+    precision = share_inside(fake, real, neighbour_radii(real, k, chunk=chunk), chunk=chunk)
+    recall = share_inside(real, fake, neighbour_radii(fake, k, chunk=chunk), chunk=chunk)
+    return precision, recall
 
 
 def inception_score(logits: Tensor, *, splits: int = 10) -> tuple[float, float]:

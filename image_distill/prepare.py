@@ -12,6 +12,7 @@ import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
@@ -239,15 +240,18 @@ def _read_idx(data: bytes, name: str, dimensions: int) -> np.ndarray:
     )
 
 
-def fashion_mnist(source: Path, writer: EDMWriter, resolution: int | None = None) -> None:
+def fashion_mnist(
+    source: Path, writer: EDMWriter, resolution: int | None = None, part: str = "train"
+) -> None:
     """The 60,000 training images as grey 32 x 32: two pixels of zeros on each side of 28 x 28.
 
     With `resolution` 16 (or less) each pixel is the mean of a square of those, rounded.
-    `source` is a folder with `train-{images-idx3,labels-idx1}-ubyte`, with or without `.gz`.
+    `source` is a folder with `train-{images-idx3,labels-idx1}-ubyte`, with or without `.gz`; the
+    part "t10k" are the 10,000 test images.
     """
     arrays = {}
     for what, dimensions in (("images", 3), ("labels", 1)):
-        wanted = f"train-{what}-idx{dimensions}-ubyte"
+        wanted = f"{part}-{what}-idx{dimensions}-ubyte"
         found = sorted(source.rglob(wanted + ".gz")) + sorted(source.rglob(wanted))
         if not found:
             raise DataError(
@@ -294,11 +298,12 @@ def folder(source: Path, writer: EDMWriter, resolution: int | None = None) -> No
     store.close()
 
 
-KINDS: Mapping[str, Callable[[Path, EDMWriter], None]] = MappingProxyType(
+KINDS: Mapping[str, Callable[..., None]] = MappingProxyType(
     {
         "cifar10": cifar10,
         "imagenet64": imagenet64,
         "fashion-mnist": fashion_mnist,
+        "fashion-mnist-test": partial(fashion_mnist, part="t10k"),
         "folder": folder,
     }
 )
@@ -314,12 +319,13 @@ def prepare(
     """
     if kind not in KINDS:
         raise DataError(f"prepare: got {kind!r}; wanted one of {', '.join(KINDS)}; do: choose one")
-    if resolution is not None and kind not in ("folder", "fashion-mnist"):
+    fashion = kind.startswith("fashion")
+    if resolution is not None and kind != "folder" and not fashion:
         raise DataError(
             f"resolution: got {resolution} with {kind}; wanted none, {kind} has its own; "
             "do: leave it out, or use folder"
         )
-    if kind == "fashion-mnist" and resolution not in (None, 32, 16, 8):
+    if fashion and resolution not in (None, 32, 16, 8):
         raise DataError(
             f"resolution: got {resolution} with {kind}; wanted 32, 16 or 8, which divide its "
             "padded pictures; do: choose one"
@@ -327,10 +333,6 @@ def prepare(
     if not Path(source).exists():
         raise DataError(f"{source}: got no such file or folder; wanted it; do: check the path")
     with EDMWriter(out) as writer:
-        if kind == "folder":
-            folder(Path(source), writer, resolution)
-        elif kind == "fashion-mnist":
-            fashion_mnist(Path(source), writer, resolution)
-        else:
-            KINDS[kind](Path(source), writer)
+        options = {"resolution": resolution} if kind == "folder" or fashion else {}
+        KINDS[kind](Path(source), writer, **options)
         return len(writer.labels)

@@ -101,6 +101,8 @@ class Recipe:
     save_best_and_last: bool = True
     metrics: Literal["none", "fid", "frechet-efficientnet"] = "none"
     metric_images: int = 50_000
+    metric_sets: int = 1  # sets of seeds; from 2 on the log has a 95 % interval
+    teacher_steps: int = 18  # of Heun for the teacher's own metric, once; 0: it is not measured
     detector_url: str = "models/inception-2015-12-05.pt"
     data_stat: str = ""  # npz with mu and sigma of the data under the metric's detector
     tensorboard: bool = False

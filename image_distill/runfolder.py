@@ -1,6 +1,6 @@
 """The folder of one training run: recipe, log, sample grids, snapshots of the generator.
 
-recipe.yaml  log.jsonl  checkpoint.safetensors  fakes000000.png
+recipe.yaml  log.jsonl  checkpoint.safetensors  samples.png (of the last tick)  fakes000000.png
 network-snapshot-000123/ (or best/ and last/)  teacher/ (where a pickle was imported)
 """
 
@@ -19,7 +19,7 @@ from image_distill.teachers import save_denoiser
 from uni3d.errors import ConfigError, MissingExtraError
 from uni3d.storage.whole import replace_all
 
-__all__ = ["CHECKPOINT", "RECIPE", "RunFolder", "grid"]
+__all__ = ["CHECKPOINT", "LOG", "RECIPE", "RunFolder", "grid"]
 
 CHECKPOINT, RECIPE, LOG = "checkpoint.safetensors", "recipe.yaml", "log.jsonl"
 

@@ -73,8 +73,8 @@ class Heun:
     corrected: bool = True
 
     def __post_init__(self) -> None:
-        if self.steps < 2:
-            raise ConfigError(f"steps: got {self.steps}; wanted 2 or more; do: use 18")
+        if self.steps < 1:
+            raise ConfigError(f"steps: got {self.steps}; wanted 1 or more; do: use 18")
 
     @property
     def evaluations(self) -> int:

@@ -1,6 +1,7 @@
 """Which detector sees the images, and how well a network or a set of images does under it."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from image_distill.assess import interval
 from image_distill.data import DataError, ImageStore
 from image_distill.denoisers import Denoiser
 from image_distill.gang import Gang
@@ -22,6 +24,7 @@ from image_distill.networks import placed
 from image_distill.recipe import Recipe
 from image_distill.sample import Heun, OneStep, generate
 from uni3d.errors import MissingExtraError
+from uni3d.storage.whole import replace_all
 
 __all__ = [
     "STAND_IN",
@@ -106,18 +109,45 @@ def open_statistics(path: str | Path, detector: Detector, limit: int | None = No
 
 
 class Scorer:
-    """The metric of a recipe: distance of `metric_images` one-step images to `data_stat`."""
+    """The metric of a recipe: distance of `metric_images` generated images to `data_stat`."""
 
     def __init__(self, recipe: Recipe, gang: Gang) -> None:
+        self._recipe = recipe
         detector = STAND_IN if recipe.metrics != "fid" else recipe.detector_url
         self.name = distance_name(detector)
         self._detector = open_detector(detector, gang.device)
         self._reference = Statistics.load(recipe.data_stat)
-        self._seeds = range(recipe.metric_images)
 
-    def __call__(self, network: Denoiser, init_sigma: float) -> float:
-        batches = network_batches(network, self._seeds, OneStep(init_sigma=init_sigma))
-        return frechet_distance(compute_statistics(batches, self._detector), self._reference)
+    def __call__(
+        self, network: Denoiser, sampler: OneStep | Heun | None = None
+    ) -> dict[str, float]:
+        """The mean over the sets of seeds, and half of its interval, by name; one step unless
+        `sampler` is given."""
+        sampler = sampler or OneStep(init_sigma=self._recipe.init_sigma)
+        number, found = self._recipe.metric_images, []
+        for trial in range(self._recipe.metric_sets):
+            seeds = range(trial * number, (trial + 1) * number)
+            statistics = compute_statistics(
+                network_batches(network, seeds, sampler), self._detector
+            )
+            found.append(frechet_distance(statistics, self._reference))
+        mean, half = interval(found)
+        return {self.name: mean} | ({f"{self.name}_interval": half} if len(found) > 1 else {})
+
+    def of_teacher(self, teacher: Denoiser, kept: Path) -> dict[str, float]:
+        """`NAME_teacher`, by Heun's method; measured once, then read from the file `kept`."""
+        recipe = self._recipe
+        if not recipe.teacher_steps:
+            return {}
+        how = [self.name, recipe.teacher_steps, recipe.metric_images, recipe.metric_sets]
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            record = json.loads(kept.read_text(encoding="utf-8"))
+            if record["how"] == how:
+                return {f"{self.name}_teacher": float(record["value"])}
+        value = self(teacher, Heun(steps=recipe.teacher_steps))[self.name]
+        text = json.dumps({"how": how, "value": value}) + "\n"
+        replace_all({kept: text.encode()})
+        return {f"{self.name}_teacher": value}
 
 
 def load_probabilities(path: str | Path, device: torch.device | str = "cpu") -> Detector:

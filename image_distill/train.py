@@ -52,7 +52,8 @@ GRID = 64
 # Keys that a resumed run may have otherwise than the interrupted one.
 FREE = frozenset(
     "edm_model sid_model data outdir resume duration batch_gpu tick snap dump save_best_and_last "
-    "metrics metric_images detector_url data_stat tensorboard workers".split()
+    "metrics metric_images metric_sets teacher_steps detector_url data_stat tensorboard "
+    "workers".split()
 )
 
 
@@ -237,6 +238,10 @@ class Trainer:
         optimiser.step()
 
 
+def _defaults() -> dict[str, Any]:
+    return {field.name: field.default for field in dataclasses.fields(Recipe)}
+
+
 def _resume(recipe: Recipe, players: Players) -> int | None:
     """Restores `players`; the step to go on with, or None for a fresh run."""
     if recipe.resume is None:
@@ -257,7 +262,7 @@ def _resume(recipe: Recipe, players: Players) -> int | None:
     path = path / CHECKPOINT if path.is_dir() else path
     tensors, described = state.read_state(path)
     # A key that the interrupted run did not know yet had its default.
-    now, then = config_io.to_dict(recipe), config_io.to_dict(Recipe()) | described["recipe"]
+    now, then = config_io.to_dict(recipe), _defaults() | described["recipe"]
     for key in now:
         if key not in FREE and now[key] != then[key]:
             raise ConfigError(
@@ -346,6 +351,7 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
         )
         due = last or bool(recipe.snap and tick % recipe.snap == 0)
         if folder:
+            folder.picture("samples", _show(trainer, latents))
             if due:
                 folder.picture(f"fakes{round(images / 1000):06d}", _show(trainer, latents))
                 progress = _snapshot(folder, like, trainer, progress, scorer)
@@ -395,8 +401,8 @@ def _snapshot(
     folder.snapshot(name, average, like, progress.kimg)
     if scorer is None:
         return progress
-    score = scorer(average, trainer.recipe.init_sigma)
-    best = folder.best_score(scorer.name)
-    if keep and score < best:
+    measured = scorer(average)
+    if keep and measured[scorer.name] < folder.best_score(scorer.name):
         folder.snapshot("best", average, like, progress.kimg)
-    return dataclasses.replace(progress, values=progress.values | {scorer.name: score})
+    measured |= scorer.of_teacher(trainer.players.teacher, folder.path / "teacher_metric.json")
+    return dataclasses.replace(progress, values=progress.values | measured)

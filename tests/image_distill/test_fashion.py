@@ -3,54 +3,77 @@
 import gzip
 import json
 import struct
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 from scipy.linalg import sqrtm
 
-from image_distill import fashion
+from image_distill import assess, fashion, score
 from image_distill.__main__ import main
-from image_distill.data import to_uint8
+from image_distill.budgets import Budget
+from image_distill.data import ImageDataset, to_uint8
 from image_distill.sample import OneStep, generate
 from image_distill.teachers import load_denoiser
 
 
 def detect(images: torch.Tensor) -> torch.Tensor:
     """Mean of the picture's four quarters."""
-    return torch.nn.functional.avg_pool2d(images.float(), 16)[:, 0].flatten(1)
+    return torch.nn.functional.avg_pool2d(images.float(), images.shape[-1] // 2)[:, 0].flatten(1)
 
 
 def source(folder):
-    pixels = np.random.default_rng(0).integers(0, 256, (64, 28, 28), dtype=np.uint8)
-    images = struct.pack(">IIII", 0x803, *pixels.shape) + pixels.tobytes()
-    labels = struct.pack(">II", 0x801, 64) + bytes(i % 10 for i in range(64))
-    for kind, data in (("images-idx3", images), ("labels-idx1", labels)):
-        (folder / f"train-{kind}-ubyte.gz").write_bytes(gzip.compress(data))
+    for part, number in (("train", 64), ("t10k", 96)):
+        pixels = np.random.default_rng(number).integers(0, 256, (number, 28, 28), dtype=np.uint8)
+        images = struct.pack(">IIII", 0x803, *pixels.shape) + pixels.tobytes()
+        labels = struct.pack(">II", 0x801, number) + bytes(i % 10 for i in range(number))
+        for kind, data in (("images-idx3", images), ("labels-idx1", labels)):
+            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(data))
     return folder
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_and_its_kept_networks_give_its_table(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("resolution", [32, 16])
+def test_a_run_goes_on_and_its_kept_networks_give_its_table(
+    tmp_path, monkeypatch, capsys, resolution
+):
     monkeypatch.setattr(fashion, "open_detector", lambda *_: detect)
-    smoke = ["--source", str(source(tmp_path)), "--smoke"]
+    monkeypatch.setattr(score, "open_detector", lambda *_: detect)
+    smoke = ["--source", str(source(tmp_path)), "--smoke", "--resolution", str(resolution)]
     first, second = tmp_path / "first", tmp_path / "second"
     assert main(["fashion-mnist", str(first), *smoke, "--minutes", "0.0001"]) == 0
     assert "the minutes are over" in capsys.readouterr().out
     assert main(["fashion-mnist", str(first), *smoke]) == 0
     table = capsys.readouterr().out.partition("| network")[2]
     results = json.loads((first / "results.json").read_text())
-    assert set(results["seconds"]) == {"teacher", *fashion.STUDENTS}
+    students = (Budget.full() if resolution == 32 else Budget.small()).students
+    assert set(results["seconds"]) == {"teacher", *students}
 
     # One distance by scipy, from images made by the public command's function.
-    network, sampler = load_denoiser(first / "forward-kl" / "last"), OneStep(init_sigma=2.5)
-    made = torch.cat([batch.images for batch in generate(network, range(32), sampler)])
-    fake = detect(to_uint8(made)).double().numpy()
-    real = np.load(first / "statistics.npz")
-    root = sqrtm(np.cov(fake.T) @ real["sigma"]).real
-    expected = ((fake.mean(0) - real["mu"]) ** 2).sum()
-    expected += np.trace(np.cov(fake.T) + real["sigma"] - 2 * root)
-    assert results["distances"]["forward-kl, 1 evaluation"] == pytest.approx(expected, rel=1e-4)
+    network, sampler = load_denoiser(first / "reverse-kl" / "last"), OneStep(init_sigma=2.5)
+    real = torch.stack([i for i, _ in ImageDataset(first / f"fashion-mnist{resolution}.zip")])
+    real = detect(to_uint8(real)).double().numpy()
+    for trial, row in enumerate(results["measured"]["reverse-kl, 1 evaluation"]):
+        seeds = range(32 * trial, 32 * trial + 32)
+        made = torch.cat([batch.images for batch in generate(network, seeds, sampler)])
+        fake = detect(to_uint8(made)).double().numpy()
+        root = sqrtm(np.cov(fake.T) @ np.cov(real.T)).real
+        expected = ((fake.mean(0) - real.mean(0)) ** 2).sum()
+        expected += np.trace(np.cov(fake.T) + np.cov(real.T) - 2 * root)
+        assert row["frechet"] == pytest.approx(expected, rel=1e-4)
+    assert len(results["measured"]["reverse-kl, 1 evaluation"]) == 3
+
+    # The floor: three blocks of the test images.
+    held = detect(to_uint8(torch.stack([i for i, _ in held_out(first, resolution)])))
+    expected = assess.Reality(torch.from_numpy(real).float()).judge(held[32:64])
+    assert results["measured"][fashion.FLOOR][1] == pytest.approx(asdict(expected), rel=1e-4)
+
+    # The table has of each cost the better sampler, and the verdict compares the right two.
+    lines = table.splitlines()
+    assert "Heun" in lines[3] or "Euler" in lines[3]
+    best = lines[-1].partition(" against ")
+    assert best[0].partition(",")[0] in students and best[2].startswith("teacher, ")
 
     # Measured again elsewhere, without a step of training.
     monkeypatch.setattr(fashion, "train", None)
@@ -61,3 +84,7 @@ def test_a_run_goes_on_and_its_kept_networks_give_its_table(tmp_path, monkeypatc
 
     assert main(["fashion-mnist", str(second), *smoke, "--networks", str(tmp_path)]) == 2
     assert "teacher/network" in capsys.readouterr().err
+
+
+def held_out(folder, resolution):
+    return ImageDataset(folder / f"fashion-mnist{resolution}-test.zip")

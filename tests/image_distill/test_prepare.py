@@ -154,6 +154,16 @@ def test_fashion_mnist_is_padded(tmp_path, suffix):
     expected[:, 2:30, 2:30] = images
     assert np.array_equal(np.stack(got), expected) and got_labels == labels.tolist()
 
+    prepare("fashion-mnist", tmp_path, tmp_path / "small.zip", resolution=16)
+    got, got_labels = read_back(tmp_path / "small.zip")
+    assert got_labels == labels.tolist() and got[0].shape == (16, 16)
+    boxes = [Image.fromarray(e).resize((16, 16), Image.Resampling.BOX) for e in expected]
+    assert np.abs(np.stack(got).astype(int) - np.stack([np.array(b) for b in boxes])).max() <= 1
+    corner = expected[2, 4:6, 8:10].astype(float).mean()
+    assert abs(float(got[2][2, 4]) - corner) <= 0.5
+    with pytest.raises(DataError, match="wanted 32, 16 or 8"):
+        prepare("fashion-mnist", tmp_path, tmp_path / "odd.zip", resolution=14)
+
     (tmp_path / f"train-labels-idx1-ubyte{suffix}").write_bytes(pack(idx(labels)[:-1]))
     with pytest.raises(DataError, match="no complete idx file"):
         prepare("fashion-mnist", tmp_path, tmp_path / "bad.zip")
