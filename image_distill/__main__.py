@@ -106,6 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a training run")
     sub.add_argument("--out", type=Path, default=Path("compare.png"), help="PNG of the curves")
 
+    sub = command("export", commands.export_student, "a student as a pipeline of diffusers")
+    sub.add_argument("run_folder", type=Path, metavar="RUN", help="a run, or a network's folder")
+    sub.add_argument("out", type=Path, help="folder to write")
+    sub.add_argument("--init-sigma", type=_number, help="unless it is that of the run")
+
     sub = command("toy2d", commands.toy, "eight Gaussians in the plane: every divergence measured")
     sub.add_argument("divergence", nargs="*", default=["all"])
     sub.add_argument("--form", default="paper", choices=["paper", "exact", "integral"])
@@ -120,6 +125,9 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes", type=_number, help="stop after this long; the same command goes on"
     )
     sub.add_argument("--resolution", type=int, choices=[32, 16], default=32)
+    sub.add_argument(
+        "--students", nargs="+", metavar="NAME", help="all, or some by name; at 16: reverse-kl"
+    )
     sub.add_argument("--smoke", action="store_true", help="a few steps of a tiny network")
     sub.add_argument(
         "--networks",

@@ -1,13 +1,15 @@
 """Sizes of the Fashion-MNIST benchmark: what is trained, for how long, and how it is measured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from image_distill.edm import TeacherRecipe
 from image_distill.recipe import Recipe
 from image_distill.sample import Heun
+from uni3d.errors import ConfigError
+from uni3d.instruct.names import DIVERGENCE_NAMES
 
-__all__ = ["Budget"]
+__all__ = ["BEST_GUESS", "Budget"]
 
 # Name in the table -> what is chosen in the recipe. All have the discriminator: equal cost.
 _STUDENTS32: Mapping[str, Mapping[str, str]] = {
@@ -16,6 +18,35 @@ _STUDENTS32: Mapping[str, Mapping[str, str]] = {
     "diff-instruct": {"method": "diff-instruct"},
     "f-distill-js": {"method": "f-distill-jensen-shannon"},
 }
+
+
+# At 16 x 16: every divergence and the older methods, each with the adversarial term and without
+# ("-alone"), and the term without a divergence. All have the discriminator: equal cost.
+_STUDENTS16: dict[str, dict[str, object]] = {
+    **{name: {"divergence": name} for name in DIVERGENCE_NAMES},
+    **{
+        name: {"method": name, "divergence": None}
+        for name in ("diff-instruct", "sid", "f-distill-jensen-shannon")
+    },
+    "reverse-then-forward": {"divergence": "reverse-kl", "then": "forward-kl", "then_at": 0.4},
+}
+_STUDENTS16 |= {f"{name}-alone": row | {"lsg_gan": 0.0} for name, row in _STUDENTS16.items()}
+_STUDENTS16["adversarial-alone"] = {"lsg": 0.0}
+BEST_GUESS = "reverse-kl"
+
+_TEACHER = TeacherRecipe(
+    data="",
+    cond=True,
+    model_channels=16,
+    attn_resolutions=(),
+    batch=64,
+    lr=1e-3,
+    warmup=10.0,
+    duration=0.25,
+    ema=0.05,
+    tick=5.0,
+    dump=2,
+)
 
 
 def _euler(steps: int) -> Heun:
@@ -40,21 +71,7 @@ class Budget:
     @classmethod
     def full(cls) -> "Budget":
         """32 x 32 on two CPU cores; docs/image_distill.md has the measured cost of a step."""
-        teacher = TeacherRecipe(
-            data="",
-            cond=True,
-            model_channels=16,
-            channel_mult=(1, 2, 3),
-            num_blocks=2,
-            attn_resolutions=(8,),
-            batch=64,
-            lr=1e-3,
-            warmup=10.0,
-            duration=0.25,
-            ema=0.05,
-            tick=5.0,
-            dump=2,
-        )
+        teacher = replace(_TEACHER, channel_mult=(1, 2, 3), num_blocks=2, attn_resolutions=(8,))
         # Critics alone, then SIM, then the divergence; one discriminator in all four.
         student = Recipe(
             cond=True,
@@ -87,22 +104,8 @@ class Budget:
         Of seven designs of 0.25 to 1.2 million weights this one has the most weights for its
         cost; bf16 is slower than fp32 at these widths (benchmarks/small_networks.py).
         """
-        teacher = TeacherRecipe(
-            data="",
-            cond=True,
-            model_channels=16,
-            channel_mult=(1, 2, 4),
-            num_blocks=1,
-            attn_resolutions=(),
-            batch=64,
-            lr=1e-3,
-            warmup=10.0,
-            decay=False,  # then it may be trained on; its average is what is used
-            duration=0.3,
-            ema=0.05,
-            tick=5.0,
-            dump=2,
-        )
+        # Its rate stays, then it may be trained on; its average is what is used.
+        teacher = replace(_TEACHER, channel_mult=(1, 2, 4), num_blocks=1, decay=False)
         student = Recipe(
             cond=True,
             method="uni-instruct",
@@ -128,10 +131,20 @@ class Budget:
             resolution=16,
             teacher=teacher,
             student=student,
-            students={"reverse-kl": {}},
+            students=_STUDENTS16,
             images=3_000,
             samplers=(_both(18, 35), _both(9, 18), _both(3, 5), _both(2, 3), (_euler(1),)),
         )
+
+    def chosen(self, names: Sequence[str]) -> "Budget":
+        """With the students of these names alone. Raises ConfigError for one that is not known."""
+        for name in names:
+            if name not in self.students:
+                raise ConfigError(
+                    f"students: got {name[:80]!r}; wanted some of {', '.join(self.students)}; "
+                    "do: choose among these"
+                )
+        return replace(self, students={name: self.students[name] for name in names})
 
     def smoke(self) -> "Budget":
         """Seconds of a tiny network: whether everything runs."""

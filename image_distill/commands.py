@@ -246,6 +246,17 @@ def measure_inception_score(arguments: argparse.Namespace) -> None:
     say(json.dumps({"inception_score": mean, "std_over_splits": deviation}))
 
 
+def export_student(arguments: argparse.Namespace) -> None:
+    """`export`."""
+    from image_distill.export import export
+
+    folder = export(arguments.run_folder, arguments.out, arguments.init_sigma)
+    say(
+        f"wrote {folder} to {arguments.out}; use: diffusers.DiffusionPipeline.from_pretrained("
+        f'"{arguments.out}", trust_remote_code=True)(seeds=range(16)).images'
+    )
+
+
 def compare_runs(arguments: argparse.Namespace) -> None:
     """`compare`."""
     from image_distill.compare import draw, read_curve, table
@@ -288,12 +299,15 @@ def toy(arguments: argparse.Namespace) -> None:
 
 def fashion(arguments: argparse.Namespace) -> None:
     """`fashion-mnist`: the whole benchmark, going on where it was interrupted."""
-    from image_distill.budgets import Budget
+    from image_distill.budgets import BEST_GUESS, Budget
     from image_distill.fashion import run
 
     if arguments.minutes is not None and arguments.minutes <= 0:
         raise ConfigError(f"minutes: got {arguments.minutes}; wanted more than 0")
     budget = Budget.full() if arguments.resolution == 32 else Budget.small()
+    usual = budget.students if arguments.resolution == 32 else [BEST_GUESS]
+    names = budget.students if arguments.students == ["all"] else arguments.students or usual
+    budget = budget.chosen(list(names))
     budget = budget.smoke() if arguments.smoke else budget
     for line in run(
         arguments.out,

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from image_distill.edm2 import EDM2UNet
 from image_distill.networks import DhariwalUNet, SongUNet, UNet
 from uni3d.errors import CheckpointError
 
@@ -123,7 +124,11 @@ class VPPrecond(Denoiser):
         return x - _like_images(sigma) * raw
 
 
-NETWORKS: dict[str, type[UNet]] = {"SongUNet": SongUNet, "DhariwalUNet": DhariwalUNet}
+NETWORKS: dict[str, type[UNet]] = {
+    "SongUNet": SongUNet,
+    "DhariwalUNet": DhariwalUNet,
+    "EDM2UNet": EDM2UNet,
+}
 PRECONDITIONINGS: dict[str, type[Denoiser]] = {"EDMPrecond": EDMPrecond, "VPPrecond": VPPrecond}
 
 # Options of the reference's constructors of which only one value is built here. They are the
@@ -134,6 +139,10 @@ _ONLY: dict[str, Any] = {
     "encoder_type": "standard",
     "decoder_type": "standard",
     "resample_filter": [1, 1],
+    "channels_per_head": 64,  # this one and those below: EDM2
+    "res_balance": 0.3,
+    "attn_balance": 0.3,
+    "clip_act": 256,
 }
 
 
@@ -142,7 +151,7 @@ def network_arguments(network: str, arguments: Mapping[str, Any]) -> dict[str, A
     if network not in NETWORKS:
         raise CheckpointError(
             f"network class {network[:80]!r} is not known; wanted {' or '.join(NETWORKS)}; "
-            "do: use an EDM, SiD, SiDA or Uni-Instruct checkpoint of those"
+            "do: use an EDM, EDM2, SiD, SiDA or Uni-Instruct checkpoint of those"
         )
     known, kept = inspect.signature(NETWORKS[network]).parameters, {}
     for name, value in arguments.items():
@@ -154,7 +163,7 @@ def network_arguments(network: str, arguments: Mapping[str, Any]) -> dict[str, A
             wanted = f"wanted {_ONLY[name]!r}" if name in _ONLY else "no such option here"
             raise CheckpointError(
                 f"{network} with {str(name)[:40]}={repr(value)[:60]} is not supported; {wanted}; "
-                "do: use a ddpmpp or adm checkpoint"
+                "do: use a ddpmpp, adm or EDM2 checkpoint"
             )
     return kept
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from image_distill import state
+from image_distill.augment import LABELS, augmented
 from image_distill.data import ImageDataset
 from image_distill.denoisers import Denoiser, build
 from image_distill.draws import draw, random_source
@@ -44,6 +45,7 @@ class TeacherRecipe:
     num_blocks: int = 2
     attn_resolutions: tuple[int, ...] = (8,)
     dropout: float = 0.0
+    augment: float = 0.0  # probability of each transformation (augment.py); 0.12 in the paper
 
     batch: int = 128
     batch_gpu: int | None = None
@@ -62,6 +64,10 @@ class TeacherRecipe:
     def steps(self) -> int:
         """Batches in `duration`."""
         return max(1, round(self.duration * 1e6 / self.batch))
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.augment <= 1:
+            raise ValueError(f"augment: got {self.augment}; wanted [0, 1]; do: use 0.12, or 0")
 
     def rate(self, step: int) -> float:
         """The learning rate of `step`."""
@@ -92,6 +98,8 @@ def network_of(recipe: TeacherRecipe, dataset: ImageDataset) -> tuple[Denoiser, 
         "attn_resolutions": list(recipe.attn_resolutions),
         "dropout": recipe.dropout,
     }
+    if recipe.augment:
+        arguments["augment_dim"] = LABELS
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network = build(_NETWORKS[recipe.arch], arguments)
@@ -126,8 +134,10 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
             if recipe.dropout:  # its masks come from the global generator
                 torch.manual_seed(random_source(*key, places[0], "dropout").initial_seed())
             draws = draw(key, places, shape, 0, sample_lognormal_sigma, gang.device)
+            images, told = augmented(images, recipe.augment, (*key, "augment"), places)
+            noisy = add_noise(images, draws.sigma, draws.eps)
             with torch.autocast(gang.device.type, torch.bfloat16, enabled=recipe.bf16):
-                denoised = network(add_noise(images, draws.sigma, draws.eps), draws.sigma, labels)
+                denoised = network(noisy, draws.sigma, labels, told)
             loss = denoising_score_matching(denoised, images, draws.sigma)
             (loss.sum() / recipe.batch).backward()
             losses.append(loss.detach())

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from image_distill.networks import UNet
 
-__all__ = ["EDM2UNet"]
+__all__ = ["EDM2Block", "EDM2UNet"]
 
 _EPSILON = 1e-4
 _CLIP = 256.0  # of a block's output
@@ -94,9 +94,10 @@ class EDM2Block(nn.Module):
         encoder: bool,
         attention: bool = False,
         resample: str = "",
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        self.encoder, self.resample = encoder, resample
+        self.encoder, self.resample, self.dropout = encoder, resample, dropout
         self.heads = outside // _HEAD_CHANNELS if attention else 0
         self.emb_gain = nn.Parameter(torch.zeros(()))
         self.conv_res0 = Weight(outside if encoder else inside, outside, 3)
@@ -117,7 +118,8 @@ class EDM2Block(nn.Module):
             x = unit_magnitude(x, (1,))
         branch = self.conv_res0(activate(x))
         scale = self.emb_linear(embedding, self.emb_gain) + 1
-        branch = self.conv_res1(activate(branch * scale[:, :, None, None].to(branch.dtype)))
+        branch = activate(branch * scale[:, :, None, None].to(branch.dtype))
+        branch = self.conv_res1(functional.dropout(branch, self.dropout, self.training))
         if not self.encoder and self.conv_skip is not None:
             x = self.conv_skip(x)
         x = blend(x, branch, _BALANCE)
@@ -150,11 +152,14 @@ class EDM2UNet(UNet):
         attn_resolutions: Sequence[int] = (16, 8),
         label_balance: float = 0.5,
         concat_balance: float = 0.5,
+        dropout: float = 0.0,
     ) -> None:
-        super().__init__(
-            img_resolution, img_channels, img_channels, label_dim, 0.0, attn_resolutions
-        )
+        nn.Module.__init__(self)  # it shares its callers with the older two, not their layers
+        self.img_resolution, self.label_dim, self.label_dropout = img_resolution, label_dim, 0.0
+        self.in_channels = self.out_channels = img_channels
+        self.attn_resolutions = tuple(attn_resolutions)
         self.label_balance, self.concat_balance = label_balance, concat_balance
+        self.dropout = dropout
         widths = [model_channels * factor for factor in channel_mult]
         noise = model_channels * channel_mult_noise if channel_mult_noise else widths[0]
         wide = model_channels * channel_mult_emb if channel_mult_emb else max(widths)
@@ -170,7 +175,7 @@ class EDM2UNet(UNet):
         self.enc, self.dec = nn.ModuleDict(), nn.ModuleDict()
 
         def block(inside: int, outside: int, **options: Any) -> EDM2Block:
-            return EDM2Block(inside, outside, wide, **options)
+            return EDM2Block(inside, outside, wide, dropout=self.dropout, **options)
 
         channels, skips = widths[0], [widths[0]]
         for level, width in enumerate(widths):
@@ -216,7 +221,11 @@ class EDM2UNet(UNet):
 
     def encode(self, x: Tensor, embedding: Tensor) -> list[Tensor]:
         """See the base."""
-        return super().encode(torch.cat([x, torch.ones_like(x[:, :1])], 1), embedding)
+        outputs = [torch.cat([x, torch.ones_like(x[:, :1])], 1)]
+        for module in self.enc.values():
+            arguments = (embedding,) if isinstance(module, EDM2Block) else ()
+            outputs.append(module(outputs[-1], *arguments))
+        return outputs[1:]
 
     def decode(self, skips: Sequence[Tensor], embedding: Tensor) -> Tensor:
         """See the base."""

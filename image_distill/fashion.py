@@ -119,7 +119,7 @@ class Benchmark:
         done = self.results.get("seconds", {}).get(name, 0.0)
         recipe = replace(
             self.budget.student,
-            **{"divergence": None, **self.budget.students[name]},
+            **self.budget.students[name],
             edm_model=str(self.out / "teacher" / "network"),
             data=str(self.data),
             outdir=str(folder),

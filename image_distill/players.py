@@ -8,6 +8,7 @@ from torch import Tensor
 
 from image_distill import state
 from image_distill.denoisers import Denoiser
+from image_distill.edm2 import EDM2Block
 from image_distill.gang import Gang
 from image_distill.networks import Block, placed
 from image_distill.recipe import Recipe
@@ -60,4 +61,6 @@ def _trainable(network: Denoiser, dropout: float, device: torch.device) -> Denoi
     for module in network.modules():
         if isinstance(module, Block):
             module.style = dataclasses.replace(module.style, dropout=dropout)
+        elif isinstance(module, EDM2Block):
+            module.dropout = dropout
     return network.train().requires_grad_(True)

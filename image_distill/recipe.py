@@ -57,7 +57,7 @@ class Recipe:
     edm_model: str = ""  # folder, published name, .pkl or address
     data: str = ""  # EDM zip or folder; only the discriminator needs it
     outdir: str = "image-runs/run"
-    arch: Literal["auto", "ddpmpp", "adm"] = "auto"
+    arch: Literal["auto", "ddpmpp", "adm", "edm2"] = "auto"
     cond: bool = False
     sid_model: str | None = None  # a generator to start from: folder, .pkl or address
     resume: str | None = None  # run folder, or the reference's training-state-NNNNNN.pt
@@ -87,7 +87,7 @@ class Recipe:
     fp16: bool = False
     bf16: bool = False
     dropout: float = 0.0
-    augment: float = 0.0
+    augment: float = 0.0  # probability of each transformation (augment.py); 0: none
     ema: float = 0.5  # half-life, Mimg; at most 5 % of the images seen
     warmup_fake: float = 100.0  # kimg in which only fake score and discriminator learn
     warmup_sim: float = 200.0  # kimg until which the generator learns by plain SIM
@@ -122,10 +122,8 @@ class Recipe:
             raise ValueError(f"batch_gpu: got {self.batch_gpu}; wanted 1 or more")
         if self.fp16 and self.bf16:
             raise ValueError("fp16: got fp16 and bf16; wanted one of them; do: use bf16")
-        if self.augment:
-            raise ValueError(
-                f"augment: got {self.augment}; wanted 0, augmentation is not built; do: leave it"
-            )
+        if not 0 <= self.augment <= 1:
+            raise ValueError(f"augment: got {self.augment}; wanted [0, 1]; do: use 0.12, or 0")
         if self.metrics != "none" and not self.data_stat:
             raise ValueError(
                 f"data_stat: got none with metrics {self.metrics}; wanted an npz with mu and "

@@ -21,6 +21,7 @@ __all__ = [
     "import_pickle",
     "import_training_state",
     "load_denoiser",
+    "read_description",
     "read_training_state",
     "save_denoiser",
     "write_denoiser",
@@ -29,6 +30,8 @@ __all__ = [
 WEIGHTS, DESCRIPTION = "network.safetensors", "network.json"
 _FORMAT = 1
 # The attributes of a pickled preconditioning module that this project has as options.
+# EDM2's says the same by other names.
+_EDM2 = "Precond"
 _OPTIONS = {"EDMPrecond": ("sigma_data",), "VPPrecond": ("beta_d", "beta_min", "M")}
 
 
@@ -86,31 +89,38 @@ def _plain(value: Any, name: str) -> Any:
 
 def _describe(node: ModuleNode) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The description and the weights in an unpickled preconditioning module."""
-    if node.class_name not in _OPTIONS:
+    edm2 = node.class_name == _EDM2
+    preconditioning = "EDMPrecond" if edm2 else node.class_name
+    if preconditioning not in _OPTIONS:
         raise CheckpointError(
-            f"'ema' is a {node.class_name[:80]!r}; wanted {' or '.join(_OPTIONS)}; "
-            "do: use an EDM, SiD, SiDA or Uni-Instruct checkpoint"
+            f"'ema' is a {node.class_name[:80]!r}; wanted {', '.join(_OPTIONS)} or {_EDM2}; "
+            "do: use an EDM, EDM2, SiD, SiDA or Uni-Instruct checkpoint"
         )
-    model = node.children("_modules").get("model")
+    inside = "unet" if edm2 else "model"
+    model = node.children("_modules").get(inside)
     if not isinstance(model, ModuleNode):
-        raise CheckpointError("'ema' has no module 'model'; do: download the file again")
+        raise CheckpointError(f"'ema' has no module {inside!r}; do: download the file again")
+    network = "EDM2UNet" if edm2 and model.class_name == "UNet" else model.class_name
     arguments = model.state.get("_init_kwargs")
     if not isinstance(arguments, dict) or model.state.get("_init_args"):
         raise CheckpointError("the network does not tell its arguments (_init_kwargs) by name")
     arguments = {str(name): _plain(value, str(name)) for name, value in arguments.items()}
     options = {
         name: _plain(node.state[name], name)
-        for name in _OPTIONS[node.class_name]
+        for name in _OPTIONS[preconditioning]
         if name in node.state
     }
     description = {
         "format": _FORMAT,
-        "network": model.class_name,
-        "init_kwargs": network_arguments(model.class_name, arguments),
-        "preconditioning": node.class_name,
+        "network": network,
+        "init_kwargs": network_arguments(network, arguments),
+        "preconditioning": preconditioning,
         "precond_kwargs": options,
     }
-    return description, node.tensors()
+    if not edm2:
+        return description, node.tensors()
+    # Its estimate of the loss's variance (logvar_*) is of use to its own training alone.
+    return description, model.tensors("model.")
 
 
 def _check_weights(denoiser: Denoiser, weights: Mapping[str, Tensor], where: str) -> None:
@@ -188,7 +198,8 @@ def _from_description(description: Mapping[str, Any], device: str) -> Denoiser:
     )
 
 
-def _read_description(folder: Path) -> dict[str, Any]:
+def read_description(folder: Path) -> dict[str, Any]:
+    """What `network.json` in `folder` says. Raises CheckpointError where it is not whole."""
     path = folder / DESCRIPTION
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
@@ -221,7 +232,7 @@ def load_denoiser(folder: str | Path, device: str | torch.device = "cpu") -> Den
     from safetensors.torch import load_file
 
     folder = Path(folder)
-    description = _read_description(folder)
+    description = read_description(folder)
     try:
         weights = load_file(folder / WEIGHTS, device=str(device))
     except (OSError, SafetensorError) as error:
@@ -246,7 +257,7 @@ def save_denoiser(
         like: a folder with a network of the same architecture; its description is copied.
         note: added to the description, such as {"source": "run 3"}.
     """
-    description = _read_description(Path(like))
+    description = read_description(Path(like))
     weights = denoiser.state_dict()
     _check_weights(_from_description(description, "meta"), weights, str(like))
     _write(Path(folder), {**description, **dict(note or {})}, weights)
@@ -311,7 +322,7 @@ def import_training_state(
     (the imported snapshot of the same run, or the teacher's).
     """
     state, out_dir = read_training_state(path, sha256), Path(out_dir)
-    description = _read_description(Path(like))
+    description = read_description(Path(like))
     description.pop("source_sha256", None)
     denoiser = _from_description(description, "meta")
     networks = {"fake_score": state.fake_score, "G": state.generator, "G_ema": state.generator_ema}

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from image_distill import state
+from image_distill.augment import augmented
 from image_distill.denoisers import Denoiser
 from image_distill.draws import Draws, draw, random_source
 from image_distill.feeding import pieces, real_batches
@@ -26,10 +27,10 @@ from image_distill.players import Players
 from image_distill.recipe import Recipe, Stage, missing_files, resolved
 from image_distill.runfolder import CHECKPOINT, RunFolder
 from image_distill.score import Scorer
-from image_distill.start import check_networks, local_network, open_data
-from image_distill.teachers import load_denoiser, read_training_state
+from image_distill.start import check_networks, local_network, open_data, resume
+from image_distill.teachers import load_denoiser
 from uni3d import config_io
-from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
+from uni3d.errors import ConfigError, NonFiniteError
 from uni3d.instruct import (
     DIVERGENCES,
     add_noise,
@@ -49,12 +50,6 @@ FP16_SCALE = 1024.0  # keeps small gradients of activations in fp16's range; a p
 PATIENCE = 50  # steps in a row with non-finite gradients before the run stops
 H_MEMORY = 10  # steps over which the mean of h is taken
 GRID = 64
-# Keys that a resumed run may have otherwise than the interrupted one.
-FREE = frozenset(
-    "edm_model sid_model data outdir resume duration batch_gpu tick snap dump save_best_and_last "
-    "metrics metric_images metric_sets teacher_steps detector_url data_stat tensorboard "
-    "workers".split()
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,15 +91,17 @@ class Trainer:
             with self._precision():
                 with torch.no_grad():
                     x0 = self.one_step(self.players.generator, draws)
+                x0, told = self._augmented("critics", step, places, x0)
                 x = add_noise(x0, draws.sigma, draws.eps)
-                denoised, features = fake.with_features(x, draws.sigma, draws.label)
+                denoised, features = fake.with_features(x, draws.sigma, draws.label, told)
                 matching = denoising_score_matching(denoised, x0, draws.sigma)
                 loss, told_apart = recipe.ls * matching, torch.zeros_like(matching)
                 if recipe.use_gan:
                     real, label = (tensor.to(self.gang.device) for tensor in next(self.reals))
                     # The same noise level and the same noise for real and fake.
+                    real, told = self._augmented("real", step, places, real)
                     noisy = add_noise(real, draws.sigma, draws.eps)
-                    real_features = fake.features(noisy, draws.sigma, label)
+                    real_features = fake.features(noisy, draws.sigma, label, told)
                     told_apart = discriminator_loss(real_features.mean(1), features.mean(1))
                     loss = loss + recipe.lsd * told_apart
             self._backward(loss)
@@ -124,11 +121,12 @@ class Trainer:
             draws = self._draw("generator", step, places, self._generator_sigma)
             with self._precision():
                 x0 = self.one_step(generator, draws)
+                x0, told = self._augmented("generator", step, places, x0)
                 x = add_noise(x0, draws.sigma, draws.eps)
                 with torch.set_grad_enabled(method.network_gradients):
-                    x0_teacher = players.teacher(x, draws.sigma, draws.label)
+                    x0_teacher = players.teacher(x, draws.sigma, draws.label, told)
                 with torch.set_grad_enabled(method.network_gradients or stage.adversarial):
-                    x0_fake, features = fake.with_features(x, draws.sigma, draws.label)
+                    x0_fake, features = fake.with_features(x, draws.sigma, draws.label, told)
                 logits, log_ratio, constant_h = features.mean(1), None, None
                 if recipe.use_gan:
                     log_ratio = players.ratio(logits, draws.sigma, update=False)
@@ -209,6 +207,12 @@ class Trainer:
             torch.manual_seed(random_source(*key, places[0], "dropout").initial_seed())
         return draw(key, places, self.shape, self.label_dim, sampler, self.gang.device)
 
+    def _augmented(
+        self, purpose: str, step: int, places: range, images: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        key = (self.recipe.seed, f"augment {purpose}", step)
+        return augmented(images, self.recipe.augment, key, places)
+
     def _precision(self) -> torch.autocast:
         half = torch.float16 if self.recipe.fp16 else torch.bfloat16
         on = self.recipe.fp16 or self.recipe.bf16
@@ -238,41 +242,6 @@ class Trainer:
         optimiser.step()
 
 
-def _defaults() -> dict[str, Any]:
-    return {field.name: field.default for field in dataclasses.fields(Recipe)}
-
-
-def _resume(recipe: Recipe, players: Players) -> int | None:
-    """Restores `players`; the step to go on with, or None for a fresh run."""
-    if recipe.resume is None:
-        return None
-    path = Path(recipe.resume)
-    if path.suffix == ".pt":
-        found = read_training_state(path)
-        try:
-            players.fake.load_state_dict(found.fake_score)
-            players.generator.load_state_dict(found.generator)
-            players.average.load_state_dict(found.generator_ema)
-        except RuntimeError as error:
-            raise CheckpointError(
-                f"{path}: got networks of another architecture; wanted that of "
-                f"{recipe.edm_model}; do: choose the teacher of that run"
-            ) from error
-        return round((found.kimg or 0) * 1000 / recipe.batch)
-    path = path / CHECKPOINT if path.is_dir() else path
-    tensors, described = state.read_state(path)
-    # A key that the interrupted run did not know yet had its default.
-    now, then = config_io.to_dict(recipe), _defaults() | described["recipe"]
-    for key in now:
-        if key not in FREE and now[key] != then[key]:
-            raise ConfigError(
-                f"{key}: got {now[key]} while resuming a run with {then[key]}; wanted the "
-                "same; do: leave it out, or start a new run with --sid_model"
-            )
-    players.restore(tensors)
-    return int(described["step"])
-
-
 def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
     """Runs the recipe; one record per tick. The run folder is `recipe.outdir`.
 
@@ -299,7 +268,7 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
     scorer = Scorer(recipe, gang) if recipe.metrics != "none" and gang.rank == 0 else None
 
     # 2. Where an interrupted run stopped.
-    resumed = _resume(recipe, players)
+    resumed = resume(recipe, players)
     first = resumed or 0
     folder = None
     if gang.rank == 0:

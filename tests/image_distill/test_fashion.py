@@ -3,7 +3,8 @@
 import gzip
 import json
 import struct
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +15,11 @@ from image_distill import assess, fashion, score
 from image_distill.__main__ import main
 from image_distill.budgets import Budget
 from image_distill.data import ImageDataset, to_uint8
+from image_distill.recipe import Recipe
 from image_distill.sample import OneStep, generate
 from image_distill.teachers import load_denoiser
+from uni3d import config_io
+from uni3d.errors import ConfigError
 
 
 def detect(images: torch.Tensor) -> torch.Tensor:
@@ -47,7 +51,7 @@ def test_a_run_goes_on_and_its_kept_networks_give_its_table(
     assert main(["fashion-mnist", str(first), *smoke]) == 0
     table = capsys.readouterr().out.partition("| network")[2]
     results = json.loads((first / "results.json").read_text())
-    students = (Budget.full() if resolution == 32 else Budget.small()).students
+    students = list(Budget.full().students) if resolution == 32 else ["reverse-kl"]
     assert set(results["seconds"]) == {"teacher", *students}
 
     # One distance by scipy, from images made by the public command's function.
@@ -88,3 +92,26 @@ def test_a_run_goes_on_and_its_kept_networks_give_its_table(
 
 def held_out(folder, resolution):
     return ImageDataset(folder / f"fashion-mnist{resolution}-test.zip")
+
+
+def test_the_config_is_the_students_of_the_benchmark():
+    path = Path(__file__).parents[2] / "configs" / "image" / "fashion-mnist16.yaml"
+    told, budget = config_io.load(Recipe, config_io.read_yaml(path)), Budget.small()
+    for name in ("edm_model", "data", "outdir", "data_stat"):
+        told = replace(told, **{name: getattr(budget.student, name)})
+    assert told == budget.student
+
+
+def test_every_student_of_the_table_is_a_recipe():
+    """With the term and without, and no other difference; a name that is not known is one line."""
+    budget = Budget.small()
+    for name, changes in budget.students.items():
+        recipe = replace(budget.student, **changes)
+        recipe.methods()
+        assert (recipe.lsg_gan == 0) == (name.endswith("-alone") and recipe.lsg > 0), name
+        other = budget.students.get(f"{name}-alone")
+        assert other is None or replace(recipe, lsg_gan=0.0) == replace(budget.student, **other)
+    assert len(budget.students) == 21
+    assert budget.chosen(["sid"]).students == {"sid": budget.students["sid"]}
+    with pytest.raises(ConfigError, match="got 'sd'; wanted some of forward-kl, reverse-kl"):
+        budget.chosen(["sd"])
