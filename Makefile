@@ -43,6 +43,7 @@ check: install
 
 bench: install
 	$(BIN)/python benchmarks/hashgrid.py --threads 1 --points 16384 --runs 2
+	$(BIN)/python benchmarks/small_networks.py --rounds 1 --batch 8
 	$(BIN)/python benchmarks/twelve.py --out outputs/bench --only 3 --steps 8 --preset draft
 
 clean:

@@ -104,8 +104,10 @@ class Budget:
         Of seven designs of 0.25 to 1.2 million weights this one has the most weights for its
         cost; bf16 is slower than fp32 at these widths (benchmarks/small_networks.py).
         """
-        # Its rate stays, then it may be trained on; its average is what is used.
-        teacher = replace(_TEACHER, channel_mult=(1, 2, 4), num_blocks=1, decay=False)
+        # Its rate stays, so that it may be trained on; its average is what is used.
+        teacher = replace(
+            _TEACHER, channel_mult=(1, 2, 4), num_blocks=1, decay=False, duration=0.21
+        )
         student = Recipe(
             cond=True,
             method="uni-instruct",

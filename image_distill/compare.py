@@ -9,11 +9,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from image_distill.runfolder import LOG
 from uni3d.errors import CheckpointError, MissingExtraError
 
-__all__ = ["Curve", "draw", "metric_of", "read_curve", "table"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Curve", "draw", "draw_costs", "metric_of", "read_curve", "table"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,18 +123,45 @@ def table(curves: Sequence[Curve]) -> str:
     return "\n".join(lines)
 
 
+def _figure(width: float) -> "Figure":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtraError("matplotlib", "image") from error
+    return Figure(figsize=(width, 4.5), layout="constrained")
+
+
+def draw_costs(
+    points: Mapping[str, Sequence[tuple[int, float, float]]], floor: float, path: str | Path
+) -> None:
+    """Distance against evaluations per image, as PNG: a line per network, and the real images'.
+
+    Args:
+        points: name -> (evaluations, distance, half width of its interval), by evaluations.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    figure = _figure(6.5)
+    axes = figure.subplots()
+    for name, row in points.items():
+        evaluations, value, half = zip(*row, strict=True)
+        axes.errorbar(evaluations, value, yerr=half, marker="o", capsize=3, label=name)
+    axes.axhline(floor, color="black", linestyle=":", label="real images")
+    axes.set(xscale="log", yscale="log", xlabel="evaluations per image", ylabel="Frechet distance")
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    figure.savefig(path, format="png", dpi=110)
+
+
 def draw(curves: Sequence[Curve], path: str | Path) -> None:
     """The curves against images and against hours of training, as PNG; both axes of value alike.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("matplotlib", "image") from error
     metric = _one_metric(curves)
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    figure = _figure(11)
     against_images, against_time = figure.subplots(1, 2, sharey=True)
     for axes, label in ((against_images, "thousand images"), (against_time, "hours of training")):
         axes.set_xlabel(label)

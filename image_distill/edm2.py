@@ -73,13 +73,15 @@ class Fourier(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.freqs: Tensor
+        self.phases: Tensor
         self.register_buffer("freqs", 2 * math.pi * torch.randn(channels))
         self.register_buffer("phases", 2 * math.pi * torch.rand(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         """[b] -> [b, channels]."""
-        freqs, phases = self.freqs.float(), self.phases.float()  # type: ignore[operator]
-        return (torch.outer(x.float(), freqs) + phases).cos() * math.sqrt(2)
+        angles = torch.outer(x.float(), self.freqs.float()) + self.phases.float()
+        return angles.cos() * math.sqrt(2)
 
 
 class EDM2Block(nn.Module):

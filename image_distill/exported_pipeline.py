@@ -1,6 +1,7 @@
 """A one-step student as a pipeline of diffusers; `export` copies this file beside the weights."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline, ImagePipelineOutput
@@ -38,13 +39,17 @@ class OneStepPipeline(DiffusionPipeline):
                 f"{model.label_dim} classes; wanted one per seed; do: leave them out"
             )
         made = []
-        for start in self.progress_bar(range(0, len(seeds), batch_size)):
-            part = slice(start, start + batch_size)
-            own = None if classes is None else classes[part]
-            made.append(self._batch(seeds[part], own).float().cpu())
-        images = ((torch.cat(made) + 1) / 2).clamp(0, 1)
+        progress: Any = self.progress_bar
+        with progress(total=len(seeds)) as bar:
+            for start in range(0, len(seeds), batch_size):
+                part = slice(start, start + batch_size)
+                own = None if classes is None else classes[part]
+                made.append(self._batch(seeds[part], own).float().cpu())
+                bar.update(len(made[-1]))
+        tensor = ((torch.cat(made) + 1) / 2).clamp(0, 1)
+        images: Any = tensor
         if output_type != "pt":
-            images = images.permute(0, 2, 3, 1).numpy()
+            images = tensor.permute(0, 2, 3, 1).numpy()
         if output_type == "pil":
             # As published samples are: x * 127.5 + 128, cut off, of x in [-1, 1].
             pixels = (images * 255 + 0.5).clip(0, 255).astype("uint8")

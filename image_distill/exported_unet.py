@@ -30,8 +30,9 @@ class OneStepUNet(ModelMixin, ConfigMixin):
 
     def forward(self, x: Tensor, sigma: Tensor, class_labels: Tensor | None = None) -> Tensor:
         """`x` [b, c, h, w], noisy; `sigma` [b]; `class_labels` [b, label_dim], one-hot or none."""
-        level, options = sigma[:, None, None, None], self.config.options or {}
-        if self.config.preconditioning == "VPPrecond":  # 2206.00364, table 1
+        config: Any = self.config
+        level, options = sigma[:, None, None, None], config.options or {}
+        if config.preconditioning == "VPPrecond":  # 2206.00364, table 1
             beta_d, beta_min = options.get("beta_d", 19.9), options.get("beta_min", 0.1)
             log = (1 + sigma**2).log()
             time = ((beta_min**2 + 2 * beta_d * log).sqrt() - beta_min) / beta_d
@@ -42,10 +43,9 @@ class OneStepUNet(ModelMixin, ConfigMixin):
             c_in, c_noise = (level**2 + data**2).rsqrt(), sigma.log() / 4
             c_skip, c_out = (data * c_in) ** 2, level * data * c_in
         dtype = next(self.parameters()).dtype
-        labels = None
-        if self.model.label_dim:
-            labels = x.new_zeros(len(x), self.model.label_dim) if class_labels is None else None
-            labels = (class_labels if labels is None else labels).to(dtype)  # type: ignore
+        if class_labels is None:
+            class_labels = x.new_zeros(len(x), self.model.label_dim)
+        labels = class_labels.to(dtype) if self.model.label_dim else None
         embedding = self.model.embed(c_noise, labels, None)
         raw = self.model.decode(self.model.encode((c_in * x).to(dtype), embedding), embedding)
         return c_skip * x + c_out * raw.to(x.dtype)

@@ -18,6 +18,7 @@ import torch
 from image_distill import edm
 from image_distill.assess import NUMBERS, Reality, interval, overlap
 from image_distill.budgets import Budget
+from image_distill.compare import draw_costs
 from image_distill.data import ImageDataset
 from image_distill.denoisers import Denoiser
 from image_distill.edm import TeacherRecipe
@@ -29,6 +30,7 @@ from image_distill.sample import Heun, OneStep, generate
 from image_distill.score import STAND_IN, image_batches, network_batches, open_detector
 from image_distill.teachers import load_denoiser
 from image_distill.train import train
+from uni3d.errors import MissingExtraError
 
 __all__ = ["run"]
 
@@ -231,6 +233,19 @@ class Benchmark:
             said.append(f"{name} {'below' if below else 'above'}, 95 % intervals {apart}")
         return f"{best} against {teacher}: {'; '.join(said)}"
 
+    def costs(self) -> None:
+        """Distance against evaluations per image, as `costs.png`: the teacher, and the students."""
+        labels = self._best()
+        count = {_teacher_label(s): s.evaluations for group in self.budget.samplers for s in group}
+        points: dict[str, list[tuple[int, float, float]]] = {}
+        for label in labels:
+            name = label.partition(",")[0]
+            found = interval(self._values(label, "frechet"))
+            points.setdefault(name, []).append((count.get(label, 1), *found))
+        points = {name: sorted(row) for name, row in points.items()}
+        floor = interval(self._values(FLOOR, "frechet"))[0]
+        draw_costs(points, floor, self.out / "costs.png")
+
     def picture(self) -> None:
         """One row of ten classes per network, from the same seeds; the first row is real images."""
         from PIL import Image
@@ -280,4 +295,8 @@ def run(
         yield "the minutes are over; the same command goes on from the last checkpoint"
         return
     benchmark.picture()
+    try:
+        benchmark.costs()
+    except MissingExtraError as error:
+        yield f"no costs.png: {error}"
     yield benchmark.table()

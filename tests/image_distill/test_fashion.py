@@ -73,6 +73,8 @@ def test_a_run_goes_on_and_its_kept_networks_give_its_table(
     expected = assess.Reality(torch.from_numpy(real).float()).judge(held[32:64])
     assert results["measured"][fashion.FLOOR][1] == pytest.approx(asdict(expected), rel=1e-4)
 
+    assert (first / "costs.png").read_bytes()[:4] == b"\x89PNG"
+
     # The table has of each cost the better sampler, and the verdict compares the right two.
     lines = table.splitlines()
     assert "Heun" in lines[3] or "Euler" in lines[3]

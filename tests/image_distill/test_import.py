@@ -90,7 +90,11 @@ def renamed(tmp_path, old: bytes, new: bytes) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        (b"VPPrecond", b"VEPrecond", "'ema' is a 'VEPrecond'; wanted EDMPrecond or VPPrecond"),
+        (
+            b"VPPrecond",
+            b"VEPrecond",
+            "'ema' is a 'VEPrecond'; wanted EDMPrecond, VPPrecond or Precond",
+        ),
         (b"SongUNet", b"NongUSet", "network class 'NongUSet' is not known"),
         (b"positional", b"fourierial", "embedding_type='fourierial' is not supported"),
         (b"map_layer0", b"map_layer9", "map_layer0.weight is missing"),
