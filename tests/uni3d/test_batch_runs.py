@@ -103,8 +103,12 @@ def test_a_checkpoint_that_was_damaged_costs_only_its_steps(batch, tmp_path, mon
         assert batch([{"prompt": "a cat"}], "--retries", "0") == 1
     (name,) = (p.name for p in (out / ".work").iterdir())
     (out / ".work" / name / "checkpoint.safetensors").write_bytes(b"\x00" * 99)
-    assert batch([{"prompt": "a cat"}], "--retry-failed") == 0
+    assert batch([{"prompt": "a cat"}], "--retry-failed", "--drop-checkpoints") == 0
     assert (out / name / "mesh.glb").is_file()
+    assert not (out / name / "checkpoint.safetensors").exists()
+    # Other formats would want it: they are not tried.
+    assert batch([{"prompt": "a cat"}], "--formats", "glb,ply") == 0
+    assert not (out / name / "mesh.ply").exists()
 
 
 def test_an_attempt_has_so_many_seconds(batch, tmp_path):

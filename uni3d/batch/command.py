@@ -45,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=float, default=float("inf"), help="seconds an attempt")
     parser.add_argument("--retry-failed", action="store_true", help="also what failed before")
     parser.add_argument("--max-failures", type=int, help="begin no object after so many failed")
+    parser.add_argument(
+        "--drop-checkpoints", action="store_true", help="less disk; no further formats later"
+    )
     parser.add_argument("--strict", action="store_true", help="words left out are an error")
     parser.add_argument("--anyway", action="store_true", help="subjects not known, too")
     add_run_arguments(parser)
@@ -114,6 +117,7 @@ def _make(args: argparse.Namespace) -> int:
             formats=formats,
             options=options,
             retries=args.retries,
+            drop_checkpoint=args.drop_checkpoints,
             timeout=args.timeout,
         )
         for job in jobs

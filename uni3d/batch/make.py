@@ -22,6 +22,7 @@ from uni3d.errors import (
 )
 from uni3d.mesh.pictures import first_of_sheet, write_png
 from uni3d.mesh.types import FileOptions
+from uni3d.run.folder import CHECKPOINT
 
 __all__ = ["ERROR_FILE", "Maker", "Outcome", "Task", "record_failure"]
 
@@ -39,6 +40,7 @@ class Task:
     formats: tuple[str, ...]
     options: FileOptions
     retries: int = 1
+    drop_checkpoint: bool = False  # once the object is whole
     timeout: float = float("inf")
 
 
@@ -125,6 +127,8 @@ class Maker:
         status = ended("done")
         record.write_status(folder, status)
         (folder / ERROR_FILE).unlink(missing_ok=True)
+        if task.drop_checkpoint:
+            (folder / CHECKPOINT).unlink()
         record.finish(name)
         facts = {"seconds": status.seconds, "attempts": status.attempts}
         record.append(
@@ -187,7 +191,7 @@ class Maker:
     def _complete(self, record: Record, task: Task) -> Outcome:
         """An object that is whole: add the formats that this command asks for beyond its own."""
         from uni3d.run.finish import export_run
-        from uni3d.run.folder import CHECKPOINT, read_config
+        from uni3d.run.folder import read_config
         from uni3d.storage.lock import held
 
         name = task.job.name
