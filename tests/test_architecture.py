@@ -37,6 +37,7 @@ ORDER = {
         "known phrase lexicon clauses reading read_command looks raytrace mesh dataset model state "
         "training shipping recogniser judge variety bars instant_bars commands"
     ),
+    "bench": "statistics features plan cost work truth scores report commands",
     "doctor": "planner doctor",
     "batch": "rows plan record make processes cluster drive best page command",
     "web": "*",  # any order without a cycle

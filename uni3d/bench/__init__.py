@@ -1,0 +1,1 @@
+"""Methods measured against the exact distribution of the toybox world."""
