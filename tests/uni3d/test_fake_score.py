@@ -121,7 +121,7 @@ def test_real_and_fake_share_noise_and_pass(teacher, fake, monkeypatch):
 
     def record(real, rendered):
         seen["real"], seen["fake"] = real, rendered
-        return torch.zeros(())
+        return {"discriminator": torch.zeros(())}
 
     monkeypatch.setattr(fake, "_fit_head", record)
     fake.fit(x0, sigma, eps, cond, fraction=0.5, real=x0)

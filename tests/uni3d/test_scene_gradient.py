@@ -57,6 +57,7 @@ class _Recorded:
                 fake.head[-1].weight.mul_(20)  # ratios that differ between the views
         if fake:
             monkeypatch.setattr(fake, "fit", lambda *_: {})
+            monkeypatch.setattr(fake, "fit_learned", lambda *_: {})
         step_module.take_step(parts, 0)
         self.sigma, self.eps = self.noises[0]
 
@@ -78,7 +79,10 @@ class _Recorded:
         camera, scale = self.cameras.embedding, parts.config.guidance.scale
         without = parts.teacher.denoise(x, self.sigma, Condition(told.unconditional, camera))
         with_ = parts.teacher.denoise(x, self.sigma, Condition(told.positive, camera))
-        teacher = without + scale * (with_ - without)
+        guided = without + scale * (with_ - without)
+        apart = parts.config.guidance.mode == "apart"
+        teacher = with_ if apart else guided
+        self.pull = ((guided - with_) * apart).double().flatten(1)
         fake = (
             parts.fake.predict(x, self.sigma, Condition(told.positive, camera))[0]
             if parts.fake
@@ -171,12 +175,38 @@ def test_sid_rewards_the_gap_only_of_an_unguided_teacher(
     check_slopes(_Recorded(config, monkeypatch), "reverse-kl", "paper", alpha)
 
 
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(
+    ("method", "divergence", "form", "alpha"),
+    [
+        ("sds", "reverse-kl", "integral", 1.0),
+        ("vsd", "reverse-kl", "integral", 1.0),
+        ("sim", "reverse-kl", "paper", 1.0),
+        ("sid", "reverse-kl", "paper", 1.2),
+        ("uni-instruct", "forward-kl", "exact", 1.0),
+        ("uni-instruct", "jensen-shannon", "paper", 1.0),
+    ],
+)
+def test_guidance_apart_and_a_shared_pass(
+    tiny_folder, monkeypatch, method, divergence, form, alpha, shared
+):
+    """Of what the fake score learns in the same pass, nothing comes to the scene."""
+    guidance = (NOISY if divergence != "reverse-kl" else TINY["guidance"]) | {"mode": "apart"}
+    chosen = {"method": method, "guidance": guidance}
+    chosen["fake_score"] = TINY["fake_score"] | {"shared": shared}
+    if method == "uni-instruct":
+        chosen |= {"divergence": divergence, "form": form}
+    step = _Recorded(tiny_run(tiny_folder, **chosen), monkeypatch)
+    check_slopes(step, divergence, form, alpha)
+
+
 def check_slopes(step, divergence, form, alpha=1.0):
     """The gradients that `step` left on the scene against differences of the loss by hand."""
     frozen_x0, frozen_teacher, frozen_fake = step.predictions()
     frozen_u = frozen_teacher - frozen_fake
     frozen_uv = (frozen_u * (frozen_fake - frozen_x0)).sum(1)
-    omega = 1 / (frozen_x0 - frozen_teacher).abs().mean(1)
+    frozen_pull = step.pull
+    omega = own = 1 / (frozen_x0 - frozen_teacher).abs().mean(1)
     r = torch.ones(2).double() if step.log_ratio is None else step.log_ratio.double().exp()
     h, first, second = weights_of(divergence, r)
     if divergence != "reverse-kl":
@@ -199,7 +229,8 @@ def check_slopes(step, divergence, form, alpha=1.0):
             if form == "exact":
                 terms = terms + (h - first) / 2 * (u**2).sum(1)
                 terms = terms + first * frozen_uv / variance * pull
-        return float((omega * terms).mean()) / x0.shape[1]
+        guidance = -own * (frozen_pull * x0).sum(1)  # of no h
+        return float((omega * terms + guidance).mean()) / x0.shape[1]
 
     field = step.parts.scene.field
     for weights in (field.color_out, field.color_hidden):

@@ -104,12 +104,13 @@ class Plan:
 
     @property
     def cells(self) -> list[tuple[str, int, str]]:
-        """(prompt, seed, method) of every run, in the order in which they are done: so that a
-        bench that is stopped has all methods of some seeds, which can be compared."""
+        """(prompt, seed, method) of every run, in the order in which they are done: seeds by twos,
+        so that a bench that is stopped has prompts which can be compared."""
         return [
             (prompt, seed, method)
-            for seed in range(self.seeds)
+            for first in range(0, self.seeds, 2)
             for prompt in self.prompts
+            for seed in range(first, min(first + 2, self.seeds))
             for method in self.methods
         ]
 

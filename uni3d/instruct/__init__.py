@@ -32,7 +32,12 @@ if TYPE_CHECKING:
         jeffrey,
         resolve_method,
     )
-    from uni3d.instruct.loss import LossTerms, denoising_score_matching, uni_instruct_loss
+    from uni3d.instruct.loss import (
+        LossTerms,
+        denoising_score_matching,
+        guidance_pull,
+        uni_instruct_loss,
+    )
     from uni3d.instruct.noise import (
         VPSchedule,
         add_noise,
@@ -59,6 +64,7 @@ __all__ = [
     "denoising_score_matching",
     "discriminator_loss",
     "generator_adversarial_loss",
+    "guidance_pull",
     "jeffrey",
     "karras_sigmas",
     "perp_neg",

@@ -182,6 +182,27 @@ def uni_instruct_loss(
     return LossTerms(per_sample=per_sample, terms=MappingProxyType(log))
 
 
+def guidance_pull(x0: Tensor, direction: Tensor, weight: Tensor) -> Tensor:
+    """`-weight SG[direction] . x0` per sample [batch]: guidance apart from the divergence.
+
+    With `direction` = (s - 1) (D_cond - D_uncond) = (s - 1) sigma^2 grad_x log q_t(c | x) its
+    gradient in `x0` is that of -(s - 1) log q_t(c | x), times `weight` sigma^2: what is made is
+    drawn to where the teacher's own classifier is sure (docs/methods.md).
+
+    Args:
+        x0: what the student made, [batch, ...]; the gradient flows into it alone.
+        direction: of the shape of `x0`; detached.
+        weight: [batch]; that of the divergence, `LossTerms.terms["weight"]`; detached.
+    """
+    if direction.shape != x0.shape:
+        raise ValueError(
+            f"direction: got shape {tuple(direction.shape)}; wanted {tuple(x0.shape)}, that of "
+            "x0; do: give the difference of two predictions"
+        )
+    x0 = _flat(x0)
+    return -_per_sample("weight", weight, x0) * (_flat(direction).detach() * x0).sum(1)
+
+
 # Weights [batch] of |D - x0|^2 from sigma [batch] and sigma_data.
 SCORE_MATCHING_WEIGHTS: Mapping[str, Callable[[Tensor, float], Tensor]] = MappingProxyType(
     {

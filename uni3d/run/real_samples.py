@@ -33,6 +33,9 @@ def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -
     """
     guidance, all_cameras = config.guidance, real_cameras(config)
     count, steps = guidance.real_samples_per_view, 12
+    # The ratio is that of the divergence: with guidance apart, to the unguided teacher.
+    apart = guidance.mode == "apart"
+    scale, rescale = (1.0, 0.0) if apart else (guidance.scale, guidance.rescale)
 
     def draw() -> Tensor:
         generator = torch.Generator().manual_seed(17)
@@ -44,8 +47,8 @@ def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -
                     prompts.at(cameras),
                     teacher.camera(cameras),
                     generator=generator,
-                    scale=guidance.scale,
-                    rescale=guidance.rescale,
+                    scale=scale,
+                    rescale=rescale,
                     steps=steps,
                 )
             )
@@ -58,8 +61,8 @@ def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -
         "prompt": config.told,
         "prompts": dataclasses.asdict(config.prompts),
         "camera": dataclasses.asdict(config.camera),
-        "scale": guidance.scale,
-        "rescale": guidance.rescale,
+        "scale": scale,
+        "rescale": rescale,
         "steps": steps,
         "shape": [BINS, count],
         "one_by_one": teacher.one_by_one,

@@ -26,6 +26,9 @@ class GuidanceConfig:
     """How the teacher is asked. Times are fractions of the teacher's schedule."""
 
     scale: float = 5.0  # of classifier-free guidance; 1 is none
+    # inside: the divergence is to the guided teacher. apart: it is to the conditional teacher, which
+    # the scene can reach, and guidance pulls on its own, with the same weight (docs/methods.md)
+    mode: Literal["inside", "apart"] = "inside"
     rescale: float = 0.0  # 0..1: bring the spread back to the conditional's (2305.08891)
     t_min: float = 0.02  # least noise: fraction of the teacher's schedule, 0..1, below t_max_end
     t_max: float = 0.98  # most noise at the start of the run: fraction of the schedule, 0..1
@@ -78,8 +81,8 @@ class RunConfig:
     method: str = "uni-instruct"  # a row of METHODS (uni3d.instruct.loss)
     divergence: str = ""  # empty: what the method fixes, else forward-kl
     form: str = ""  # paper, exact or integral; empty: what the method fixes, else paper
-    # sid's a; None: 1.2 as published, or 1 where the teacher is guided. There |D_q - D_p| never
-    # closes, and a > 1 rewards it: the scene fills up. a = 1 is sim.
+    # sid's a; None: 1.2 as published, or 1 where guidance is inside the divergence. There
+    # |D_q - D_p| never closes, and a > 1 rewards it: the scene fills up. a = 1 is sim.
     sid_alpha: float | None = None
     steps: int = STEPS  # of optimisation; at least 1
     views: int = VIEWS  # cameras a step; at least 1
@@ -131,13 +134,20 @@ class RunConfig:
         known = METHODS.get(self.method)
         if divergence is None and known is not None and known.divergence is None:
             divergence = "forward-kl"
-        sid_alpha, guided = self.sid_alpha, self.guidance.scale != 1
+        sid_alpha = self.sid_alpha
+        guided = self.guidance.scale != 1 and self.guidance.mode == "inside"
         if sid_alpha is None and known is not None and known.sid_alpha is not None and guided:
             sid_alpha = 1.0
         try:
             return resolve_method(self.method, divergence, self.form or None, sid_alpha=sid_alpha)
         except ValueError as error:
             raise ConfigError(str(error)) from error
+
+    def method_at(self, fraction: float) -> Method:
+        """The loss after `fraction` of the run: sds until the fake score starts."""
+        if fraction < self.fake_score.start:
+            return resolve_method("sds")
+        return self.resolved_method()
 
     @property
     def needs_ratio(self) -> bool:

@@ -8,8 +8,8 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from uni3d.cameras import sample_cameras
-from uni3d.instruct import add_noise, ratio_is_steep, uni_instruct_loss
+from uni3d.cameras import Cameras, sample_cameras
+from uni3d.instruct import add_noise, guidance_pull, ratio_is_steep, uni_instruct_loss
 from uni3d.run.real_samples import pick_real_samples, real_cameras
 from uni3d.run.settings import RunConfig
 from uni3d.scene import regularizers
@@ -36,9 +36,12 @@ class Parts:
 
 def take_step(parts: Parts, step: int) -> dict[str, float]:
     """One step of the algorithm; everything random follows from (seed, step)."""
-    config, teacher, scene, fake = parts.config, parts.teacher, parts.scene, parts.fake
-    method = config.resolved_method()
+    config, teacher, scene = parts.config, parts.teacher, parts.scene
     fraction = step / config.steps
+    method = config.method_at(fraction)  # sds until the fake score starts
+    fake = parts.fake if method.learned_fake_score else None
+    since = fraction - config.fake_score.start
+    learns = fake is not None and step % config.fake_score.every == 0
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step + 1)
 
     # 1. Cameras, stratified in azimuth, and what the teacher is told at each.
@@ -54,15 +57,24 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
     # 4. Teacher and fake score at x, with gradient only where the method asks for it.
     guidance = config.guidance
     through_networks = method.network_gradients and not guidance.detach_networks
+    pull = learned = None
     with torch.set_grad_enabled(through_networks):
         noisy = x if through_networks else x.detach()
-        x0_teacher = teacher.guided(noisy, sigma, views, camera, guidance.scale, guidance.rescale)
+        asked = (noisy, sigma, views, camera, guidance.scale, guidance.rescale)
+        if guidance.mode == "apart":
+            x0_teacher, pull = teacher.apart(*asked)
+        else:
+            x0_teacher = teacher.guided(*asked)
         # Without a learned fake score the injected noise stands in for it: D_p = x0.
         x0_fake, features = x0.detach(), None
-        if fake:
+        if fake and learns and config.fake_score.shared:
+            x0_fake, features, learned = fake.predict_and_learn(
+                noisy, sigma, condition, x0.detach()
+            )
+        elif fake:
             x0_fake, features = fake.predict(noisy, sigma, condition)
     # 5. The density ratio, once the discriminator has had its warm-up.
-    begun = (fraction - config.begin) / (1 - config.begin)
+    begun = (fraction - config.begin) / (1 - config.begin) - config.fake_score.start
     ratio_ready = parts.real is not None and begun >= guidance.ratio_warm_up
     log_ratio = constant_h = None
     if fake and features is not None:
@@ -87,32 +99,47 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
     if fake and fake.mean_h is not None and log_ratio is not None:
         # By a mean over steps, not over the batch: with one view that would be h itself.
         per_sample = per_sample / fake.mean_h.of(terms.terms["h"], sigma)
+    if pull is not None:
+        per_sample = per_sample + guidance_pull(x0, pull, terms.terms["weight"])
     loss = per_sample.mean() / x0[0].numel()
     # 7. Priors on the scene.
     prior, values = regularizers.total(
         rendered, scene.field.density, config.regularizers, fraction, generator
     )
-    # 8. Update the scene.
-    (loss + prior).backward()
+    # 8. Update the scene. What a shared pass taught is apart from the adapter's share of the loss.
+    (loss + prior).backward(inputs=scene.parameters if learned else None)
     scene.update(step, fraction, generator)
     metrics = {"loss": float(loss.detach()), "opacity": float(rendered.opacity.detach().mean())}
-    # How far apart teacher and fake score are, root mean square per latent number.
+    # How far apart teacher and fake score are: root mean square per latent number; and how many
+    # nats log r moves within the noise, which is where h' and h'' begin to mean something below 1.
     metrics["gap"] = float(terms.terms["u_norm"].mean()) / x0[0].numel() ** 0.5
+    metrics["steepness"] = float((terms.terms["u_norm"] / sigma).mean())
     # 9. Let the fake score follow what is rendered now, and the discriminator with it.
-    if fake:
-        for _ in range(config.fake_score.steps_per_step):
-            sigma, eps = _draw_noise(config, teacher, x0, config.guidance.t_max, generator)
-            real = real_condition = None
-            if parts.real is not None:
-                real, chosen = pick_real_samples(parts.real, cameras, generator)
-                own = real_cameras(config)[chosen]  # each sample has a camera of its own
-                real_condition = Condition(parts.prompts.at(own).positive, teacher.camera(own))
-                real = real.to(x0.device)
-            losses = fake.fit(x0.detach(), sigma, eps, condition, fraction, real, real_condition)
+    if fake and learned:
+        real, real_condition = _real(parts, cameras, generator, x0)
+        losses = fake.fit_learned(learned, sigma, eps, since, real, real_condition)
         metrics |= {name: float(loss) for name, loss in losses.items()}
-    if log_ratio is not None:
+    elif fake and learns:
+        losses = {}
+        for _ in range(config.fake_score.steps_per_step):
+            sigma, eps = _draw_noise(config, teacher, x0, guidance.t_max, generator)
+            real, real_condition = _real(parts, cameras, generator, x0)
+            losses = fake.fit(x0.detach(), sigma, eps, condition, since, real, real_condition)
+        metrics |= {name: float(loss) for name, loss in losses.items()}
+    if log_ratio is not None and constant_h is not None:
         metrics["ratio"] = float(log_ratio.exp().mean())
+        metrics["constant_h"] = float(constant_h.float().mean())
     return metrics | values
+
+
+def _real(parts: Parts, cameras: Cameras, generator: torch.Generator, x0: Tensor):
+    """Teacher samples of the cameras' bins and their conditions; None where none are used."""
+    if parts.real is None:
+        return None, None
+    real, chosen = pick_real_samples(parts.real, cameras, generator)
+    own = real_cameras(parts.config)[chosen]  # each sample has a camera of its own
+    condition = Condition(parts.prompts.at(own).positive, parts.teacher.camera(own))
+    return real.to(x0.device), condition
 
 
 def _draw_noise(config: RunConfig, teacher: Teacher, x0: Tensor, t_max: float, generator):

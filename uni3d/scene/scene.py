@@ -59,6 +59,7 @@ class Scene:
             betas=(0.9, 0.99),
             eps=1e-15,
         )
+        self.parameters = [*table, *networks, *self.background.parameters()]
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
 
     def shoot(self, cameras: Cameras, size: int, generator: torch.Generator) -> Rendered:

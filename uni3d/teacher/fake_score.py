@@ -22,6 +22,7 @@ from uni3d.instruct import (
     discriminator_loss,
     ratio_is_clipped,
 )
+from uni3d.instruct.density_ratio import mean_logit
 from uni3d.storage import checkpoint
 from uni3d.teacher.model import Condition, Teacher
 
@@ -53,14 +54,33 @@ class FakeScoreConfig:
     learning_rate: float = 1e-3  # Adam's, of the adapter; above 0
     warm_up: float = 0.03  # fraction of the run, 0..1, in which that rate rises from 0
     steps_per_step: int = 1  # its own steps after each of the scene's; at least 1
+    start: float = 0.0  # fraction of the run, 0..1, before which sds stands in, without it
+    every: int = 1  # steps of the scene between its own; at least 1
+    # it learns from the pass that the loss asks it for, at the same noise: one pass less
+    shared: bool = False
     discriminator_learning_rate: float = 1e-3  # Adam's, of the discriminator; above 0
 
     def __post_init__(self) -> None:
-        if self.rank < 1 or self.steps_per_step < 1:
+        if self.rank < 1 or self.steps_per_step < 1 or self.every < 1:
             raise ConfigError(
-                f"fake_score: got rank={self.rank}, steps_per_step={self.steps_per_step}; "
-                "want both at least 1"
+                f"fake_score: got rank={self.rank}, steps_per_step={self.steps_per_step}, "
+                f"every={self.every}; want all at least 1"
             )
+        if not 0 <= self.start < 1:
+            raise ConfigError(f"fake_score: got start={self.start}; want 0 to below 1")
+        if self.shared and self.steps_per_step > 1:
+            raise ConfigError(
+                "fake_score: got shared with more than one steps_per_step; want 1 with it"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Learned:
+    """What one pass taught: fit's loss, its gradient by parameter, the features of the pass."""
+
+    loss: Tensor
+    slopes: tuple[Tensor | None, ...]
+    features: Tensor | None
 
 
 MEMORY = 40  # samples of a noise level's bin (the ratio and h change as the scene does)
@@ -216,34 +236,83 @@ class FakeScore:
         the real ones, where they are not those of `cond`. `fraction` of the run sets the
         warm-up of the learning rate.
         """
+        with self.adapter(trainable=True):
+            real_features = self._features_of(real, sigma, eps, real_cond or cond)
+            self.optimizer.zero_grad(set_to_none=True)
+            predicted, fake_features = self._ask(add_noise(x0, sigma, eps), sigma, cond)
+            loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
+            # Inside: leaving takes the adapter's requires_grad away, and with it the gradient.
+            loss.backward()
+        self._step(fraction)
+        losses = {"fake": loss.detach()}
+        if real is not None:
+            losses |= self._fit_head(real_features, fake_features)
+        return losses
+
+    def _features_of(
+        self, real: Tensor | None, sigma: Tensor, eps: Tensor, cond: Condition
+    ) -> Tensor | None:
+        if real is None:
+            return None
+        with torch.no_grad():
+            return self._ask(add_noise(real, sigma, eps), sigma, cond)[1]
+
+    def _step(self, fraction: float) -> None:
+        """One step of the adapter on the gradients it has; `fraction` sets the warm-up."""
         warm = min(1.0, (fraction + 1e-6) / max(self.config.warm_up, 1e-6))
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * warm
-        self.optimizer.zero_grad(set_to_none=True)
-        # Backward inside: leaving takes the adapter's requires_grad away, and with it the gradient.
-        with self.adapter(trainable=True):
-            if real is not None:
-                with torch.no_grad():
-                    noisy = add_noise(real, sigma, eps)
-                    _, real_features = self._ask(noisy, sigma, real_cond or cond)
-            predicted, fake_features = self._ask(add_noise(x0, sigma, eps), sigma, cond)
-            loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
-            loss.backward()
         nn.utils.clip_grad_norm_(list(self.parameters.values()), 1.0)
         self.optimizer.step()
-        losses = {"fake": loss.detach()}
-        if real is not None:
-            losses["discriminator"] = self._fit_head(real_features, fake_features)
+
+    def predict_and_learn(
+        self, x: Tensor, sigma: Tensor, cond: Condition, x0: Tensor
+    ) -> tuple[Tensor, Tensor | None, "Learned"]:
+        """`predict`, and from the same pass what `fit_learned` needs: the gradient of `fit`'s loss
+        for `x0`, of which `x` is the noisy version."""
+        through = torch.is_grad_enabled()
+        with torch.enable_grad(), self.adapter(trainable=True):
+            predicted, features = self._ask(x, sigma, cond)
+            loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
+            parameters = list(self.parameters.values())
+            slopes = torch.autograd.grad(loss, parameters, retain_graph=through, allow_unused=True)
+        predicted = predicted if through else predicted.detach()
+        return predicted, features, Learned(loss.detach(), slopes, features)
+
+    def fit_learned(
+        self,
+        learned: "Learned",
+        sigma: Tensor,
+        eps: Tensor,
+        fraction: float,
+        real: Tensor | None = None,
+        real_cond: Condition | None = None,
+    ) -> dict[str, Tensor]:
+        """The step of `fit` on what `predict_and_learn` kept, at its `sigma` and `eps`. After the
+        backward pass of the loss: it changes the adapter."""
+        real_features = None
+        if real is not None and real_cond is not None:
+            with self.adapter(trainable=False):
+                real_features = self._features_of(real, sigma, eps, real_cond)
+        for parameter, slope in zip(self.parameters.values(), learned.slopes, strict=True):
+            parameter.grad = slope
+        self._step(fraction)
+        losses = {"fake": learned.loss}
+        if real_features is not None:
+            losses |= self._fit_head(real_features, learned.features)
         return losses
 
-    def _fit_head(self, real: Tensor | None, fake: Tensor | None) -> Tensor:
-        """One logistic step of the head on features `[batch, h, w, channels]`; the mean loss."""
+    def _fit_head(self, real: Tensor | None, fake: Tensor | None) -> dict[str, Tensor]:
+        """One logistic step of the head on features `[batch, h, w, channels]`; the mean loss, and
+        how often the head was right before it: 1/2 is chance."""
         assert real is not None and fake is not None, "the fake score was made without a ratio"
-        loss = discriminator_loss(self.head(real), self.head(fake)).mean()
+        said = self.head(real), self.head(fake)
+        loss = discriminator_loss(*said).mean()
         self.head_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.head_optimizer.step()
-        return loss.detach()
+        right = [mean_logit(logits.detach()) * sign > 0 for logits, sign in zip(said, (1, -1), strict=True)]
+        return {"discriminator": loss.detach(), "accuracy": torch.cat(right).float().mean()}
 
     def state(self) -> dict[str, Tensor]:
         """Adapter, head, both optimisers and the ratio's running means, as flat tensors."""

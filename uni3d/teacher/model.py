@@ -186,11 +186,35 @@ class Teacher:
         else:
             x0 = self.denoise(x.repeat(copies, 1, 1, 1), sigma.repeat(copies), cond)
             pieces = list(x0.chunk(copies))
-        uncond, positive, *negatives = pieces
-        if count == 0:
-            return classifier_free_guidance(uncond, positive, scale, rescale)
-        weights = list(views.weights.unbind(dim=1))
-        return perp_neg(uncond, positive, negatives, weights, scale, rescale)
+        return _combined(pieces, views, scale, rescale)
+
+    def apart(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        views: ViewConditioning,
+        camera: Tensor | None,
+        scale: float,
+        rescale: float = 0.0,
+    ) -> tuple[Tensor, Tensor]:
+        """The conditional x0, differentiable in `x`, and what `guided` would add to it, detached.
+
+        No gradient goes through the other branches, so they cost no backward pass.
+        """
+        positive = self.denoise(x, sigma, Condition(views.positive, camera))
+        with torch.no_grad():
+            contexts = torch.cat([views.unconditional, *views.negatives.unbind(dim=1)], dim=0)
+            copies = 1 + views.negatives.shape[1]
+            cond = Condition(contexts, None if camera is None else camera.repeat(copies, 1))
+            still, told = x.detach(), positive.detach()
+            if self.one_by_one:
+                parts = contexts.chunk(copies)
+                others = [self.denoise(still, sigma, Condition(c, camera)) for c in parts]
+            else:
+                x0 = self.denoise(still.repeat(copies, 1, 1, 1), sigma.repeat(copies), cond)
+                others = list(x0.chunk(copies))
+            pull = _combined([others[0], told, *others[1:]], views, scale, rescale) - told
+        return positive, pull
 
     @torch.no_grad()
     def sample(
@@ -209,6 +233,17 @@ class Teacher:
         last = len(self.schedule.log_sigmas) - 1
         sigmas = self.schedule.sigma_of(torch.linspace(last, last * 0.015, steps)).to(self.device)
         return euler(lambda x, s: self.guided(x, s, views, camera, scale, rescale), noise, sigmas)
+
+
+def _combined(
+    pieces: list[Tensor], views: ViewConditioning, scale: float, rescale: float
+) -> Tensor:
+    """The guided x0 from those of (unconditional, positive, *negatives)."""
+    uncond, positive, *negatives = pieces
+    if not negatives:
+        return classifier_free_guidance(uncond, positive, scale, rescale)
+    weights = list(views.weights.unbind(dim=1))
+    return perp_neg(uncond, positive, negatives, weights, scale, rescale)
 
 
 def _pooled_text(config: Any, image_size: int, name: str) -> tuple[int, list[float]]:
