@@ -25,7 +25,6 @@ from uni3d.run.presets import PRESETS
 from uni3d.run.run import prepare_parts
 from uni3d.run.settings import RunConfig
 from uni3d.scene import regularizers
-from uni3d.scene.scene import Scene
 from uni3d.teacher.model import Teacher
 
 WARM_UP = 3

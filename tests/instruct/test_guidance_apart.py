@@ -26,7 +26,9 @@ def objective(params, sigma, scale, row):
 
 
 @pytest.mark.parametrize("name", sorted(DIVERGENCES))
-@pytest.mark.parametrize(("m", "s", "sigma", "scale"), [(0.1, 0.8, 0.9, 5.0), (-0.5, 1.1, 1.5, 2.0)])
+@pytest.mark.parametrize(
+    ("m", "s", "sigma", "scale"), [(0.1, 0.8, 0.9, 5.0), (-0.5, 1.1, 1.5, 2.0)]
+)
 def test_apart_is_the_gradient_of_divergence_and_classifier(name, m, s, sigma, scale):
     params = torch.tensor([m, s], dtype=torch.float64, requires_grad=True)
     x0 = params[0] + params[1] * Z

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the bench")
     parser.add_argument("--suite", default="smoke", help="smoke, tuning, standard or full")
     parser.add_argument("--budget", type=float, help="seconds of one thread a run")
+    parser.add_argument("--rounds", type=int, default=40, help="steps timed of each method")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--prompts", nargs="+", help="in place of the suite's")
     parser.add_argument("--methods", help="some of the suite's or of --variants, by commas")
@@ -98,7 +99,7 @@ def _planned(args: argparse.Namespace):
         if (other := read_plan(args.out)) is not None:
             return other
         with tqdm(desc="what a step costs", unit="round") as bar:
-            for done, total, priced_plan in priced(plan):
+            for done, total, priced_plan in priced(plan, args.rounds):
                 bar.total = total
                 bar.update(done - bar.n)
                 plan = priced_plan or plan

@@ -20,7 +20,7 @@ from uni3d.teacher.model import Teacher, load_teacher
 
 __all__ = ["Counter", "priced"]
 
-ROUNDS = 40  # steps of each method, evenly over its run
+ROUNDS = 40  # steps of each method, evenly over its run, unless told otherwise
 WARM_UP = 2  # of each, before: kernels are compiled and chosen then
 
 
@@ -50,10 +50,10 @@ def _cold_cache() -> Iterator[None]:
                 os.environ["UNI3D_CACHE"] = before
 
 
-def _prepared(plan: Plan, method: str) -> tuple[Parts, dict[str, float]]:
-    """A run of ROUNDS steps, ready; seconds and U-Net pictures that getting ready took."""
-    rounds = dataclasses.replace(plan, steps={**plan.steps, method: ROUNDS})
-    config = config_of(rounds, plan.prompts[0], 0, method)
+def _prepared(plan: Plan, method: str, rounds: int) -> tuple[Parts, dict[str, float]]:
+    """A run of so many steps, ready; seconds and U-Net pictures that getting ready took."""
+    short = dataclasses.replace(plan, steps={**plan.steps, method: rounds})
+    config = config_of(short, plan.prompts[0], 0, method)
     teacher = load_teacher(config.teacher)
     counter, started = Counter(teacher), time.process_time()
     with _cold_cache():
@@ -62,21 +62,20 @@ def _prepared(plan: Plan, method: str) -> tuple[Parts, dict[str, float]]:
     return parts, {"setup": taken, "setup_pictures": float(counter.pictures)}
 
 
-def priced(plan: Plan) -> Iterator[tuple[int, int, Plan | None]]:
+def priced(plan: Plan, rounds: int = ROUNDS) -> Iterator[tuple[int, int, Plan | None]]:
     """Measure, and give the plan its steps: yields (done, of, None), at last the plan too."""
-    prepared = {method: _prepared(plan, method) for method in plan.methods}
+    prepared = {method: _prepared(plan, method, rounds) for method in plan.methods}
     for parts, _ in prepared.values():
         for k in range(WARM_UP):  # at the smallest and at the largest pictures
-            take_step(parts, k * (ROUNDS - 1))
-    prepared = {method: _prepared(plan, method) for method in plan.methods}
+            take_step(parts, k * (rounds - 1))
     spent = dict.fromkeys(plan.methods, 0.0)
-    for step in range(ROUNDS):
+    for step in range(rounds):
         for method, (parts, _) in prepared.items():
             started = time.process_time()
             take_step(parts, step)
             spent[method] += time.process_time() - started
-        yield step + 1, ROUNDS, None
-    cost = {m: {"step": spent[m] / ROUNDS, **prepared[m][1]} for m in plan.methods}
+        yield step + 1, rounds, None
+    cost = {m: {"step": spent[m] / rounds, **prepared[m][1]} for m in plan.methods}
     steps = {m: int((plan.budget - c["setup"]) / c["step"]) for m, c in cost.items()}
     for method, count in steps.items():
         if count < 1:
@@ -84,7 +83,7 @@ def priced(plan: Plan) -> Iterator[tuple[int, int, Plan | None]]:
                 f"budget: got {plan.budget:g} s; {method} needs {cost[method]['setup']:.1f} s "
                 f"before its first step and {cost[method]['step']:.2f} s a step; do: a larger one"
             )
-    yield ROUNDS, ROUNDS, dataclasses.replace(plan, steps=steps, cost=cost)
+    yield rounds, rounds, dataclasses.replace(plan, steps=steps, cost=cost)
 
 
 def peak_memory_mb() -> float:

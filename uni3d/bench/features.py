@@ -153,8 +153,7 @@ def psnr(seen: Seen, truth: Seen) -> NDArray[np.float64]:
     """Of each object, in dB over all its pictures, to the nearest of the truths, `[n]`."""
     best = []
     theirs = truth.pictures[:, :, :3].reshape(len(truth), -1).astype(np.float32) / 255
-    squares = (theirs**2).sum(1)
     for one in seen.pictures[:, :, :3].reshape(len(seen), -1).astype(np.float32) / 255:
-        error = ((one**2).sum() + squares - 2 * theirs @ one).min() / len(one)
-        best.append(-10 * np.log10(max(float(error), 1e-10)))
+        error = min(float(np.square(other - one).mean()) for other in theirs)
+        best.append(-10 * np.log10(max(error, 1e-10)))
     return np.array(best)

@@ -138,7 +138,9 @@ def pareto(benches: Sequence[tuple[Plan, Scores]], path: Path) -> None:
     for name, style in ((FLOOR_NAME, ":"), (TEACHER, "--")):
         value = benches[-1][1].rows[name]["mmd2 look"].mean
         axes.axhline(value, linestyle=style, color="grey", label=name)
-    axes.set(xlabel="seconds of one thread a run", ylabel="MMD² of look to the truth (lower: better)")
+    axes.set(
+        xlabel="seconds of one thread a run", ylabel="MMD² of look to the truth (lower: better)"
+    )
     axes.legend(fontsize="small", ncols=2)
     figure.tight_layout()
     with temporary_names([path]) as (temporary,):

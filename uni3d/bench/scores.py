@@ -154,9 +154,7 @@ def _over_grounds(seen: Seen) -> Seen:
     return Seen(matted(pictures).reshape(seen.pictures.shape), None)
 
 
-def scores_of(
-    plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _: None
-) -> Scores:
+def scores_of(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _: None) -> Scores:
     """Everything, from the finished runs of the folder."""
     rows = finished(plan, folder)
     pairs = _pairs(plan, rows)
@@ -234,9 +232,7 @@ def _scores(
         if not asked:
             continue
         values = _bootstrap(
-            lambda p, w, n=name, a=asked: float(
-                np.average(samples[a[p]].single[n], weights=w)
-            ),
+            lambda p, w, n=name, a=asked: float(np.average(samples[a[p]].single[n], weights=w)),
             [counts[p] for p in asked],
         )
         mean = float(np.mean([samples[p].single[name].mean() for p in asked]))

@@ -49,7 +49,9 @@ def floor(folder: Path, prompt: str) -> Seen:
 
 def teacher_pictures(plan: Plan, folder: Path, prompt: str) -> Seen:
     """As many rows of 2-D samples as runs, guided as in a run, each picture on its own."""
-    config = config_of(plan, prompt, 0, BASELINE if BASELINE in plan.methods else [*plan.methods][0])
+    config = config_of(
+        plan, prompt, 0, BASELINE if BASELINE in plan.methods else next(iter(plan.methods))
+    )
 
     def make() -> Seen:
         teacher = load_teacher(config.teacher)

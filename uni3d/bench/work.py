@@ -116,6 +116,6 @@ class Only:
     words: tuple[str, ...]
 
     def __call__(self, cell: Cell) -> bool:
-        prompt, seed, method = cell
+        _, seed, method = cell
         told = (method, folder_of(*cell).parent.name, f"seed{seed}")
         return all(word in told for word in self.words)

@@ -311,8 +311,8 @@ class FakeScore:
         self.head_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.head_optimizer.step()
-        right = [mean_logit(logits.detach()) * sign > 0 for logits, sign in zip(said, (1, -1), strict=True)]
-        return {"discriminator": loss.detach(), "accuracy": torch.cat(right).float().mean()}
+        right = torch.cat([mean_logit(said[0]) > 0, mean_logit(said[1]) < 0])
+        return {"discriminator": loss.detach(), "accuracy": right.float().mean()}
 
     def state(self) -> dict[str, Tensor]:
         """Adapter, head, both optimisers and the ratio's running means, as flat tensors."""
