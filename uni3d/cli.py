@@ -21,14 +21,10 @@ from uni3d.run.arguments import (
 from uni3d.run.interrupts import interrupts
 from uni3d.run.presets import PRESETS
 
-<<<<<<< HEAD
 COMMANDS = (
     *("generate", "resume", "refine", "export", "evaluate", "doctor"),
-    *("toybox", "instant", "batch", "app"),
+    *("toybox", "instant", "batch", "bench", "app"),
 )
-=======
-COMMANDS = ("generate", "resume", "export", "evaluate", "doctor", "toybox", "instant", "bench", "app")
->>>>>>> 1825acd (Bench: methods against the exact distribution of the toybox world)
 
 
 def _say(text: str) -> None:
@@ -84,17 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     from uni3d.instant.commands import add_arguments as add_instant_arguments
 
     add_instant_arguments(instant)
-<<<<<<< HEAD
     batch = commands.add_parser("batch", help="many objects, from a file of prompts")
     from uni3d.batch.command import add_arguments as add_batch_arguments
 
     add_batch_arguments(batch)
-=======
     bench = commands.add_parser("bench", help="methods measured against the toybox world")
     from uni3d.bench.commands import add_arguments as add_bench_arguments
 
     add_bench_arguments(bench)
->>>>>>> 1825acd (Bench: methods against the exact distribution of the toybox world)
     return parser
 
 
@@ -225,17 +218,14 @@ def _run_command(args: argparse.Namespace) -> int:
         from uni3d.instant.commands import run as run_instant
 
         return run_instant(args)
-<<<<<<< HEAD
     if args.command == "batch":
         from uni3d.batch.command import run as run_batch
 
         return run_batch(args)
-=======
     if args.command == "bench":
         from uni3d.bench.commands import run as run_bench
 
         return run_bench(args)
->>>>>>> 1825acd (Bench: methods against the exact distribution of the toybox world)
     if args.command == "doctor":
         from uni3d.doctor.doctor import examine
 

@@ -9,7 +9,7 @@ import torch
 import yaml
 from closeness import assert_close_report
 from families import FAMILIES, save_family
-from test_pipeline import _Recorded, check_slopes
+from test_scene_gradient import _Recorded, check_slopes
 from tiny import TINY, tiny_run
 
 from uni3d.cli import main

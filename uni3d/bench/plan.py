@@ -12,6 +12,7 @@ from typing import Any
 
 from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
+from uni3d.instruct.names import DIVERGENCE_NAMES
 from uni3d.run.presets import PRESETS
 from uni3d.run.settings import RunConfig
 from uni3d.storage.whole import replace_all
@@ -37,21 +38,8 @@ BASELINE = "sds"  # what the others are compared with
 
 # Name in the tables -> differences from the configuration that all share.
 METHODS: dict[str, dict[str, Any]] = {
-    "sds": {"method": "sds"},
-    "vsd": {"method": "vsd"},
-    "sim": {"method": "sim"},
-    "sid": {"method": "sid"},
-    **{
-        name: {"method": "uni-instruct", "divergence": name}
-        for name in (
-            "forward-kl",
-            "reverse-kl",
-            "jeffrey-kl",
-            "chi-square",
-            "jensen-shannon",
-            "hellinger",
-        )
-    },
+    **{name: {"method": name} for name in ("sds", "vsd", "sim", "sid")},
+    **{name: {"method": "uni-instruct", "divergence": name} for name in DIVERGENCE_NAMES},
 }
 
 # Settings are chosen on these; the table is made on others.

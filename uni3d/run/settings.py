@@ -26,7 +26,7 @@ class GuidanceConfig:
     """How the teacher is asked. Times are fractions of the teacher's schedule."""
 
     scale: float = 5.0  # of classifier-free guidance; 1 is none
-    # inside: the divergence is to the guided teacher; apart: to the conditional one, which the scene
+    # inside: the divergence is to the guided teacher; apart: to the conditional one, which a scene
     # can reach, and guidance pulls on its own, with the same weight (docs/methods.md)
     mode: Literal["inside", "apart"] = "inside"
     rescale: float = 0.0  # 0..1: bring the spread back to the conditional's (2305.08891)

@@ -60,11 +60,11 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
     pull = learned = None
     with torch.set_grad_enabled(through_networks):
         noisy = x if through_networks else x.detach()
-        asked = (noisy, sigma, views, camera, guidance.scale, guidance.rescale)
+        rates = {"scale": guidance.scale, "rescale": guidance.rescale}
         if guidance.mode == "apart":
-            x0_teacher, pull = teacher.apart(*asked)
+            x0_teacher, pull = teacher.apart(noisy, sigma, views, camera, **rates)
         else:
-            x0_teacher = teacher.guided(*asked)
+            x0_teacher = teacher.guided(noisy, sigma, views, camera, **rates)
         # Without a learned fake score the injected noise stands in for it: D_p = x0.
         x0_fake, features = x0.detach(), None
         if fake and learns and config.fake_score.shared:

@@ -175,18 +175,19 @@ class Teacher:
         All branches run as one batch, unless `one_by_one`. Unconditional means the negative prompt,
         same camera. rescale: see `classifier_free_guidance`.
         """
-        count = views.negatives.shape[1]
-        contexts = torch.cat(
-            [views.unconditional, views.positive, *views.negatives.unbind(dim=1)], dim=0
-        )
-        copies = 2 + count
-        cond = Condition(contexts, None if camera is None else camera.repeat(copies, 1))
+        told = [views.unconditional, views.positive, *views.negatives.unbind(dim=1)]
+        return _combined(self._branches(x, sigma, told, camera), views, scale, rescale)
+
+    def _branches(
+        self, x: Tensor, sigma: Tensor, told: list[Tensor], camera: Tensor | None
+    ) -> list[Tensor]:
+        """x0 as each of the texts `told` has it."""
         if self.one_by_one:
-            pieces = [self.denoise(x, sigma, Condition(c, camera)) for c in contexts.chunk(copies)]
-        else:
-            x0 = self.denoise(x.repeat(copies, 1, 1, 1), sigma.repeat(copies), cond)
-            pieces = list(x0.chunk(copies))
-        return _combined(pieces, views, scale, rescale)
+            return [self.denoise(x, sigma, Condition(text, camera)) for text in told]
+        copies = len(told)
+        cond = Condition(torch.cat(told), None if camera is None else camera.repeat(copies, 1))
+        x0 = self.denoise(x.repeat(copies, 1, 1, 1), sigma.repeat(copies), cond)
+        return list(x0.chunk(copies))
 
     def apart(
         self,
@@ -194,26 +195,19 @@ class Teacher:
         sigma: Tensor,
         views: ViewConditioning,
         camera: Tensor | None,
-        scale: float,
-        rescale: float = 0.0,
+        **guidance: float,
     ) -> tuple[Tensor, Tensor]:
         """The conditional x0, differentiable in `x`, and what `guided` would add to it, detached.
 
-        No gradient goes through the other branches, so they cost no backward pass.
+        No gradient goes through the other branches, so they cost no backward pass. guidance: scale
+        and rescale, as of `guided`.
         """
         positive = self.denoise(x, sigma, Condition(views.positive, camera))
         with torch.no_grad():
-            contexts = torch.cat([views.unconditional, *views.negatives.unbind(dim=1)], dim=0)
-            copies = 1 + views.negatives.shape[1]
-            cond = Condition(contexts, None if camera is None else camera.repeat(copies, 1))
-            still, told = x.detach(), positive.detach()
-            if self.one_by_one:
-                parts = contexts.chunk(copies)
-                others = [self.denoise(still, sigma, Condition(c, camera)) for c in parts]
-            else:
-                x0 = self.denoise(still.repeat(copies, 1, 1, 1), sigma.repeat(copies), cond)
-                others = list(x0.chunk(copies))
-            pull = _combined([others[0], told, *others[1:]], views, scale, rescale) - told
+            told = [views.unconditional, *views.negatives.unbind(dim=1)]
+            uncond, *negatives = self._branches(x.detach(), sigma, told, camera)
+            pieces = [uncond, positive.detach(), *negatives]
+            pull = _combined(pieces, views, **guidance) - positive.detach()
         return positive, pull
 
     @torch.no_grad()
@@ -236,7 +230,7 @@ class Teacher:
 
 
 def _combined(
-    pieces: list[Tensor], views: ViewConditioning, scale: float, rescale: float
+    pieces: list[Tensor], views: ViewConditioning, scale: float, rescale: float = 0.0
 ) -> Tensor:
     """The guided x0 from those of (unconditional, positive, *negatives)."""
     uncond, positive, *negatives = pieces
