@@ -138,6 +138,9 @@ def test_p_values_of_a_clear_and_of_no_difference():
     rng = np.random.default_rng(10)
     assert s.p_value(rng.standard_normal(999) + 9) == pytest.approx(2 / 1000)
     assert s.p_value(rng.standard_normal(4000)) > 0.8
+    # Two seeds of one prompt: every draw is the same one, which says nothing of chance.
+    one = s.resampled(lambda p, w: float(w[0]), [2], 50, np.random.default_rng(0))
+    assert s.p_value(one) == 1 and np.isnan(s.interval(one)).all()
     # A normal estimate two standard errors off has p = 0.0455.
     assert s.p_value(rng.standard_normal(40000) + 2) == pytest.approx(0.0455, abs=0.005)
 

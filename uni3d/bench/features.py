@@ -14,6 +14,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d
 
 from uni3d.cameras import Cameras
+from uni3d.errors import ExportError
+from uni3d.mesh.level import choose_level, sample_grid
+from uni3d.mesh.types import MeshConfig
 from uni3d.scene.scene import Scene
 from uni3d.toybox.distances import distance
 from uni3d.toybox.raytrace import render_toy
@@ -35,7 +38,7 @@ __all__ = [
 ]
 
 VIEWS, SIZE, GREY, CELLS = 8, 64, 0.5, 32
-OPAQUE = np.log(2)  # optical depth of half a ray
+SURFACE = MeshConfig(resolution=48, levels=6)  # where a scene's density is taken to be solid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,14 +90,25 @@ def seen_toy(toy: Toy) -> Seen:
 
 
 def seen_scene(scene: Scene) -> Seen:
-    """A scene; a cell is occupied where its own depth would stop half of the light."""
+    """A scene; a cell is occupied where its mesh would be: above the density whose surface has the
+    outlines that the scene shows. Where it shows none, nothing is."""
     shot = scene.picture(cameras(), 2 * SIZE, GREY)
     rgba = avg_pool2d(torch.cat([shot.rgb, shot.opacity], dim=1).cpu(), 2)
     with torch.no_grad():
         points = torch.from_numpy(centres()).float().to(scene.backend.device)
         density = scene.field.density(points).cpu().numpy()
-    solid = density * (2 / CELLS) > OPAQUE
+    solid = density > _level(scene, shot.opacity[:, 0].cpu() > 0.5)
     return Seen(_bytes(rgba), solid.reshape(1, CELLS, CELLS, CELLS))
+
+
+def _level(scene: Scene, outlines: Tensor) -> float:
+    if not outlines.any():
+        return np.inf
+    try:
+        grid = sample_grid(scene.field.density, SURFACE)
+    except ExportError:
+        return np.inf
+    return choose_level(grid, cameras(), outlines, SURFACE.levels)
 
 
 def matted(pictures: Tensor, tolerance: float = 0.12) -> NDArray[np.uint8]:

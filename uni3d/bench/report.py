@@ -46,7 +46,10 @@ COST = (
 def _shown(value: Value | None, digits: int) -> str:
     if value is None or np.isnan(value.mean):
         return "–"
-    text = f"{value.mean:.{digits}f} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
+    text = f"{value.mean:.{digits}f}"
+    if np.isnan(value.low) or value.low == value.high:  # one prompt of two seeds: no interval
+        return text
+    text = f"{text} [{value.low:.{digits}f}, {value.high:.{digits}f}]"
     return text if value.p is None else f"{text} p {value.p:.2g}"
 
 
@@ -131,8 +134,8 @@ def pareto(benches: Sequence[tuple[Plan, Scores]], path: Path) -> None:
         at = [row["seconds"].mean for row in points]
         mean = [row["mmd2 look"].mean for row in points]
         reach = [
-            [max(row["mmd2 look"].mean - row["mmd2 look"].low, 0) for row in points],
-            [max(row["mmd2 look"].high - row["mmd2 look"].mean, 0) for row in points],
+            [np.nanmax([row["mmd2 look"].mean - row["mmd2 look"].low, 0]) for row in points],
+            [np.nanmax([row["mmd2 look"].high - row["mmd2 look"].mean, 0]) for row in points],
         ]
         axes.errorbar(at, mean, yerr=reach, marker="o", capsize=3, label=name)
     for name, style in ((FLOOR_NAME, ":"), (TEACHER, "--")):

@@ -1,7 +1,8 @@
 """Numbers of a bench: every method against the truths, with floors beside them and intervals.
 
-Compared are the (prompt, seed) pairs that every method has finished. Kernels are Gaussian, with the
-median distance of the truths as width, one for each view, averaged over the views: so the teacher's
+Compared are the (prompt, seed) pairs that every method has finished. Kernels are means of Gaussians
+whose widths are multiples of the truths' median distance: what is far from all truths is then still
+told from what is farther. There is one for each view, and their mean is taken: so the teacher's
 pictures, whose views are not of one object, are judged on the same scale.
 """
 
@@ -26,6 +27,7 @@ __all__ = ["Scores", "Value", "scores_of"]
 
 SPACES = ("look", "shape", "colour")
 DRAWS = 1000
+WIDTHS = (1, 2, 4, 8)  # times the median distance
 FLOOR_NAME, TEACHER, MATTED = "truth", "teacher 2-D", "truth, matted"
 
 
@@ -65,13 +67,11 @@ class Against:
     def kernel(self, space: str, a: NDArray, b: NDArray) -> NDArray[np.float64]:
         """Mean over the views of the kernels of rows `[n, views, d]` and `[m, views, d]`."""
         views = zip(a.swapaxes(0, 1), b.swapaxes(0, 1), self.widths[space], strict=True)
-        return np.mean(
-            [
-                statistics.gaussian_kernel(statistics.squared_distances(x, y), width)
-                for x, y, width in views
-            ],
-            axis=0,
-        )
+        kernels = []
+        for x, y, width in views:
+            squared = statistics.squared_distances(x, y)
+            kernels += [statistics.gaussian_kernel(squared, width * k) for k in WIDTHS]
+        return np.mean(kernels, axis=0)
 
 
 class Sample:

@@ -133,14 +133,19 @@ def resampled(
 
 
 def interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:
-    """The percentile interval of bootstrap values."""
+    """The percentile interval of bootstrap values; NaN where there was nothing to draw from."""
+    if np.ptp(values) < 1e-12:
+        return float("nan"), float("nan")
     tail = (1 - level) / 2 * 100
     low, high = np.percentile(values, [tail, 100 - tail])
     return float(low), float(high)
 
 
 def p_value(values: NDArray[np.float64]) -> float:
-    """Two-sided, from bootstrap values of a difference: how rarely they fall beyond zero."""
+    """Two-sided, from bootstrap values of a difference: how rarely they fall beyond zero; 1 where
+    there was nothing to draw from."""
+    if np.ptp(values) < 1e-12:
+        return 1.0
     beyond = min((values <= 0).sum(), (values >= 0).sum())
     return float(min(1.0, 2 * (beyond + 1) / (len(values) + 1)))
 
