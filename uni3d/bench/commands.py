@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import hashlib
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -112,24 +111,19 @@ def _work(plan: Any, args: argparse.Namespace) -> bool:
     from tqdm import tqdm
 
     from uni3d.bench.work import Only, finished, work
+    from uni3d.run.interrupts import interrupts
 
-    pressed: list[int] = []
-    before = {
-        n: signal.signal(n, lambda number, _: pressed.append(number))
-        for n in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        with tqdm(total=len(plan.cells), desc="runs", unit="run") as bar:
-            bar.update(len(finished(plan, args.out)))
-            for cell, step, steps, done in work(
-                plan, args.out, Only(tuple(args.only)), lambda: bool(pressed)
-            ):
-                prompt, seed, method = cell
-                bar.set_postfix_str(f"{method}, {prompt}, {seed}: {step}/{steps}", refresh=False)
-                bar.update(len(finished(plan, args.out)) - bar.n if done else 0)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with (
+        interrupts() as pressed,
+        tqdm(total=len(plan.cells), desc="runs", unit="run") as bar,
+    ):
+        bar.update(len(finished(plan, args.out)))
+        for cell, step, steps, done in work(
+            plan, args.out, Only(tuple(args.only)), lambda: bool(pressed)
+        ):
+            prompt, seed, method = cell
+            bar.set_postfix_str(f"{method}, {prompt}, {seed}: {step}/{steps}", refresh=False)
+            bar.update(len(finished(plan, args.out)) - bar.n if done else 0)
     return bool(pressed)
 
 
