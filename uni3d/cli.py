@@ -135,8 +135,8 @@ def _generate(args: argparse.Namespace) -> int:
     config = with_mesh(configured(args), args)
     outputs = file_options(args)
     config, note = read_prompt(config, strict=args.strict, anyway=args.anyway)
-    if note:
-        _say(f"uni3d: {note}")
+    for line in filter(None, (note, config.note)):
+        _say(f"uni3d: {line}")
     if args.variations is not None:
         from uni3d.run.variations import check_variations
 

@@ -159,6 +159,17 @@ class RunConfig:
         return self.instant.begin if self.instant.weights else 0.0
 
     @property
+    def note(self) -> str:
+        """A line for the reader where the divergence that was chosen can hardly matter."""
+        if not self.divergence or not self.needs_ratio or self.guidance.scale == 1:
+            return ""
+        return (
+            f"divergence {self.divergence}: of a guided teacher log r moves by more than a nat "
+            "within the noise, so h' and h'' count for no sample and a noisy weight is all that "
+            "tells it from reverse-kl, which costs less (docs/methods.md)"
+        )
+
+    @property
     def told(self) -> str:
         """The sentence that the teacher is told."""
         return self.caption or self.prompt
