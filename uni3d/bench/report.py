@@ -144,6 +144,7 @@ def pareto(benches: Sequence[tuple[Plan, Scores]], path: Path) -> None:
     axes.set(
         xlabel="seconds of one thread a run", ylabel="MMD² of look to the truth (lower: better)"
     )
+    axes.set_xlim(left=0)
     axes.legend(fontsize="small", ncols=2)
     figure.tight_layout()
     with temporary_names([path]) as (temporary,):
