@@ -7,15 +7,24 @@ import torch
 
 __all__ = ["TINY", "tiny_run", "tiny_teacher"]
 
+# Of its own: the random numbers must not change when the toybox learns a word.
+VOCABULARY = 2000
+
 
 def tiny_teacher(folder: Path, prediction_type: str = "sample") -> Path:
     """Write it, return the folder; pictures are 16 x 16, latents 12 x 8 x 8, it knows cameras."""
     from diffusers import DDPMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    from uni3d.toybox.model import build_tokenizer
+    from uni3d.toybox.model import adopt_tokenizer, build_tokenizer
+    from uni3d.toybox.state import SHIPPED
 
     folder.mkdir(parents=True, exist_ok=True)
+    adopt_tokenizer(SHIPPED / "tokenizer", folder / "tokenizer")
+    vocabulary = json.loads((folder / "tokenizer" / "vocab.json").read_text())
+    spare = range(len(vocabulary), VOCABULARY)
+    vocabulary |= {f"<spare {n}>": n for n in spare}
+    (folder / "tokenizer" / "vocab.json").write_text(json.dumps(vocabulary))
     tokenizer = build_tokenizer(folder / "tokenizer")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
@@ -35,7 +44,7 @@ def tiny_teacher(folder: Path, prediction_type: str = "sample") -> Path:
         )
         text = CLIPTextModel(
             CLIPTextConfig(
-                vocab_size=len(tokenizer),
+                vocab_size=VOCABULARY,
                 hidden_size=16,
                 intermediate_size=32,
                 num_hidden_layers=1,

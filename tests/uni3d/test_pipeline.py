@@ -162,9 +162,9 @@ def test_every_method_moves_the_scene_down_its_gradient(
             way[felt], -rate * gradient[felt].sign(), rtol=1e-2, atol=1e-2 * rate
         )
         assert not way[gradient == 0].any(), name
-    # 3.2e-3 for sds, 5.2e-4 to 6.9e-4 for the others: within a factor of two.
-    size, wanted = float(gradients[0]["color_out"].norm()), 3.2e-3 if method == "sds" else 6e-4
-    assert wanted / 2 < size < wanted * 2
+    # 4.5e-3 for sds, 2.5e-3 to 2.7e-3 for the others: within a factor of 1.5.
+    size, wanted = float(gradients[0]["color_out"].norm()), 4.5e-3 if method == "sds" else 2.6e-3
+    assert wanted / 1.5 < size < wanted * 1.5
     assert 0 < records[-1].metrics["opacity"] < 1
     assert ("ratio" in records[-1].metrics) == config.needs_ratio
     assert ("fake" in records[-1].metrics) == (method != "sds")
