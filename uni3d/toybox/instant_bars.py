@@ -29,7 +29,7 @@ from uni3d.toybox.recogniser import load_recogniser
 from uni3d.toybox.variety import describe, mmd2, relative_entropy
 from uni3d.toybox.world import Description, build_toy, sample
 
-__all__ = ["SMALL_WORLD", "TWELVE", "evaluate", "judge_object", "true_views"]
+__all__ = ["SMALL_WORLD", "TWELVE", "evaluate", "judge_object", "made_views", "true_views"]
 
 TWELVE = (  # benchmarks/twelve.py
     "a penguin",
