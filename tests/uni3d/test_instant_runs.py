@@ -172,6 +172,17 @@ def test_variations_differ_and_one_is_refined(command, tmp_path, capsys, monkeyp
     capsys.readouterr()
 
 
+def test_a_batch_makes_the_same_object(command, tmp_path):
+    assert instant(command, tmp_path / "one") == 0
+    (tmp_path / "prompts.txt").write_text("a corgi\n")
+    words = ["batch", str(tmp_path / "prompts.txt"), "-o", str(tmp_path / "many")]
+    assert main([*words, "--preset", "instant", *command, "--workers", "1", "--threads", "1"]) == 0
+    (mesh,) = (tmp_path / "many").rglob("mesh.glb")
+    report = json.loads((mesh.parent / "report.json").read_text())
+    assert report["steps_done"] == 0 and report["silhouette_iou"] > 0.7
+    assert main([*words, "--preset", "instant", *command, "--workers", "1", "--threads", "1"]) == 0
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

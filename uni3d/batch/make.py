@@ -146,9 +146,10 @@ class Maker:
         if resume:
             try:
                 config = read_config(folder)
-                run = Run(config, folder, resume=True, teacher=teacher)
-                self._all(run, task, deadline)
-                return
+                if not config.instant.only:  # else it is made again: resuming would optimise it
+                    run = Run(config, folder, resume=True, teacher=teacher)
+                    self._all(run, task, deadline)
+                    return
             except (CheckpointError, ConfigError):  # cut off or damaged: from the start
                 self._teacher = None
                 teacher = self._warm_teacher(task.job.config.teacher)
@@ -174,9 +175,9 @@ class Maker:
             for _ in run.optimise(stop=over):  # on stopping, the last step is saved
                 pass
         finally:
-            if run.parts.fake:
+            if run.parts is not None and run.parts.fake:
                 run.parts.fake.release()
-        if run.step < run.config.steps:
+        if not run.whole:
             raise _Stopped if self._stop() else _TooLong
         checked(export_run(run.config, run.folder, task.formats, task.options))
 

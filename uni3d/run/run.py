@@ -157,6 +157,11 @@ class Run:
                 preview(parts.scene, self.folder / f"progress-{self.step:05d}.png")
             yield self._record(metrics, note)
 
+    @property
+    def whole(self) -> bool:
+        """Whether a prepared run has nothing left to optimise."""
+        return self.parts is None or self.step >= self.config.steps
+
     def optimise(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
         """`steps()`, each also a line of metrics.jsonl, until `stop()` says so after one of them.
 
