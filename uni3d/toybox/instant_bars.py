@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from uni3d import config_io
 from uni3d.cameras import Cameras
 from uni3d.errors import ExportError
 from uni3d.instant.generator import Generator
@@ -17,6 +18,7 @@ from uni3d.instant.weights import load_weights, make_scene
 from uni3d.mesh import pictures
 from uni3d.mesh.surface import extract_mesh
 from uni3d.run.finish import sheet_cameras
+from uni3d.run.presets import PRESETS
 from uni3d.run.settings import RunConfig
 from uni3d.teacher.hub import BUILT_IN
 from uni3d.teacher.model import TeacherConfig
@@ -116,7 +118,8 @@ def _share(rows: list[dict[str, Any]], key: str) -> str:
 def _judge_twelve(network: Generator, prompt: str, teacher: TeacherConfig) -> dict[str, Any]:
     what = read(prompt).description
     assert what is not None
-    row, config = judge_object(network, what, 0, teacher), RunConfig()
+    config = config_io.load(RunConfig, PRESETS["instant"])
+    row = judge_object(network, what, 0, teacher)
     scene = make_scene(network, canonical(what), 0, teacher)
     cameras = Cameras.orbit(torch.arange(12) * 30.0, torch.tensor([0.0, 20.0, 40.0] * 4))
     opacity = scene.picture(cameras, 128).opacity[:, 0]
