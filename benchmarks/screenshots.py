@@ -25,13 +25,16 @@ LOOKS = {
     "gallery": ((1280, "light"), (390, "dark")),
     "compare": ((1280, "light"), (390, "dark")),
 }
-HEIGHT = {1280: 1900, 390: 3000}  # all of the page: what is out of sight is not drawn
-SETTLE = 8000  # milliseconds in which the viewers draw their meshes
+HEIGHT = {1280: 2000, 390: 3000}  # all of the page: what is out of sight is not drawn
+SETTLE = 12_000  # milliseconds in which the viewers draw their meshes
 
 
 def _show(page, address: str, run_id: str, what: str) -> None:
     page.goto(f"{address}?run={run_id}" if what == "page" else address)
     page.wait_for_selector("#prompt textarea")
+    if what == "page":  # the notice that the engine loads is gone the second time
+        page.wait_for_timeout(SETTLE)
+        page.reload()
     if what == "gallery":
         page.get_by_role("tab", name="Gallery").click()
         page.locator("#runs .thumbnail-item").first.click()
@@ -41,6 +44,12 @@ def _show(page, address: str, run_id: str, what: str) -> None:
             page.click(f"#{box} input")
             page.get_by_role("option").nth(place).click()
     page.wait_for_timeout(SETTLE)
+    # On a busy machine a viewer may miss its first frame; it draws again when its size changes.
+    size = page.viewport_size
+    page.set_viewport_size({"width": size["width"] + 20, "height": size["height"]})
+    page.wait_for_timeout(SETTLE // 4)
+    page.set_viewport_size(size)
+    page.wait_for_timeout(SETTLE // 2)
 
 
 def main() -> None:
