@@ -74,7 +74,8 @@ def cameras() -> Cameras:
 def centres() -> NDArray[np.float64]:
     """Cell centres `[CELLS^3, 3]` of [-1, 1]^3, x slowest."""
     axis = (np.arange(CELLS) + 0.5) * (2 / CELLS) - 1
-    return np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1).reshape(-1, 3)
+    grid = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
+    return grid.reshape(-1, 3).astype(np.float64)
 
 
 def _bytes(pictures: Tensor) -> NDArray[np.uint8]:

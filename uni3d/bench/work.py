@@ -28,8 +28,11 @@ Cell = tuple[str, int, str]  # prompt, seed, method
 def write_seen(seen: Seen, path: Path) -> None:
     """Pictures as they are, occupancy as bits."""
     buffer = io.BytesIO()
-    shape = {} if seen.occupancy is None else {"occupancy": np.packbits(seen.occupancy, axis=-1)}
-    np.savez_compressed(buffer, pictures=seen.pictures, **shape)
+    if seen.occupancy is None:
+        np.savez_compressed(buffer, pictures=seen.pictures)
+    else:
+        bits = np.packbits(seen.occupancy, axis=-1)
+        np.savez_compressed(buffer, pictures=seen.pictures, occupancy=bits)
     replace_all({path: buffer.getvalue()})
 
 
