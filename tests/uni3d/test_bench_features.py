@@ -39,12 +39,19 @@ def test_a_scenes_ball_is_where_it_shows_an_outline():
     scene = Scene(SceneConfig(), 0)
     with torch.no_grad():
         scene.field.density_out.zero_()
-        scene.field.config = type(scene.field.config)(blob_density=-50.0)
+        config = type(scene.field.config)
+        scene.field.config = config(blob_density=-50.0, blob_radius=2.0)
         assert not features.seen_scene(scene).occupancy.any()  # nothing is seen
-        scene.field.config = type(scene.field.config)(blob_density=100.0)
+        scene.field.config = config(blob_density=100.0)
     seen = features.seen_scene(scene)
-    radius = 0.5  # density falls to nothing there
-    assert seen.occupancy[0].mean() * 8 == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.1)
+    # The outline is where half of the light is stopped: depth ln 2 along the chord, by quadrature.
+    along = np.linspace(-0.5, 0.5, 2001)
+    passes = np.linspace(0.45, 0.5, 501)
+    radii = np.hypot(passes[:, None], along)
+    depth = 100 * (1 - radii / 0.5).clip(min=0).mean(1)  # a path of length 1
+    radius = passes[np.argmin(abs(depth - np.log(2)))]
+    assert 0.47 < radius < 0.49
+    assert seen.occupancy[0].mean() * 8 == pytest.approx(4 / 3 * np.pi * radius**3, rel=0.03)
     alpha = seen.pictures[0, 0, 3] / 255.0
     assert alpha[SIZE // 2, SIZE // 2] == pytest.approx(1, abs=0.01) and alpha[0, 0] == 0
     assert np.all(seen.pictures[0, :, :3, 0, 0] == round(GREY * 255))
