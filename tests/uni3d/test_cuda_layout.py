@@ -162,8 +162,9 @@ def test_a_run_renders_on_the_backend_that_was_chosen(monkeypatch, tmp_path):
         # Its checkpoint is read back by the other backend, which is the CPU's.
         tables.append(restore_scene(config, tmp_path / name)[0].field.table.detach())
     assert min(twins.calls.values()) >= 2, twins.calls
-    moved = (tables[0] - Scene(config.scene, config.seed).field.table).abs().max()
-    assert (tables[0] - tables[1]).abs().max() < 0.02 * moved
+    # In norm: Adam may turn single entries around whose gradients are of the order of rounding.
+    moved = (tables[0] - Scene(config.scene, config.seed).field.table).norm()
+    assert (tables[0] - tables[1]).norm() < 0.02 * moved
 
 
 class _Elsewhere:
