@@ -4,14 +4,18 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from image_distill import commands
 from uni3d.errors import Uni3DError
 
 
 class _Parser(argparse.ArgumentParser):
-    """Recipe flags are added only when their command is used: that needs torch."""
+    """Recipe flags are added only when their command is used: that needs torch. An error is one
+    line, as everywhere."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"image-distill: error: {message}; do: {self.prog} --help\n")
 
     def __init__(self, *arguments: Any, recipe: str = "", **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -34,7 +38,7 @@ KINDS = ["cifar10", "imagenet64", "fashion-mnist", "fashion-mnist-test", "folder
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="image-distill", description="One-step image generators from published checkpoints"
     )
     subparsers = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
@@ -62,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("kind", choices=KINDS)
     sub.add_argument("source", type=Path)
     sub.add_argument("out", type=Path, help="NAME.zip")
+    _add_overwrite(sub)
     sub.add_argument(
         "--resolution", type=_count, help="folder: crop and scale; fashion-mnist: 32, 16 or 8"
     )
@@ -73,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("generate", commands.generate_images, "images, in one step or by Heun's method")
     sub.add_argument("network", type=Path, help="folder of a network")
     sub.add_argument("out", type=Path, help="folder for PNGs, or NAME.npz")
+    _add_overwrite(sub)
     sub.add_argument("--seeds", default="0-63", help="such as 0-49999")
     sub.add_argument("--class", dest="chosen", type=int, metavar="N", help="one class for all")
     _add_sampler(sub)
@@ -80,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("statistics", commands.make_statistics, "mu and sigma of a set of images")
     sub.add_argument("source", type=Path, help="zip or folder of images")
     sub.add_argument("out", type=Path, help="NAME.npz")
+    _add_overwrite(sub)
     _add_detector(sub)
 
     sub = command("fid", commands.measure_distance, "Frechet distance of a network or of images")
@@ -163,6 +170,10 @@ def _add_sampler(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--churn-max", type=float, default=float("inf"))
     sub.add_argument("--churn-noise", type=_number, default=1.0)
     sub.add_argument("--batch", type=_count, default=64)
+
+
+def _add_overwrite(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--overwrite", action="store_true", help="replace what is there")
 
 
 def _add_detector(sub: argparse.ArgumentParser) -> None:

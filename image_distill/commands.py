@@ -20,6 +20,17 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def new_target(path: Path, overwrite: bool) -> Path:
+    """`path`, where nothing is yet, or it may be replaced. Raises ConfigError."""
+    there = any(path.iterdir()) if path.is_dir() else path.exists()
+    if there and not overwrite:
+        raise ConfigError(
+            f"{path}: got a name where something is; wanted a new one; do: another name, or "
+            "--overwrite"
+        )
+    return path
+
+
 def import_network(arguments: argparse.Namespace) -> None:
     """`import`."""
     from image_distill.teachers import import_pickle, import_training_state
@@ -40,6 +51,7 @@ def prepare_data(arguments: argparse.Namespace) -> None:
     """`prepare`."""
     from image_distill.prepare import prepare
 
+    new_target(arguments.out, arguments.overwrite)
     number = prepare(
         arguments.kind, arguments.source, arguments.out, resolution=arguments.resolution
     )
@@ -51,10 +63,12 @@ def train_generator(arguments: argparse.Namespace) -> None:
     from image_distill.flags import gives, read_flags
     from image_distill.gang import assemble
     from image_distill.recipe import Recipe, missing_files
-    from image_distill.runfolder import RECIPE
+    from image_distill.runfolder import RECIPE, resumed_folder
     from image_distill.train import train
 
     base, resume = None, arguments.recipe_resume
+    if resume is not None and not (arguments.dry_run and not Path(resume).exists()):
+        resume = arguments.recipe_resume = str(resumed_folder(resume))
     if resume and arguments.config is None and (Path(resume) / RECIPE).is_file():
         base = config_io.read_yaml(Path(resume) / RECIPE)
     recipe = read_flags(arguments, Recipe, base)
@@ -165,6 +179,7 @@ def generate_images(arguments: argparse.Namespace) -> None:
     from image_distill.sample import generate, parse_seeds, write_images
     from image_distill.teachers import load_denoiser
 
+    new_target(arguments.out, arguments.overwrite)
     network = load_denoiser(arguments.network, _device())
     sampler = _sampler(arguments)
     batches = generate(
@@ -182,6 +197,7 @@ def make_statistics(arguments: argparse.Namespace) -> None:
     """`statistics`."""
     from image_distill.score import open_detector, open_statistics
 
+    new_target(arguments.out, arguments.overwrite)
     detector = open_detector(arguments.detector, _device())
     open_statistics(arguments.source, detector, arguments.num).save(arguments.out)
     say(f"wrote {arguments.out}")

@@ -1,5 +1,6 @@
 """A teacher of one's own: EDM training (2206.00364, table 1) of a small network."""
 
+import contextlib
 import copy
 import math
 import time
@@ -24,6 +25,7 @@ from image_distill.teachers import write_denoiser
 from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.instruct import add_noise, denoising_score_matching, sample_lognormal_sigma
+from uni3d.storage.lock import held
 
 __all__ = ["TeacherProgress", "TeacherRecipe", "network_of", "train"]
 
@@ -120,6 +122,10 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
     optimiser = torch.optim.Adam(network.parameters(), recipe.lr, fused=True)
     checkpoint = Path(recipe.outdir) / CHECKPOINT
     first = _start(recipe, checkpoint, network, average, optimiser)
+    lock = contextlib.ExitStack()  # let go of at the end, however that comes
+    if gang.rank == 0:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        lock.enter_context(held(checkpoint.parent))
     reals = real_batches(dataset, recipe, gang, range(first, recipe.steps))
     shape = (dataset.channels, dataset.resolution, dataset.resolution)
 

@@ -332,6 +332,8 @@ def prepare(
         )
     if not Path(source).exists():
         raise DataError(f"{source}: got no such file or folder; wanted it; do: check the path")
+    if Path(out).exists() and Path(out).samefile(source):
+        raise DataError(f"{out}: got the source itself; wanted a new NAME.zip; do: another name")
     with EDMWriter(out) as writer:
         options = {"resolution": resolution} if kind == "folder" or fashion else {}
         KINDS[kind](Path(source), writer, **options)

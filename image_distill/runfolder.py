@@ -4,6 +4,7 @@ recipe.yaml  log.jsonl  checkpoint.safetensors  samples.png (of the last tick)  
 network-snapshot-000123/ (or best/ and last/)  teacher/ (where a pickle was imported)
 """
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -16,10 +17,12 @@ from torch import Tensor
 from image_distill.data import to_uint8
 from image_distill.denoisers import Denoiser
 from image_distill.teachers import save_denoiser
-from uni3d.errors import ConfigError, MissingExtraError
+from uni3d.errors import ConfigError, MissingExtraError, NonFiniteError
+from uni3d.storage.checkpoint import finite
+from uni3d.storage.lock import held
 from uni3d.storage.whole import replace_all
 
-__all__ = ["CHECKPOINT", "LOG", "RECIPE", "RunFolder", "grid"]
+__all__ = ["CHECKPOINT", "LOG", "RECIPE", "RunFolder", "check_outdir", "grid", "resumed_folder"]
 
 CHECKPOINT, RECIPE, LOG = "checkpoint.safetensors", "recipe.yaml", "log.jsonl"
 
@@ -37,8 +40,45 @@ def grid(images: Tensor, columns: int | None = None) -> np.ndarray:
     return sheet
 
 
+def resumed_folder(text: str) -> Path:
+    """What --resume means: the folder of a run, also given by a file in it; or a reference's .pt.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = Path(text).expanduser()
+    if text.strip() and path.is_file():
+        if path.suffix == ".pt":
+            return path
+        path = path.parent
+    if not text.strip() or not any((path / name).is_file() for name in (RECIPE, CHECKPOINT)):
+        raise ConfigError(
+            f"resume: got {text!r}, where no run is; wanted a folder with {RECIPE}, or a "
+            "training-state-NNNNNN.pt; do: check the path"
+        )
+    return path
+
+
+def check_outdir(outdir: str | Path, resume: str | None) -> None:
+    """Raise ConfigError where a run that does not go on in its own folder would replace things."""
+    path = Path(outdir)
+    if not str(outdir).strip() or (path.exists() and not path.is_dir()):
+        raise ConfigError(f"outdir: got {str(outdir)!r}; wanted a folder; do: another name")
+    if not path.is_dir() or (resume and Path(resume).exists() and path.samefile(resume)):
+        return
+    # What a run leaves that was stopped while it began: imported networks, its lock.
+    own = ("teacher", "sid_model", ".lock")
+    inside = [p.name for p in path.iterdir() if p.name not in own and p.suffix != ".part"]
+    if inside:
+        what = "a run" if LOG in inside else f"something else ({min(inside)})"
+        raise ConfigError(
+            f"outdir: got {path}, which holds {what}; wanted a new folder; do: choose another"
+            + (f", or go on with: image-distill train --resume {path}" if LOG in inside else "")
+        )
+
+
 class RunFolder:
-    """Writes what the first process of a run has to say."""
+    """Writes what the first process of a run has to say. No other process may meanwhile."""
 
     def __init__(
         self, path: str | Path, recipe: str, *, resumed_at: int | None, board: bool
@@ -59,6 +99,8 @@ class RunFolder:
                 f"do: choose another, or go on with: image-distill train --resume {path}"
             )
         self.path.mkdir(parents=True, exist_ok=True)
+        self._held = contextlib.ExitStack()  # let go of with this object, or by a kill
+        self._held.enter_context(held(self.path))
         replace_all({self.path / RECIPE: recipe.encode()})
         kept: list[str] = []
         if resumed_at is not None and (self.path / LOG).exists():
@@ -110,5 +152,14 @@ class RunFolder:
         Image.fromarray(grid(images)).save(self.path / f"{name}.png")
 
     def snapshot(self, name: str, network: Denoiser, like: Path, kimg: float) -> None:
-        """The network in the folder NAME, as `load_denoiser` reads it."""
+        """The network in the folder NAME, as `load_denoiser` reads it.
+
+        Raises:
+            NonFiniteError: it holds NaN or infinity; what was there stays.
+        """
+        if not finite(network.state_dict()):
+            raise NonFiniteError(
+                f"{self.path}: the network at {kimg:g} kimg is not finite and is not saved; "
+                "do: resume, which goes on from the checkpoint before it, with a lower lr and glr"
+            )
         save_denoiser(self.path / name, network, like, {"source": f"image-distill, {kimg:g} kimg"})

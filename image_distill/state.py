@@ -10,7 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from uni3d.errors import CheckpointError, ExportError
+from uni3d.errors import CheckpointError, ExportError, NonFiniteError
+from uni3d.storage.checkpoint import finite
 from uni3d.storage.whole import temporary_names
 
 __all__ = ["adam_state", "read_state", "restore_adam", "under", "write_state"]
@@ -49,7 +50,7 @@ def write_state(
     """Replace `path`; a write that fails or is killed leaves the old file.
 
     Raises:
-        CheckpointError: the disk refuses.
+        CheckpointError: the disk refuses. NonFiniteError: NaN or infinity in a tensor.
     """
     # Clones: safetensors refuses tensors that share memory, and wants them contiguous.
     flat = {
@@ -57,6 +58,11 @@ def write_state(
         for prefix, tensors in parts.items()
         for name, value in tensors.items()
     }
+    if not finite(flat):
+        raise NonFiniteError(
+            f"{path}: the state of step {described.get('step')} is not finite and is not saved; "
+            "do: resume, which goes on from the checkpoint before it, with a lower lr"
+        )
     try:
         with temporary_names([path]) as (partial,):
             save_file(flat, partial, metadata={_KEY: json.dumps(dict(described), sort_keys=True)})

@@ -25,7 +25,7 @@ from image_distill.feeding import pieces, real_batches
 from image_distill.gang import Gang
 from image_distill.players import Players
 from image_distill.recipe import Recipe, Stage, missing_files, resolved
-from image_distill.runfolder import CHECKPOINT, RunFolder
+from image_distill.runfolder import CHECKPOINT, RunFolder, check_outdir
 from image_distill.score import Scorer
 from image_distill.start import check_networks, local_network, open_data, resume
 from image_distill.teachers import load_denoiser
@@ -254,6 +254,7 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
     missing = missing_files(recipe)
     if missing:
         raise ConfigError(str(missing[0]))
+    check_outdir(recipe.outdir, recipe.resume)
 
     # 1. The teacher; generator and fake score begin as copies of it.
     outdir = Path(recipe.outdir)

@@ -24,7 +24,8 @@ from image_distill.recipe import Recipe
 from image_distill.state import read_state
 from image_distill.train import train
 from uni3d import config_io
-from uni3d.errors import ConfigError, Uni3DError
+from uni3d.errors import ConfigError, NonFiniteError, Uni3DError
+from uni3d.storage.lock import held
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,87 @@ def test_a_copied_run_goes_on_in_its_own_folder(half, tmp_path):
     assert main(["train", "--resume", str(own), "--outdir", str(other), "--duration=28e-6"]) == 0
     assert read_state(other / "checkpoint.safetensors")[1]["step"] == 7
     assert read_state(own / "checkpoint.safetensors")[1]["step"] == 6
+
+
+@pytest.mark.parametrize("name", ["", "checkpoint.safetensors", "recipe.yaml"])
+def test_a_run_is_resumed_by_its_folder_or_a_file_in_it(half, tmp_path, name):
+    own = shutil.copytree(half, tmp_path / "q")
+    assert main(["train", "--resume", str(own / name), "--duration", "20e-6"]) == 0
+    assert read_state(own / "checkpoint.safetensors")[1]["step"] == 5
+
+
+@pytest.mark.parametrize("text", ["", "typo", "empty"])
+def test_a_resume_of_nothing_says_so(text, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert main(["train", "--resume", text]) == 2
+    assert one_line(capsys).startswith(f"image-distill: error: resume: got {text!r}")
+
+
+def test_folders_of_others_are_refused_untouched(world, half, tmp_path, capsys):
+    mine, other = tmp_path / "mine", shutil.copytree(half, tmp_path / "other")
+    mine.mkdir()
+    for name in ("recipe.yaml", "checkpoint.safetensors"):
+        (mine / name).write_text("years of work")
+    before = contents(tmp_path)
+    new = ["--config", str(half / "recipe.yaml")]
+    for words in (
+        [*new, "--outdir", str(mine)],
+        [*new, "--outdir", str(other)],
+        [*new, "--outdir", ""],
+        ["--resume", str(half), "--duration=24e-6", "--outdir", str(other)],
+    ):
+        assert main(["train", *words]) == 2
+        one_line(capsys)
+    assert contents(tmp_path) == before
+
+
+def test_what_is_there_is_replaced_only_when_asked(world, tmp_path, capsys):
+    data = shutil.copy(world / "data.zip", tmp_path / "data.zip")
+    out, pictures = tmp_path / "o.zip", tmp_path / "pictures"
+    out.write_bytes(b"mine")
+    pictures.mkdir()
+    (pictures / "000000.png").write_bytes(b"mine")
+    before = contents(tmp_path)
+    network = str(world / "teacher")
+    for words in (
+        ["prepare", "folder", str(data), str(out)],
+        ["prepare", "folder", str(data), str(data), "--overwrite"],
+        ["generate", network, str(pictures), "--seeds=0"],
+        ["generate", network, str(out), "--seeds=0"],
+        ["statistics", str(data), str(out)],
+    ):
+        assert main(words) == 2
+        one_line(capsys)
+    assert contents(tmp_path) == before
+    assert main(["prepare", "folder", str(data), str(out), "--overwrite"]) == 0
+    assert main(["generate", network, str(pictures), "--seeds=0", "--overwrite"]) == 0
+    assert ImageStore(out).images and (pictures / "000000.png").read_bytes() != b"mine"
+
+
+def test_one_process_writes_a_run(world, half, tmp_path, capsys):
+    own = shutil.copytree(half, tmp_path / "q")
+    before = contents(own)
+    with held(own):
+        assert main(["train", "--resume", str(own), "--duration", "24e-6"]) == 2
+    assert "another process" in one_line(capsys) and contents(own) == before
+    assert main(["train", "--resume", str(own), "--duration", "24e-6"]) == 0
+
+
+def test_a_state_that_is_not_finite_is_never_saved(world, tmp_path):
+    chosen = recipe(world, tmp_path / "run", tick=0.004)
+    steps = train(chosen)
+    for _ in range(3):
+        next(steps)
+    before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    last = contents(tmp_path / "run" / "last")
+    players = steps.gi_frame.f_locals["players"]
+    next(players.average.parameters()).data.view(-1)[0] = float("nan")
+    with pytest.raises(NonFiniteError, match="not finite"):
+        for _ in steps:
+            pass
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
+    assert contents(tmp_path / "run" / "last") == last
 
 
 def test_relative_paths_are_stored_resolved(world, tmp_path, monkeypatch):
