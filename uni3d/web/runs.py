@@ -21,7 +21,7 @@ from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.storage.lock import held, is_held
 
-__all__ = ["ACTIVE", "SERVABLE", "RunState", "RunStore", "Summary"]
+__all__ = ["ACTIVE", "DAMAGE", "SERVABLE", "RunState", "RunStore", "Summary"]
 
 ID = re.compile(r"\w[\w .+-]{0,119}")  # a folder name: no separators, no leading dot
 ACTIVE = ("queued", "running")
@@ -40,6 +40,8 @@ SERVABLE = (
     "sheet.png",
     "live.png",
 )
+# What reading JSON raises where bytes were changed, and what its numbers do when used.
+DAMAGE = (TypeError, ValueError, OverflowError, RecursionError)
 NOT_THERE = "run: there is no such run here; do: choose one from the gallery"
 
 
@@ -119,7 +121,7 @@ class RunStore:
         folder = self.root / run_id
         try:
             values = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            state = RunState(**values)
+            state = _checked(RunState(**values))
             if state.state not in STATES:
                 raise ValueError(state.state)
             if state.state not in ACTIVE and is_held(folder):
@@ -127,7 +129,7 @@ class RunStore:
             return state
         except FileNotFoundError:
             return self._state_of_files(folder)
-        except (OSError, TypeError, ValueError):
+        except (OSError, *DAMAGE):
             return RunState(state="failed", error="state.json of this run is damaged")
 
     def _state_of_files(self, folder: Path) -> RunState:
@@ -137,14 +139,16 @@ class RunStore:
         if is_held(folder):
             state = "running"  # from a command line
         try:
-            return RunState(
-                state=state,
-                created=made,
-                step=int(report.get("steps_done", 0)),
-                steps=int(config.get("steps", 0)),
-                seconds=float(report.get("seconds_optimise", 0.0)),
+            return _checked(
+                RunState(
+                    state=state,
+                    created=made,
+                    step=int(report.get("steps_done", 0)),
+                    steps=int(config.get("steps", 0)),
+                    seconds=float(report.get("seconds_optimise", 0.0)),
+                )
             )
-        except (TypeError, ValueError, OverflowError):
+        except DAMAGE:
             return RunState(state="failed", created=made, error="the files of this run are damaged")
 
     def write(self, run_id: str, state: RunState) -> None:
@@ -177,7 +181,7 @@ class RunStore:
         try:
             values = json.loads((self.root / run_id / "report.json").read_text(encoding="utf-8"))
             return values if isinstance(values, dict) else {}
-        except (OSError, ValueError):
+        except (OSError, *DAMAGE):
             return {}
 
     def metrics(self, run_id: str) -> dict[str, list[tuple[int, float]]]:
@@ -190,15 +194,17 @@ class RunStore:
                 for line in lines:
                     try:
                         entry = json.loads(line)
-                        steps[int(entry.pop("step"))] = entry
-                    except (ValueError, KeyError, TypeError, AttributeError):
+                        step = int(entry.pop("step"))
+                        if 0 <= step < 1e9:
+                            steps[step] = entry
+                    except (*DAMAGE, KeyError, AttributeError):
                         continue  # the last line of a server that was killed
         except OSError:
             return {}
         curves: dict[str, list[tuple[int, float]]] = {}
         for step in sorted(steps):
             for name, value in steps[step].items():
-                if isinstance(value, (int, float)):
+                if isinstance(value, (int, float)) and abs(value) < 1e300:  # not NaN either
                     curves.setdefault(name, []).append((step, float(value)))
         return curves
 
@@ -252,6 +258,20 @@ class RunStore:
             if (path / "config.yaml").is_file()
             and (path.is_symlink() or not ID.fullmatch(path.name))
         )
+
+
+def _checked(state: RunState) -> RunState:
+    """The state, if every field is of its type and every number finite; else ValueError."""
+    for field in dataclasses.fields(RunState):
+        value, wanted = getattr(state, field.name), type(field.default)
+        if field.name == "state" or wanted is str:
+            good = isinstance(value, str)
+        else:
+            kinds = (int, float) if wanted is float else int
+            good = isinstance(value, kinds) and abs(value) < 1e15
+        if not good or isinstance(value, bool):
+            raise ValueError(field.name)
+    return state
 
 
 def _zipped(folder: Path) -> Path:

@@ -89,7 +89,10 @@ class Site:
         self._idle(run_id)
         state, mapping = self.store.state(run_id), dict(self.store.config(run_id))
         extra = 0 if more == 0 and not isinstance(more, bool) else whole("steps", more)
-        steps = int(mapping.get("steps", 0)) + extra
+        steps = mapping.get("steps", STEPS)
+        if type(steps) is not int:
+            raise ConfigError("run: its config.yaml is damaged; do: delete it and make it again")
+        steps += extra
         if steps > LIMITS["steps"][1]:
             raise ConfigError(
                 f"steps: got {steps} in all; wanted at most {LIMITS['steps'][1]}; do: add fewer"

@@ -7,7 +7,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from uni3d.web.runs import RunState, Summary
+from uni3d.web.runs import DAMAGE, RunState, Summary
 
 __all__ = [
     "caption",
@@ -181,7 +181,10 @@ def _sentences(one: Summary, entries: Mapping[str, Any]) -> list[str]:
 
 def report(one: Summary, entries: Mapping[str, Any]) -> str:
     """report.json in words."""
-    lines = _sentences(one, entries)
+    try:
+        lines = _sentences(one, entries)
+    except DAMAGE:
+        return "<div class='u3-report u3-empty'>The report of this run is damaged.</div>"
     if not lines:
         return "<div class='u3-report u3-empty'>There is no mesh of this run yet.</div>"
     return f"<div class='u3-report'>{''.join(f'<p>{_text(line)}</p>' for line in lines)}</div>"
@@ -217,10 +220,10 @@ def comparison(left: Summary, right: Summary, reports: Sequence[Mapping[str, Any
         rows.append((key.capitalize(), of_left, of_right))
     rows.append(("Teacher", _teacher(left), _teacher(right)))
     rows.append(("Time", duration(left.state.seconds), duration(right.state.seconds)))
-    meshes: list[dict[str, Any]] = [dict(one.get("mesh") or {}) for one in reports]
-    rows.append(("Faces", *(f"{m['faces']:,}" if "faces" in m else "no mesh" for m in meshes)))
+    meshes = [mesh if isinstance(mesh := one.get("mesh"), dict) else {} for one in reports]
+    rows.append(("Faces", *(_faces(mesh) for mesh in meshes)))
     rows.append(
-        ("Watertight", *(("yes" if m["watertight"] else "no") if m else "" for m in meshes))
+        ("Watertight", *(("yes" if m.get("watertight") else "no") if m else "" for m in meshes))
     )
     verdicts = [one.get("recogniser") for one in reports]
     if any(isinstance(s, dict) for s in verdicts):
@@ -236,5 +239,12 @@ def comparison(left: Summary, right: Summary, reports: Sequence[Mapping[str, Any
     )
 
 
+def _faces(mesh: Mapping[str, Any]) -> str:
+    faces = mesh.get("faces")
+    return f"{faces:,}" if isinstance(faces, int) else "no mesh"
+
+
 def _right(verdict: Any) -> str:
-    return f"{verdict['right_views']} of {verdict['views']}" if isinstance(verdict, dict) else ""
+    if not isinstance(verdict, dict):
+        return ""
+    return f"{verdict.get('right_views', '?')} of {verdict.get('views', '?')}"
