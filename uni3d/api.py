@@ -8,7 +8,6 @@ The names here are exported by `uni3d` itself, which loads this module when one 
 
 import dataclasses
 import functools
-import json
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,14 @@ from uni3d.errors import ConfigError
 from uni3d.instant.objects import InstantScene
 from uni3d.mesh.files import as_trimesh
 from uni3d.mesh.formats import FORMATS, check_formats
-from uni3d.run.finish import export_run, read_mesh
-from uni3d.run.folder import REPORT, chosen_folder, fresh_folder, read_config
+from uni3d.run.finish import check_mesh, export_run, read_mesh
+from uni3d.run.folder import (
+    chosen_folder,
+    fresh_folder,
+    given_folder,
+    read_config,
+    read_report,
+)
 from uni3d.run.presets import PRESETS
 from uni3d.run.prompt import read_prompt
 from uni3d.run.run import Progress, Run, restore_scene
@@ -47,16 +52,17 @@ class Result:
 
     @functools.cached_property
     def report(self) -> dict[str, Any]:
-        """report.json: seconds, faces, silhouette IoU, checks of the files; {} before export."""
-        path = self.folder / REPORT
-        return json.loads(path.read_text()) if path.exists() else {}
+        """report.json: seconds, faces, silhouette IoU, checks of the files; {} before export,
+        and where it is damaged."""
+        return read_report(self.folder)
 
     @functools.cached_property
     def mesh(self) -> "trimesh.Trimesh":
         """The mesh of mesh.glb with its texture: scene units (unit-ball radii), z up, x front.
 
-        Raises CheckpointError where the folder holds no mesh.glb.
+        Raises CheckpointError where the folder holds no mesh.glb, or another run's.
         """
+        check_mesh(self.config, self.folder)
         return as_trimesh(read_mesh(self.folder))
 
     @functools.cached_property
@@ -187,7 +193,8 @@ def _followed(
 
 def load_run(folder: str | Path) -> Result:
     """The result in a run folder. CheckpointError where there is no run."""
-    return Result(Path(folder), read_config(Path(folder)))
+    run = given_folder(str(folder))
+    return Result(run, read_config(run))
 
 
 def render(result: Result, cameras: Cameras, size: int) -> Rendered:

@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from uni3d.config_io import within
+from uni3d.errors import ConfigError
+
 __all__ = ["CameraConfig", "Cameras", "sample_cameras"]
 
 
@@ -22,7 +25,20 @@ class CameraConfig:
     elevation_deg: tuple[float, float] = (-10.0, 45.0)  # lowest, highest; degrees, -90..90
     overhead_fraction: float = 0.15  # share of cameras drawn from elevation_deg[1]..80; 0..1
     distance: tuple[float, float] = (3.0, 3.3)  # nearest, farthest; scene units, above 1
-    fovy_deg: float = 40.0  # vertical field of view; degrees, 0..180
+    fovy_deg: float = 40.0  # vertical field of view; degrees, 1..179
+
+    def __post_init__(self) -> None:
+        within(self, "camera", overhead_fraction=(0, 1), fovy_deg=(1, 179))
+        (low, high), (near, far) = self.elevation_deg, self.distance
+        if not -90 <= low <= high <= 90:
+            raise ConfigError(
+                f"camera.elevation_deg: got {low}, {high}; want -90 <= lowest <= highest <= 90"
+            )
+        if not 1 < near <= far <= 1000:
+            raise ConfigError(
+                f"camera.distance: got {near}, {far}; want 1 < nearest <= farthest <= 1000: the "
+                "object fills the ball of radius 1"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from uni3d import __version__
 from uni3d.errors import ConfigError, Uni3DError
@@ -46,8 +46,15 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    """An error is one line, as everywhere."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"uni3d: error: {message}; do: {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="uni3d", description='A sentence to a textured mesh: uni3d "a corgi astronaut"'
     )
     parser.add_argument("--version", action="version", version=f"uni3d {__version__}")
@@ -59,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         ("evaluate", "recogniser verdict and overlap with ground truth of a run"),
     ):
         sub = commands.add_parser(name, help=text)
-        sub.add_argument("run", type=Path)
+        sub.add_argument("run", help="folder of the run")
         if name != "evaluate":
             add_file_arguments(sub)
     refine = commands.add_parser("refine", help="optimise an object of --preset instant further")
@@ -95,7 +102,7 @@ def _app(argv: list[str]) -> int:
     """The page has a parser of its own: it must be up before torch is loaded."""
     from uni3d.web.server import add_arguments, serve
 
-    parser = argparse.ArgumentParser(prog="uni3d app", description="The local page")
+    parser = _Parser(prog="uni3d app", description="The local page")
     add_arguments(parser)
     return serve(parser.parse_args(argv))
 
@@ -232,9 +239,10 @@ def _run_command(args: argparse.Namespace) -> int:
         for line in examine(configured(args)):
             sys.stdout.write(line + "\n")
         return 0
-    from uni3d.run.folder import read_config
+    from uni3d.run.folder import given_folder, read_config
     from uni3d.storage.lock import held
 
+    args.run = given_folder(args.run)
     read_config(args.run)  # before the lock: that makes a file
     with held(args.run):
         config = read_config(args.run)
@@ -254,7 +262,8 @@ def _run_command(args: argparse.Namespace) -> int:
 
 def _meant(argv: list[str]) -> None:
     """Stop at what was surely meant otherwise: a misspelt command, resume as an option."""
-    if any(word == "--resume" or word.startswith("--resume=") for word in argv):
+    names = (word.partition("=")[0] for word in argv if word.startswith("--"))
+    if any(_edits(name, "--resume") <= 1 for name in names):
         raise ConfigError("--resume: is no option here; do: uni3d resume FOLDER")
     word = argv[0].lower()
     for command in COMMANDS:

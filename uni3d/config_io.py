@@ -106,6 +106,14 @@ def merge(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def within(config: Any, where: str, **limits: tuple[float, float]) -> None:
+    """Raise ConfigError unless the named numbers of `config` lie in their (least, most)."""
+    for name, (least, most) in limits.items():
+        value = getattr(config, name)
+        if not least <= value <= most:
+            raise ConfigError(f"{where}.{name}: got {value}; want {least:g} to {most:g}; change it")
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """Plain nested data for YAML or JSON; tuples become lists. `load` is the inverse."""
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}

@@ -19,7 +19,7 @@ from uni3d.errors import CheckpointError, ConfigError, TeacherError
 from uni3d.mesh.formats import check_formats
 from uni3d.run import finish
 from uni3d.run.folder import chosen_folder
-from uni3d.storage import checkpoint
+from uni3d.storage import cache, checkpoint
 from uni3d.storage.cache import remembered
 from uni3d.teacher.hub import find_folder
 
@@ -36,6 +36,11 @@ pytestmark = pytest.mark.usefixtures("small_runs")
         ("scheduler/scheduler_config", {"_class_name": "EDMDPMSolverMultistepScheduler"}, "EDMDPM"),
         ("scheduler/scheduler_config", {"_class_name": "EDMEulerScheduler"}, "EDMEuler"),
         ("scheduler/scheduler_config", {"_class_name": "FlowMatchEulerDiscreteScheduler"}, "Flow"),
+        ("scheduler/scheduler_config", {"_class_name": "ScoreSdeVeScheduler"}, "ScoreSdeVe"),
+        ("scheduler/scheduler_config", {"use_flow_sigmas": True}, "use_flow_sigmas"),
+        ("unet/config", {"class_embed_type": "timestep"}, "class labels"),
+        ("unet/config", {"projection_class_embeddings_input_dim": 2048}, "class labels"),
+        ("unet/config", {"class_embed_type": None, "num_class_embeds": 1000}, "class labels"),
         ("vae/config", {"latents_mean": [0.0] * 4}, "latents_mean"),
         ("vae/config", {"latents_std": [1.0] * 4}, "latents_std"),
         ("unet/config", {"in_channels": 9}, "9 channels"),
@@ -51,6 +56,42 @@ def test_teachers_of_other_kinds_are_refused_by_name(tiny_folder, tmp_path, part
     path.write_text(json.dumps(told | changes))
     with pytest.raises(TeacherError, match=named):
         find_folder(str(folder))
+
+
+def test_a_teacher_without_betas_or_without_a_unet_is_refused(tiny_folder, tmp_path, capsys):
+    folder = shutil.copytree(tiny_folder, tmp_path / "t")
+    path = folder / "scheduler" / "scheduler_config.json"
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in told.items() if "beta" not in k}))
+    with pytest.raises(TeacherError, match="no betas"):
+        find_folder(str(folder))
+    assert main(["doctor", "--teacher", str(folder)]) == 2
+    assert "no betas" in one_line(capsys)
+    path.write_text(json.dumps(told))
+    (folder / "unet").rename(folder / "transformer")
+    with pytest.raises(TeacherError, match="transformer"):
+        find_folder(str(folder))
+
+
+@pytest.mark.parametrize("what", ["processor", "diffusers", "card"])
+def test_samples_of_another_machine_or_library_are_others(monkeypatch, what):
+    key, here = {"teacher": "t"}, cache._machine()
+    assert remembered("k", key, lambda: torch.ones(1)) == 1
+    assert remembered("k", key, lambda: torch.zeros(1)) == 1
+    monkeypatch.setattr(cache, "_machine", lambda: here | {what: "another"})
+    assert remembered("k", key, lambda: torch.zeros(1)) == 0
+
+
+def test_a_cache_where_there_is_no_place_or_home_fails_no_run(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("UNI3D_CACHE", str(tmp_path / "file"))
+    assert remembered("k", {"teacher": "t"}, lambda: torch.ones(1)) == 1
+    monkeypatch.setenv("UNI3D_CACHE", "~/own")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache.cache_folder() == tmp_path / "own"
+    monkeypatch.delenv("UNI3D_CACHE")
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    assert cache.cache_folder().name == "uni3d"
 
 
 def test_samples_of_another_number_of_threads_are_others(monkeypatch):
@@ -185,6 +226,47 @@ def test_names_that_are_no_folder(text, said, tmp_path):
     with pytest.raises(ConfigError, match=said):
         chosen_folder(text, overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_home_is_understood_where_a_shell_leaves_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert chosen_folder("~/x", overwrite=False) == tmp_path / "x"
+    assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "got nothing"),
+        ("outputs/run/mesh.glb", "do: outputs/run"),
+        ("outputs/run/config.yaml", "do: outputs/run"),
+        ("outputs", "do: outputs/run"),
+        ("typo", "no run there"),
+    ],
+)
+@pytest.mark.parametrize("command", ["resume", "export", "evaluate"])
+def test_what_is_no_run_is_told_what_it_is(name, said, command, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "outputs" / "run"
+    run.mkdir(parents=True)
+    for file in ("config.yaml", "mesh.glb"):
+        (run / file).touch()
+    assert main([command, name]) == 2
+    assert said in one_line(capsys)
+
+
+@pytest.mark.parametrize("word", ["--resume", "--resum", "--resume=runs/p", "--reusme"])
+def test_resume_as_an_option_is_told_the_command(word, capsys):
+    assert main(["a corgi", word]) == 2
+    assert "uni3d resume FOLDER" in one_line(capsys)
+
+
+@pytest.mark.parametrize("words", [["a corgi", "--stesp", "3"], ["export"], ["x y", "--seed", "q"]])
+def test_a_wrong_flag_is_one_line(words, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and said.startswith("uni3d: error: ") and said.count("\n") == 1
 
 
 def test_formats_as_people_write_them_and_resume_as_an_option(capsys):

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from uni3d.config_io import within
 from uni3d.errors import ExportError
 
 __all__ = ["LOOK_SAMPLES", "FileOptions", "Mesh", "MeshConfig", "MeshReport"]
@@ -34,6 +35,19 @@ class MeshConfig:
             value = getattr(self, name)
             if value < least:
                 raise ExportError(f"mesh.{name}: got {value}, want at least {least}; raise it")
+        within(
+            self,
+            "mesh",
+            resolution=(8, 2048),
+            blur=(0, 1000),
+            levels=(3, 1000),
+            min_component_fraction=(0, 1),
+            smoothing_iterations=(0, 10_000),
+            target_faces=(16, 10**8),
+            texture_size=(16, 16_384),
+            uv_time_limit_s=(0, 1e6),
+            chunk=(LOOK_SAMPLES, 2**26),
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

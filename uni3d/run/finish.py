@@ -14,16 +14,19 @@ import torch
 from uni3d.cameras import Cameras
 from uni3d.errors import CheckpointError, ExportError
 from uni3d.mesh import files, pictures, solid, usd
-from uni3d.mesh.formats import FORMATS, check_formats
+from uni3d.mesh.formats import FORMATS, MORE_FORMATS, check_formats
 from uni3d.mesh.rasterize import normals, shade
 from uni3d.mesh.surface import extract_mesh
 from uni3d.mesh.types import FileOptions, Mesh
-from uni3d.run.folder import write_report
-from uni3d.run.run import Progress, restore_scene
+from uni3d.run.folder import CHECKPOINT, digest_of, read_report, write_report
+from uni3d.run.run import JUDGED, Progress, restore_scene
 from uni3d.run.settings import RunConfig
+from uni3d.storage import checkpoint
 from uni3d.teacher.abilities import abilities_of
+from uni3d.teacher.memory import out_of_memory_explained
 
 __all__ = [
+    "check_mesh",
     "export_run",
     "read_mesh",
     "sheet_cameras",
@@ -48,6 +51,43 @@ def read_mesh(run: Path) -> Mesh:
         return files.read_glb(path)
     except ExportError as error:
         raise CheckpointError(f"{error}; do: uni3d export {run}") from error
+
+
+def check_mesh(config: RunConfig, run: Path) -> None:
+    """Raise CheckpointError unless mesh.glb is of this run, and of the step of its checkpoint.
+
+    Runs of before there were ids are not checked.
+    """
+    if not config.run_id or not (run / "mesh.glb").is_file():
+        return
+    told = read_report(run)
+    entry = _files_of(told).get("mesh.glb")
+    mark = entry.get("sha256") if isinstance(entry, dict) else None
+    if told.get("run_id") != config.run_id or mark != digest_of(run / "mesh.glb"):
+        raise CheckpointError(
+            f"{run}/mesh.glb: is not what this run exported last (report.json knows another); "
+            f"do: uni3d export {run}"
+        )
+    if (run / CHECKPOINT).is_file():
+        step = checkpoint.described(run / CHECKPOINT).get("step")
+        if step != told.get("steps_done"):
+            raise CheckpointError(
+                f"{run}/mesh.glb: is of step {told.get('steps_done')}, the checkpoint of step "
+                f"{step}; do: uni3d export {run}"
+            )
+
+
+def _files_of(report: dict[str, Any]) -> dict[str, Any]:
+    files = report.get("files")
+    return files if isinstance(files, dict) else {}
+
+
+def _drop_others(run: Path, formats: Sequence[str]) -> None:
+    """Remove mesh files of another scene than the one that was just written in `formats`."""
+    for name in (*FORMATS, *MORE_FORMATS):
+        beside = ("mesh.mtl", "mesh.png", "mesh-obj.zip") if name == "obj" else ()
+        for file in (f"mesh.{name}", *beside) if name not in formats else ():
+            (run / file).unlink(missing_ok=True)
 
 
 def peak_memory_mb() -> float:
@@ -87,9 +127,20 @@ def export_run(
 ) -> Iterator[Progress]:
     """Write the mesh files, turntable.mp4, sheet.png and report.json of a run's checkpoint.
 
-    Files are replaced whole or not at all. Raises ExportError for an empty scene or a full disk.
+    Files are replaced whole or not at all. Of other formats, those of the same scene stay; those
+    of an earlier one go. Raises ExportError for an empty scene or a full disk, OutOfMemoryError.
     """
-    formats = check_formats(formats)
+    advice = (
+        f"uni3d export {run} --texture-size 512, or smaller mesh.texture_size and mesh.resolution "
+        f"in {run}/config.yaml"
+    )
+    with out_of_memory_explained("in the export; what was saved is kept", advice):
+        yield from _exported(config, run, check_formats(formats), options)
+
+
+def _exported(
+    config: RunConfig, run: Path, formats: tuple[str, ...], options: FileOptions
+) -> Iterator[Progress]:
     started = time.monotonic()
 
     def tell(stage: str, note: str = "") -> Progress:
@@ -103,12 +154,17 @@ def export_run(
         scene.field.density, scene.field, outline_cameras, opacity, config.pixel, config.mesh
     )
     yield tell("writing")
-    checks = {}
+    old = read_report(run)
+    same = (old.get("run_id", ""), old.get("steps_done")) == (config.run_id, step)
+    checks = {name: e for name, e in _files_of(old).items() if same and (run / name).is_file()}
     for name in formats:
         path = run / f"mesh.{name}"
         checks[path.name], note = write_and_check(name, mesh, path, options)
+        checks[path.name] |= {"sha256": digest_of(path)}
         if note:
             yield tell("wrote", note)
+    if not same:
+        _drop_others(run, formats)
     yield tell("picturing")
     cameras = sheet_cameras()
     rows = {
@@ -125,6 +181,7 @@ def export_run(
     report = {
         "prompt": config.prompt,
         "caption": config.told,
+        "run_id": config.run_id,
         "steps_done": step,
         "seconds_export": time.monotonic() - started,
         "peak_memory_mb": peak_memory_mb(),
@@ -135,5 +192,5 @@ def export_run(
     able = abilities_of(config.teacher.name)
     if able and (verdict := able.judge(config.prompt, shade(mesh, cameras, 64, 64))):
         report["recogniser"] = verdict
-    write_report(run, report, forget=("evaluation", "recogniser"))  # of the mesh before
+    write_report(run, report, forget=JUDGED)  # of the mesh before
     yield tell("done", notice)

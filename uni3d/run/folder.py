@@ -3,8 +3,12 @@
 What export adds is in `uni3d.run.finish`.
 """
 
+import contextlib
+import hashlib
 import itertools
 import json
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,9 +26,14 @@ __all__ = [
     "MetricsLog",
     "chosen_folder",
     "clear",
+    "digest_of",
+    "forget_replaced",
     "fresh_folder",
+    "given_folder",
+    "put_back",
     "read_config",
     "read_report",
+    "set_aside",
     "write_config",
     "write_report",
 ]
@@ -47,10 +56,64 @@ LEFT = (
 FILES = (".glb", ".gltf", ".obj", ".ply", ".stl", ".3mf", ".usdz", ".zip")
 
 
+REPLACED = ".replaced"  # a run that is to be replaced waits here for the new one's checkpoint
+
+
+def _left(folder: Path) -> list[Path]:
+    return [path for pattern in LEFT for path in folder.glob(pattern)]
+
+
 def clear(run: Path) -> None:
-    """Remove what an earlier run left: a new one must not be judged by it. Other files stay."""
-    for path in itertools.chain.from_iterable(run.glob(pattern) for pattern in LEFT):
+    """Remove what a run left that is not to be kept. Other files stay."""
+    for path in _left(run):
         path.unlink()
+
+
+def set_aside(run: Path) -> None:
+    """Move what an earlier run left out of a new one's way: that must not be judged by it.
+
+    It is gone when the new run has a checkpoint (`forget_replaced`) and comes back where that
+    fails before (`put_back`). Files that no run writes stay where they are.
+    """
+    left, aside = _left(run), run / REPLACED
+    if (aside / CONFIG).is_file():  # a run that was killed without a checkpoint
+        clear(run)
+    elif left:
+        aside.mkdir(exist_ok=True)
+        if (run / CONFIG).is_file():
+            shutil.copy2(run / CONFIG, aside / CONFIG)
+        for path in left:
+            os.replace(path, aside / path.name)
+
+
+def put_back(run: Path, *, unless_begun: bool = False) -> bool:
+    """Undo `set_aside`; whether there was something.
+
+    unless_begun: only where config.yaml is still the earlier run's, a kill having come before the
+    new one's was written.
+    """
+    aside = run / REPLACED
+    if not aside.is_dir():
+        return False
+    with contextlib.suppress(OSError):
+        if unless_begun and (run / CONFIG).read_bytes() != (aside / CONFIG).read_bytes():
+            return False
+    if not unless_begun:
+        clear(run)
+    for path in sorted(aside.iterdir(), key=lambda path: path.name == CONFIG):
+        os.replace(path, run / path.name)
+    aside.rmdir()
+    return True
+
+
+def forget_replaced(run: Path) -> None:
+    """The new run has a checkpoint: the earlier one is not needed."""
+    shutil.rmtree(run / REPLACED, ignore_errors=True)
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, by which report.json knows its meshes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def fresh_folder(wanted: Path) -> Path:
@@ -68,7 +131,21 @@ def fresh_folder(wanted: Path) -> Path:
 
 def _ours(name: str) -> bool:
     """Whether a file is what a run killed before its first step may leave."""
-    return name in (".lock", ".probe") or (name.startswith(".") and name.endswith(".part"))
+    return name in (".lock", ".probe", REPLACED) or (
+        name.startswith(".") and name.endswith(".part")
+    )
+
+
+def _holds_a_run(folder: Path) -> bool:
+    """Whether config.yaml is one that a run wrote: those are complete, and have an id (runs of
+    before there were ids are complete, too). Somebody's own settings may have the same name."""
+    try:
+        config = read_config(folder)
+        told = config_io.read_yaml(folder / CONFIG)
+    except (CheckpointError, ConfigError):
+        return False
+    whole = set(config_io.to_dict(config)) - {"run_id", "caption", "memory"}
+    return bool(config.prompt) and whole <= set(told)
 
 
 def chosen_folder(text: str, overwrite: bool) -> Path:
@@ -77,7 +154,7 @@ def chosen_folder(text: str, overwrite: bool) -> Path:
     Raises ConfigError for a file, for a folder that holds something else than a run, and for one
     that holds a run, unless it may be overwritten.
     """
-    run = Path(text)
+    run = _expanded(text)
     if not text.strip():
         raise ConfigError("--out: got nothing; wanted a folder; do: --out FOLDER, or leave it out")
     if run.suffix.lower() in FILES and not run.is_dir():
@@ -88,19 +165,38 @@ def chosen_folder(text: str, overwrite: bool) -> Path:
     if run.exists() and not run.is_dir():
         raise ConfigError(f"--out: got {text}, a file; wanted a folder; do: another name")
     if run.is_dir() and any(not _ours(path.name) for path in run.iterdir()):
-        try:
-            read_config(run)
-        except (CheckpointError, ConfigError) as error:
+        if not _holds_a_run(run):
             raise ConfigError(
                 f"--out: got {text}, which holds something that is no run of uni3d; wanted a new "
                 "or empty folder; do: another name"
-            ) from error
+            )
         if not overwrite:
             raise ConfigError(
                 f"--out: got {text}, which holds a run; wanted a new folder; do: another name, "
                 f"--overwrite to replace that run, or: uni3d resume {text}"
             )
     run.mkdir(parents=True, exist_ok=True)
+    return run
+
+
+def _expanded(text: str) -> Path:
+    """`~` is the home folder: a shell leaves it alone in --out=~/x."""
+    return Path(os.path.expanduser(text))
+
+
+def given_folder(text: str) -> Path:
+    """The folder of a run that somebody names. Raises CheckpointError, saying what is meant."""
+    run = _expanded(text)
+    if not text.strip():
+        raise CheckpointError("run: got nothing; wanted the folder of a run; do: outputs/NAME")
+    if run.is_file():
+        raise CheckpointError(f"{run}: got a file; wanted the folder of a run; do: {run.parent}")
+    if run.is_dir() and not (run / CONFIG).is_file():
+        inside = sorted(path.parent.name for path in run.glob(f"*/{CONFIG}"))
+        if inside:
+            raise CheckpointError(
+                f"{run}: got a folder of runs; wanted one of them; do: {run / inside[0]}"
+            )
     return run
 
 

@@ -5,21 +5,35 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from uni3d import config_io
 from uni3d.cameras import Cameras
-from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
+from uni3d.errors import CheckpointError, ConfigError, NonFiniteError, Uni3DError
 from uni3d.instant.files import find_weights
 from uni3d.instant.objects import PREFIX, InstantScene
 from uni3d.instant.start import fit_scene
 from uni3d.instant.weights import load_weights, make_scene
 from uni3d.mesh.pictures import as_uint8, write_png
-from uni3d.run.folder import CHECKPOINT, MetricsLog, clear, read_report, write_config, write_report
+from uni3d.run.folder import (
+    CHECKPOINT,
+    CONFIG,
+    MetricsLog,
+    forget_replaced,
+    put_back,
+    read_config,
+    read_report,
+    set_aside,
+    write_config,
+    write_report,
+)
 from uni3d.run.real_samples import draw_real_samples
 from uni3d.run.settings import RunConfig
 from uni3d.run.step import Parts, take_step
@@ -40,8 +54,9 @@ from uni3d.teacher.model import Teacher, load_teacher
 from uni3d.teacher.own import OwnTeacher
 from uni3d.teacher.prompts import PromptSet, check_prompt
 
-__all__ = ["Progress", "Run", "prepare_parts", "preview", "restore_scene", "state"]
+__all__ = ["JUDGED", "Progress", "Run", "prepare_parts", "preview", "restore_scene", "state"]
 
+JUDGED = ("evaluation", "recogniser")  # what report.json says of a mesh: it goes with the mesh
 SMALLER = "--set memory=6GB, a smaller --set views=2, or --teacher toybox"
 
 
@@ -63,6 +78,10 @@ class Run:
     `config` is what is really done, once prepared: the teacher that was found, the picture sizes
     that fit. The folder's config.yaml says the same. Same config and seed give the same scene; a
     run killed at any step and resumed does too. Export is separate (`uni3d.run.finish`).
+
+    A new run has an id, that of its settings, which its checkpoint and report carry: nothing of
+    one run is taken for another's. What an earlier run left in the folder is kept until there is a
+    first checkpoint, and is back where this run fails before that.
     """
 
     def __init__(
@@ -74,7 +93,12 @@ class Run:
         teacher: Teacher | None = None,
     ) -> None:
         """teacher: one that was made already, in the place of the configuration's."""
+        run_id = config.run_id if resume else _id_of(config)
+        if resume and not run_id and (run / CONFIG).is_file():  # settings that the caller wrote
+            run_id = read_config(run).run_id
+        config = dataclasses.replace(config, run_id=run_id)
         self.config, self.folder, self.resume = config, run, resume
+        self._seconds_before = 0.0  # of optimisation, in the sessions before this one
         self._teacher = teacher
         self.parts: Parts | None = None
         self.step = 0
@@ -86,6 +110,10 @@ class Run:
         None, and there are no steps to do.
         """
         self._started = time.monotonic()
+        if self.resume:
+            put_back(self.folder, unless_begun=True)
+            before = read_report(self.folder).get("seconds_optimise")
+            self._seconds_before = before if isinstance(before, (int, float)) else 0.0
         restored = self.resume and (self.folder / CHECKPOINT).exists()
         lacking = "" if restored else self._find_instant()
         if self.config.instant.only and not (restored or lacking):
@@ -94,10 +122,11 @@ class Run:
             self.parts = parts = _built(self.config, self._teacher)
         # A short name may mean another model tomorrow, and there may be more memory free: the run
         # remembers which ones it had. Only now: the folder may hold another run, and no teacher.
-        if not self.resume:
-            clear(self.folder)
-        self._adopt(parts.config)
-        self.step = _restore(parts, self.folder) if restored else _begin(parts)
+        with self._earlier_kept():
+            if not self.resume:
+                set_aside(self.folder)
+            self._adopt(parts.config)
+            self.step = _restore(parts, self.folder) if restored else _begin(parts)
         return self._record(note="; ".join(filter(None, (lacking, parts.notice))))
 
     def _find_instant(self) -> str:
@@ -119,9 +148,10 @@ class Run:
         prompt, config = check_prompt(self.config.told), self.config
         network = load_weights(Path(config.instant.weights), config.teacher.name)
         scene = make_scene(network, prompt, config.seed, config.teacher, self._teacher)
-        clear(self.folder)
-        write_config(config, self.folder)
-        self._write(checkpoint.with_prefix(PREFIX, scene.state()))
+        with self._earlier_kept():
+            set_aside(self.folder)
+            write_config(config, self.folder)
+            self._write(checkpoint.with_prefix(PREFIX, scene.state()))
         return self._record(note="instant: made in one pass")
 
     def steps(self) -> Iterator[Progress]:
@@ -129,6 +159,11 @@ class Run:
         if self.parts is None:
             assert self.config.instant.only, "steps: do prepare() first"
             return
+        with self._earlier_kept():
+            yield from self._steps()
+
+    def _steps(self) -> Iterator[Progress]:
+        assert self.parts is not None
         config, parts = self.config, self.parts
         good = (self.step, state(parts)) if self.step else None
         while self.step < config.steps:
@@ -168,7 +203,6 @@ class Run:
         Then the last whole step is saved, and in both cases the report begun.
         """
         interrupted = False
-        before = read_report(self.folder).get("seconds_optimise") if self.resume else 0
         with MetricsLog(self.folder, self.step) as log:
             for record in self.steps():
                 if record.metrics:
@@ -181,14 +215,25 @@ class Run:
                         yield self._record(note=str(error))
                     interrupted = True
                     break
-        seconds = time.monotonic() - self._started
-        if isinstance(before, (int, float)):
-            seconds += before
         write_report(
             self.folder,
-            {"seconds_optimise": seconds, "interrupted": interrupted},
-            forget=("evaluation", "recogniser"),
+            {"seconds_optimise": self._seconds(), "interrupted": interrupted},
+            forget=JUDGED,
         )
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.monotonic() - self._started
+
+    @contextlib.contextmanager
+    def _earlier_kept(self) -> Iterator[None]:
+        """An earlier run of this folder comes back where an error comes before a checkpoint."""
+        try:
+            yield
+        except Exception as error:
+            if put_back(self.folder) and isinstance(error, Uni3DError):
+                line = f"{error}; what {self.folder} held before is there again"
+                raise type(error)(line) from error
+            raise
 
     def _record(self, metrics: dict[str, float] | None = None, note: str = "") -> Progress:
         seconds = time.monotonic() - self._started
@@ -221,16 +266,31 @@ class Run:
         """
         assert self.parts is not None, "save: there is nothing before prepare()"
         tensors = state(self.parts)
-        if not checkpoint.finite(tensors):
-            raise NonFiniteError(
-                f"step {self.step}: the state is not finite and is not saved; "
-                f"do: uni3d resume {self.folder}, which goes on from the checkpoint before it"
-            )
-        self._write(tensors)
+        with self._earlier_kept():
+            if not checkpoint.finite(tensors):
+                raise NonFiniteError(
+                    f"step {self.step}: the state is not finite and is not saved; "
+                    f"do: uni3d resume {self.folder}, which goes on from the checkpoint before it"
+                )
+            self._write(tensors)
 
     def _write(self, tensors: dict[str, Tensor]) -> None:
-        described = {"step": self.step, "prompt": self.config.prompt, "seed": self.config.seed}
+        described = {
+            "run_id": self.config.run_id,
+            "step": self.step,
+            "prompt": self.config.prompt,
+            "seed": self.config.seed,
+        }
         checkpoint.save(self.folder / CHECKPOINT, tensors, described)
+        forget_replaced(self.folder)
+        # Not in the checkpoint: the same seed gives the same bytes.
+        write_report(self.folder, {"seconds_optimise": self._seconds()}, forget=JUDGED)
+
+
+def _id_of(config: RunConfig) -> str:
+    """The same for the same settings: such runs are the same, byte for byte."""
+    told = config_io.dump(dataclasses.replace(config, run_id=""))
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def _built(config: RunConfig, teacher: Teacher | None) -> Parts:
@@ -308,12 +368,12 @@ def _load(parts: Parts, tensors: dict[str, Tensor]) -> None:
 
 def _restore(parts: Parts, run: Path) -> int:
     """Continue from the run's checkpoint; of an instant object, optimise it from now on."""
-    tensors, step = _loaded(run, parts.config)
+    tensors, described = _loaded(run, parts.config)
     with _fitting(run):
         if made := checkpoint.without_prefix(PREFIX, tensors):
             return _begin_with(parts, InstantScene.of_state(made))
         _load(parts, tensors)
-    return step
+    return described["step"]
 
 
 def _begin(parts: Parts) -> int:
@@ -331,22 +391,25 @@ def _begin_with(parts: Parts, wanted: InstantScene) -> int:
     return round(parts.config.instant.begin * parts.config.steps)
 
 
-def _loaded(run: Path, config: RunConfig) -> tuple[dict[str, Tensor], int]:
-    """Tensors and step of the checkpoint of `config`'s run; CheckpointError for another's."""
+def _loaded(run: Path, config: RunConfig) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The checkpoint of `config`'s run and its description; CheckpointError for another's."""
     path = run / CHECKPOINT
     tensors, described = checkpoint.load(path)
     step = described.get("step")
     if type(step) is not int or not 0 <= step:
         raise CheckpointError(f"{path}: got step {step!r}; wanted a number; do: start a new run")
-    for key in ("prompt", "seed"):
-        if key in described and described[key] != getattr(config, key):
+    told = {key: getattr(config, key) for key in ("prompt", "seed")}
+    if config.run_id:  # runs of before there were ids have none
+        told["run_id"] = config.run_id
+    for key, wanted in told.items():
+        if key in described and described[key] != wanted:
             raise CheckpointError(
                 f"{path}: got a checkpoint with {key} {described[key]!r}; wanted "
-                f"{getattr(config, key)!r}, as in config.yaml; do: start a new run"
+                f"{wanted!r}, as in config.yaml; do: start a new run"
             )
     if not checkpoint.finite(tensors):
         raise CheckpointError(f"{path}: holds numbers that are not finite; do: start a new run")
-    return tensors, step
+    return tensors, described
 
 
 @contextlib.contextmanager
@@ -362,13 +425,14 @@ def _fitting(run: Path) -> Iterator[None]:
 
 def restore_scene(config: RunConfig, run: Path) -> tuple[Scene | InstantScene, int]:
     """The scene of a run's checkpoint and its step; no teacher is loaded."""
-    tensors, step = _loaded(run, config)
+    put_back(run, unless_begun=True)
+    tensors, described = _loaded(run, config)
     with _fitting(run):
         if made := checkpoint.without_prefix(PREFIX, tensors):
-            return InstantScene.of_state(made), step
+            return InstantScene.of_state(made), described["step"]
         scene = Scene(config.scene, config.seed)
         scene.restore(checkpoint.without_prefix("scene", tensors))
-    return scene, step
+    return scene, described["step"]
 
 
 def preview(scene: Scene, path: Path, size: int = 96) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from uni3d.cameras import CameraConfig
+from uni3d.config_io import within
 from uni3d.errors import ConfigError
 from uni3d.instruct import DIVERGENCES, METHODS, Method, resolve_method
 from uni3d.mesh.types import MeshConfig
@@ -18,6 +19,7 @@ from uni3d.teacher.prompts import PromptConfig
 
 __all__ = ["GuidanceConfig", "InstantStart", "RunConfig"]
 
+LARGEST_PICTURE, MOST = 8192, 10**9
 LARGEST_SEED = 2**42  # times a million, and a step: what a generator takes
 
 
@@ -25,7 +27,7 @@ LARGEST_SEED = 2**42  # times a million, and a step: what a generator takes
 class GuidanceConfig:
     """How the teacher is asked. Times are fractions of the teacher's schedule."""
 
-    scale: float = 5.0  # of classifier-free guidance; 1 is none
+    scale: float = 5.0  # of classifier-free guidance; 1 is none; 0..1000
     # inside: the divergence is to the guided teacher; apart: to the conditional one, which a scene
     # can reach, and guidance pulls on its own, with the same weight (docs/methods.md)
     mode: Literal["inside", "apart"] = "inside"
@@ -47,12 +49,15 @@ class GuidanceConfig:
                 f"guidance: got t_min={self.t_min}, t_max_end={self.t_max_end}, "
                 f"t_max={self.t_max}; want 0 <= t_min < t_max_end <= t_max <= 1"
             )
-        if self.real_samples_per_view < 1:
-            raise ConfigError(
-                f"guidance: got real_samples_per_view={self.real_samples_per_view}; want 1 or more"
-            )
-        if not 0 <= self.rescale <= 1:
-            raise ConfigError(f"guidance: got rescale={self.rescale}; want 0 to 1")
+        within(
+            self,
+            "guidance",
+            scale=(0, 1000),
+            rescale=(0, 1),
+            anneal_end=(0, 1),
+            real_samples_per_view=(1, 4096),
+            ratio_warm_up=(0, 1),
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,22 +104,27 @@ class RunConfig:
     fake_score: FakeScoreConfig = FakeScoreConfig()
     regularizers: RegularizerConfig = RegularizerConfig()
     mesh: MeshConfig = MeshConfig()
+    run_id: str = ""  # given when a run begins; its checkpoint and its report carry it
 
     def __post_init__(self) -> None:
         for name in ("steps", "views", "checkpoint_every", "picture_every"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: got {getattr(self, name)}; want at least 1")
+            if not 1 <= getattr(self, name) <= MOST:
+                raise ConfigError(f"{name}: got {getattr(self, name)}; want 1 to {MOST}")
+        if self.sid_alpha is not None and abs(self.sid_alpha) > 100:
+            raise ConfigError(f"sid_alpha: got {self.sid_alpha}; want -100 to 100; do: use 1.2")
         if abs(self.seed) > LARGEST_SEED:
             raise ConfigError(
                 f"seed: got {self.seed}; want -{LARGEST_SEED} to {LARGEST_SEED}; do: a smaller one"
             )
         starts = [start for start, _ in self.resolutions]
-        if any(size < 1 for _, size in self.resolutions):
-            raise ConfigError(f"resolutions: got {self.resolutions}; want sizes of 1 or more")
-        if not starts or starts[0] != 0 or starts != sorted(starts):
+        if any(not 1 <= size <= LARGEST_PICTURE for _, size in self.resolutions):
+            raise ConfigError(
+                f"resolutions: got {self.resolutions}; want sizes of 1 to {LARGEST_PICTURE}"
+            )
+        if not starts or starts[0] != 0 or starts != sorted(starts) or starts[-1] > 1:
             raise ConfigError(
                 f"resolutions: got {self.resolutions}; want (fraction, size) pairs that start at "
-                "fraction 0 and rise"
+                "fraction 0 and rise, to 1 at most"
             )
         self.resolved_method()
 

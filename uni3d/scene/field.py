@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from uni3d.config_io import within
 from uni3d.errors import ConfigError
 from uni3d.scene import hashgrid, hashgrid_kernels
 from uni3d.scene.hashgrid import HashGrid
@@ -32,11 +33,15 @@ class FieldConfig:
     def __post_init__(self) -> None:
         if self.features != 2:
             raise ConfigError(f"field.features: got {self.features}, want 2")
-        if self.hidden < 1 or self.blob_radius <= 0:
-            raise ConfigError(
-                f"field: got hidden={self.hidden}, blob_radius={self.blob_radius}; "
-                "want hidden >= 1 and blob_radius > 0"
-            )
+        within(
+            self,
+            "scene.field",
+            levels=(1, 32),
+            hidden=(1, 4096),
+            blob_density=(-1000, 1000),
+            blob_radius=(1e-3, 1000),
+        )
+        _ = self.grid  # checks the rest
 
     @property
     def grid(self) -> HashGrid:

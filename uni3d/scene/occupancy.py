@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from uni3d.errors import ConfigError
+from uni3d.config_io import within
 
 __all__ = ["OccupancyConfig", "OccupancyGrid"]
 
@@ -22,11 +22,13 @@ class OccupancyConfig:
     decay: float = 0.95  # of the moving maximum, per update; between 0 and 1
 
     def __post_init__(self) -> None:
-        if self.resolution < 1 or self.threshold <= 0 or not 0 < self.decay < 1:
-            raise ConfigError(
-                f"occupancy: got resolution={self.resolution}, threshold={self.threshold}, "
-                f"decay={self.decay}; want >= 1, > 0 and in (0, 1)"
-            )
+        within(
+            self,
+            "scene.occupancy",
+            resolution=(1, 1024),
+            threshold=(1e-12, 1e6),
+            decay=(1e-6, 1 - 1e-6),
+        )
 
 
 class OccupancyGrid(nn.Module):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from uni3d.config_io import within
 from uni3d.errors import ConfigError
 from uni3d.scene.render import Rendered
 
@@ -40,6 +41,7 @@ class Ramp:
             raise ConfigError(
                 f"ramp: got start={self.start}, end={self.end}; want 0 <= start <= end <= 1"
             )
+        within(self, "ramp", before=(-1e6, 1e6), after=(-1e6, 1e6))
 
     def at(self, fraction: float) -> float:
         """Weight after `fraction` (0..1) of the run; a step at `start` if start = end."""
@@ -61,6 +63,9 @@ class RegularizerConfig:
     entropy: Ramp = Ramp(after=0.01, start=0.3)  # a pixel should be object or background
     orientation: Ramp = Ramp(after=0.01, end=0.5)  # visible surfaces must face the camera
     orientation_samples: int = 1024  # random samples that the orientation term sees per step
+
+    def __post_init__(self) -> None:
+        within(self, "regularizers", orientation_samples=(1, 10**7))
 
 
 def opacity(rendered: Rendered) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from uni3d.cameras import Cameras
-from uni3d.errors import ConfigError
+from uni3d.config_io import within
 from uni3d.scene.backends import CPU, SceneBackend
 from uni3d.scene.composite import Composited
 from uni3d.scene.march import Limits, Rays, Samples
@@ -34,16 +34,14 @@ class RenderConfig:
     chunk_rays: int = 16384  # per piece of an evaluation; bounds its memory; at least 1
 
     def __post_init__(self) -> None:
-        if not 1e-4 <= self.step_size <= 1 or self.chunk_rays < 1:
-            raise ConfigError(
-                f"render: got step_size={self.step_size}, chunk_rays={self.chunk_rays}; "
-                "want step_size in 0.0001..1 and chunk_rays >= 1"
-            )
-        if not (0 <= self.alpha_min < 1 and 0 <= self.transmittance_min < 1):
-            raise ConfigError(
-                f"render: got alpha_min={self.alpha_min}, "
-                f"transmittance_min={self.transmittance_min}; want both in [0, 1)"
-            )
+        within(
+            self,
+            "scene.render",
+            step_size=(1e-4, 1),
+            alpha_min=(0, 0.999),
+            transmittance_min=(0, 0.999),
+            chunk_rays=(1, 2**26),
+        )
 
     @property
     def limits(self) -> Limits:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from uni3d.cameras import Cameras
+from uni3d.config_io import within
 from uni3d.scene.backends import CPU, SceneBackend
 from uni3d.scene.field import Background, FieldConfig, HashField, random_background
 from uni3d.scene.occupancy import OccupancyConfig, OccupancyGrid
@@ -32,6 +33,17 @@ class SceneConfig:
     cool_down: Ramp = Ramp(before=1.0, after=0.1, start=0.5)
     random_background: float = 0.8  # share of steps over random solid colours; rest learned; 0..1
     occupancy_every: int = 8  # steps between updates of the occupancy grid; at least 1
+
+    def __post_init__(self) -> None:
+        within(
+            self,
+            "scene",
+            grid_learning_rate=(1e-12, 10),
+            network_learning_rate=(1e-12, 10),
+            random_background=(0, 1),
+            occupancy_every=(1, 10**9),
+        )
+        within(self.cool_down, "scene.cool_down", before=(0, 1000), after=(0, 1000))
 
 
 class Scene:

@@ -13,6 +13,7 @@ from uni3d.errors import CheckpointError, ExportError
 from uni3d.storage.whole import temporary_names
 
 __all__ = [
+    "described",
     "finite",
     "load",
     "optimizer_state",
@@ -52,15 +53,15 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
     optimizer.load_state_dict({"state": state, "param_groups": described["param_groups"]})
 
 
-def save(path: Path, tensors: dict[str, Tensor], described: dict[str, Any]) -> None:
-    """Replace `path` by the tensors and the JSON-able description; all or nothing.
+def save(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    """Replace `path` by the tensors and the JSON-able description `about`; all or nothing.
 
     Raises CheckpointError when the disk refuses; the previous file stays.
     """
     flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     try:
         with temporary_names([path]) as (temporary,):
-            save_file(flat, temporary, metadata={"uni3d": json.dumps(described, sort_keys=True)})
+            save_file(flat, temporary, metadata={"uni3d": json.dumps(about, sort_keys=True)})
     except (ExportError, SafetensorError) as error:
         raise CheckpointError(
             f"{path}: cannot be written ({error}); do: free some space"
@@ -68,14 +69,23 @@ def save(path: Path, tensors: dict[str, Tensor], described: dict[str, Any]) -> N
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Raises CheckpointError when the file is missing or damaged."""
+    """Tensors and description. Raises CheckpointError when the file is missing or damaged."""
+    return _read(path, tensors=True)
+
+
+def described(path: Path) -> dict[str, Any]:
+    """The description alone: the tensors are not read. Raises CheckpointError as `load`."""
+    return _read(path, tensors=False)[1]
+
+
+def _read(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no checkpoint there; wanted the file of an earlier run")
     try:
         with safe_open(path, "pt") as file:
-            described = json.loads((file.metadata() or {})["uni3d"])
-            if not isinstance(described, dict):
+            told = json.loads((file.metadata() or {})["uni3d"])
+            if not isinstance(told, dict):
                 raise ValueError("its description is no mapping")
-            return {key: file.get_tensor(key) for key in file.keys()}, described
+            return {key: file.get_tensor(key) for key in file.keys() if tensors}, told
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a whole checkpoint of uni3d ({error})") from error

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint as compute_again
 
+from uni3d.config_io import within
 from uni3d.errors import ConfigError, MissingExtraError
 from uni3d.instruct import (
     RatioNormaliser,
@@ -61,11 +62,17 @@ class FakeScoreConfig:
     discriminator_learning_rate: float = 1e-3  # Adam's, of the discriminator; above 0
 
     def __post_init__(self) -> None:
-        if self.rank < 1 or self.steps_per_step < 1 or self.every < 1:
-            raise ConfigError(
-                f"fake_score: got rank={self.rank}, steps_per_step={self.steps_per_step}, "
-                f"every={self.every}; want all at least 1"
-            )
+        within(
+            self,
+            "fake_score",
+            rank=(1, 4096),
+            alpha=(0, 1e6),
+            learning_rate=(1e-12, 10),
+            warm_up=(0, 1),
+            steps_per_step=(1, 1000),
+            every=(1, 10**9),
+            discriminator_learning_rate=(1e-12, 10),
+        )
         if not 0 <= self.start < 1:
             raise ConfigError(f"fake_score: got start={self.start}; want 0 to below 1")
         if self.shared and self.steps_per_step > 1:

@@ -37,6 +37,14 @@ CHAINS = {
     "if": ("DeepFloyd/IF-I-M-v1.0", "DeepFloyd/IF-I-XL-v1.0"),
 }
 
+# Of diffusers: those whose noise levels follow from their betas.
+SCHEDULERS = (
+    *("DDPM", "DDIM", "PNDM", "LMSDiscrete", "EulerDiscrete", "EulerAncestralDiscrete"),
+    *("HeunDiscrete", "KDPM2Discrete", "KDPM2AncestralDiscrete", "DPMSolverMultistep"),
+    *("DPMSolverSinglestep", "DPMSolverSDE", "DEISMultistep", "UniPCMultistep", "SASolver"),
+    *("LCM", "TCD", "DDIMParallel", "DDPMParallel", "DDIMInverse"),
+)
+CAMERA_NUMBERS = 4  # what a U-Net that knows cameras takes of one
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")  # parts with weights
 PARTS = (*NETWORKS, "codec", "scheduler", "tokenizer", "tokenizer_2")
 SETTINGS = (".json", ".txt", ".model")
@@ -136,11 +144,22 @@ def _settings(path: Path) -> dict[str, Any]:
 def _refuse_unknown_kinds(found: Found) -> None:
     """Stop at what would load, and be read wrongly: other noise schedules, other latents."""
     folder = found.folder
-    kind = str(_settings(folder / "scheduler" / "scheduler_config.json").get("_class_name", ""))
-    if kind.startswith("EDM") or "Flow" in kind:
+    told = _settings(folder / "scheduler" / "scheduler_config.json")
+    kind = str(told.get("_class_name", ""))
+    if kind and kind.removesuffix("Scheduler") not in SCHEDULERS:
         raise TeacherError(
-            f"{found.name}: its scheduler is {kind}; wanted one with betas (DDPM, DDIM, Euler, "
-            f"PNDM, ...), other schedules are not read yet; do: another teacher, {INSTEAD}"
+            f"{found.name}: its scheduler is {kind}; wanted one with betas ({', '.join(SCHEDULERS)}"
+            f"), other schedules are not read yet; do: another teacher, {INSTEAD}"
+        )
+    if told and not told.keys() & {"beta_start", "beta_end", "trained_betas"}:
+        raise TeacherError(
+            f"{found.name}: its scheduler's settings tell no betas, so its noise levels are not "
+            f"known; do: fetch scheduler/scheduler_config.json again, {INSTEAD}"
+        )
+    if told.get("use_flow_sigmas"):
+        raise TeacherError(
+            f"{found.name}: its scheduler has use_flow_sigmas, a schedule that is not read yet; "
+            f"do: another teacher, {INSTEAD}"
         )
     vae, codec = _settings(folder / "vae" / "config.json"), folder / "codec" / "config.json"
     for key in ("latents_mean", "latents_std"):
@@ -149,7 +168,23 @@ def _refuse_unknown_kinds(found: Found) -> None:
                 f"{found.name}: its autoencoder has {key}, which is not read yet; wanted one with "
                 f"a scaling_factor alone; do: another teacher, {INSTEAD}"
             )
-    channels = _settings(folder / "unet" / "config.json").get("in_channels")
+    unet = _settings(folder / "unet" / "config.json")
+    labels, width = unet.get("class_embed_type"), unet.get("projection_class_embeddings_input_dim")
+    if (
+        unet.get("num_class_embeds")
+        or labels not in (None, "projection")
+        or (labels == "projection" and width != CAMERA_NUMBERS)
+    ):
+        raise TeacherError(
+            f"{found.name}: its U-Net wants class labels ({labels or 'num_class_embeds'}) beside "
+            "the text, as upscalers and image variations do; do: the plain text-to-image model"
+        )
+    if (folder / "transformer").is_dir() and not (folder / "unet").is_dir():
+        raise TeacherError(
+            f"{found.name}: has a transformer and no U-Net; only U-Nets are read; do: another "
+            f"teacher, {INSTEAD}"
+        )
+    channels = unet.get("in_channels")
     wanted = vae.get("latent_channels", 4) if vae else 3
     if type(channels) is int and not codec.exists() and channels != wanted:
         raise TeacherError(

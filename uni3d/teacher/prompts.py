@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from uni3d.cameras import Cameras
-from uni3d.errors import PromptError
+from uni3d.config_io import within
+from uni3d.errors import ConfigError, PromptError
 
 __all__ = ["PromptConfig", "PromptSet", "ViewConditioning", "check_prompt", "slug"]
 
@@ -31,7 +32,15 @@ class PromptConfig:
     negative_prompt: str = ""  # what the unconditional branch of guidance reads
     view_words: bool = True  # add "front view" and the like, by camera
     view_prompts: tuple[str, ...] = ()  # four full texts: front, side, back, overhead; or none
-    perp_neg: float = 0.0  # strength of the negatives of the other views; 0 is off
+    perp_neg: float = 0.0  # strength of the negatives of the other views; 0 is off; 0..100
+
+    def __post_init__(self) -> None:
+        within(self, "prompts", perp_neg=(0, 100))
+        if len(self.view_prompts) not in (0, 4):
+            raise ConfigError(
+                f"prompts.view_prompts: got {len(self.view_prompts)} texts; want 4 (front, side, "
+                "back, overhead) or none"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,11 +93,6 @@ class PromptSet:
     def __init__(self, prompt: str, config: PromptConfig, encode: Callable[[list[str]], Tensor]):
         views = [f"{prompt}, {v}" for v in VIEWS] if config.view_words else [prompt] * 4
         if config.view_prompts:
-            if len(config.view_prompts) != 4:
-                raise PromptError(
-                    f"view_prompts has {len(config.view_prompts)} texts; wanted 4 "
-                    "(front, side, back, overhead) or none"
-                )
             views = [own or usual for own, usual in zip(config.view_prompts, views, strict=True)]
         self.config = config
         with torch.no_grad():

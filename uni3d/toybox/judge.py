@@ -9,7 +9,7 @@ from torch import Tensor
 from uni3d.errors import ConfigError
 from uni3d.mesh.rasterize import shade
 from uni3d.mesh.types import Mesh
-from uni3d.run.finish import read_mesh, sheet_cameras
+from uni3d.run.finish import check_mesh, read_mesh, sheet_cameras
 from uni3d.run.folder import write_report
 from uni3d.run.settings import RunConfig
 from uni3d.teacher.hub import BUILT_IN
@@ -125,6 +125,7 @@ def evaluate_run(config: RunConfig, run: Path) -> dict[str, Any]:
         raise ConfigError(
             f"evaluate: got teacher {config.teacher.name!r}; ground truth exists for {BUILT_IN}"
         )
+    check_mesh(config, run)
     mesh = read_mesh(run)
     result: dict[str, Any] = {"prompt": config.prompt}
     result |= verdict(config.prompt, shade(mesh, sheet_cameras(), 64, 64))
