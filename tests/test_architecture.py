@@ -29,7 +29,7 @@ ORDER = {
         "files generator objects diversity sentences sheet training weights start commands"
     ),
     "run": (
-        "presets arguments interrupts settings prompt folder real_samples step run finish "
+        "presets arguments interrupts settings prompt folder real_samples step saved run finish "
         "variations"
     ),
     "toybox": (

@@ -5,18 +5,15 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from uni3d import config_io
 from uni3d.cameras import Cameras
-from uni3d.errors import CheckpointError, ConfigError, NonFiniteError, Uni3DError
+from uni3d.errors import ConfigError, NonFiniteError, Uni3DError
 from uni3d.instant.files import find_weights
 from uni3d.instant.objects import PREFIX, InstantScene
 from uni3d.instant.start import fit_scene
@@ -35,6 +32,7 @@ from uni3d.run.folder import (
     write_report,
 )
 from uni3d.run.real_samples import draw_real_samples
+from uni3d.run.saved import fitting, id_of, read_checkpoint
 from uni3d.run.settings import RunConfig
 from uni3d.run.step import Parts, take_step
 from uni3d.scene.backends import SceneBackend, choose_backend
@@ -93,7 +91,7 @@ class Run:
         teacher: Teacher | None = None,
     ) -> None:
         """teacher: one that was made already, in the place of the configuration's."""
-        run_id = config.run_id if resume else _id_of(config)
+        run_id = config.run_id if resume else id_of(config)
         if resume and not run_id and (run / CONFIG).is_file():  # settings that the caller wrote
             run_id = read_config(run).run_id
         config = dataclasses.replace(config, run_id=run_id)
@@ -287,12 +285,6 @@ class Run:
         write_report(self.folder, {"seconds_optimise": self._seconds()}, forget=JUDGED)
 
 
-def _id_of(config: RunConfig) -> str:
-    """The same for the same settings: such runs are the same, byte for byte."""
-    told = config_io.dump(dataclasses.replace(config, run_id=""))
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
 def _built(config: RunConfig, teacher: Teacher | None) -> Parts:
     """The parts, or one line for numbers that passed one by one and do not make a scene."""
     try:
@@ -368,8 +360,8 @@ def _load(parts: Parts, tensors: dict[str, Tensor]) -> None:
 
 def _restore(parts: Parts, run: Path) -> int:
     """Continue from the run's checkpoint; of an instant object, optimise it from now on."""
-    tensors, described = _loaded(run, parts.config)
-    with _fitting(run):
+    tensors, described = read_checkpoint(run, parts.config)
+    with fitting(run):
         if made := checkpoint.without_prefix(PREFIX, tensors):
             return _begin_with(parts, InstantScene.of_state(made))
         _load(parts, tensors)
@@ -391,43 +383,11 @@ def _begin_with(parts: Parts, wanted: InstantScene) -> int:
     return round(parts.config.instant.begin * parts.config.steps)
 
 
-def _loaded(run: Path, config: RunConfig) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The checkpoint of `config`'s run and its description; CheckpointError for another's."""
-    path = run / CHECKPOINT
-    tensors, described = checkpoint.load(path)
-    step = described.get("step")
-    if type(step) is not int or not 0 <= step:
-        raise CheckpointError(f"{path}: got step {step!r}; wanted a number; do: start a new run")
-    told = {key: getattr(config, key) for key in ("prompt", "seed")}
-    if config.run_id:  # runs of before there were ids have none
-        told["run_id"] = config.run_id
-    for key, wanted in told.items():
-        if key in described and described[key] != wanted:
-            raise CheckpointError(
-                f"{path}: got a checkpoint with {key} {described[key]!r}; wanted "
-                f"{wanted!r}, as in config.yaml; do: start a new run"
-            )
-    if not checkpoint.finite(tensors):
-        raise CheckpointError(f"{path}: holds numbers that are not finite; do: start a new run")
-    return tensors, described
-
-
-@contextlib.contextmanager
-def _fitting(run: Path) -> Iterator[None]:
-    """What a checkpoint of other shapes raises, as one line."""
-    try:
-        yield
-    except (KeyError, IndexError, TypeError, RuntimeError, ValueError) as error:
-        raise CheckpointError(
-            f"{run / CHECKPOINT}: does not fit its config.yaml ({error}); do: start a new run"
-        ) from error
-
-
 def restore_scene(config: RunConfig, run: Path) -> tuple[Scene | InstantScene, int]:
     """The scene of a run's checkpoint and its step; no teacher is loaded."""
     put_back(run, unless_begun=True)
-    tensors, described = _loaded(run, config)
-    with _fitting(run):
+    tensors, described = read_checkpoint(run, config)
+    with fitting(run):
         if made := checkpoint.without_prefix(PREFIX, tensors):
             return InstantScene.of_state(made), described["step"]
         scene = Scene(config.scene, config.seed)
