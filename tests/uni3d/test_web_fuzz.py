@@ -108,7 +108,7 @@ def check_page(data, folder: Path) -> None:
         assert words.comparison(one, runs["good"], [told, site.store.report("good")])
         words.curves(site.store.metrics(run_id), one.state.steps)
         thumbnail(found[1])
-        json.dumps(site.told(run_id, ""))
+        json.dumps(site.status(run_id, ""))
         for action, more in ((site.proceed, 3), (site.export, ["glb"])):
             try:
                 action(run_id, more, "")

@@ -273,12 +273,8 @@ class Run:
             self._write(tensors)
 
     def _write(self, tensors: dict[str, Tensor]) -> None:
-        described = {
-            "run_id": self.config.run_id,
-            "step": self.step,
-            "prompt": self.config.prompt,
-            "seed": self.config.seed,
-        }
+        described = {key: getattr(self.config, key) for key in ("run_id", "prompt", "seed")}
+        described |= {"step": self.step}
         checkpoint.save(self.folder / CHECKPOINT, tensors, described)
         forget_replaced(self.folder)
         # Not in the checkpoint: the same seed gives the same bytes.
