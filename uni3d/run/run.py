@@ -55,6 +55,7 @@ from uni3d.teacher.prompts import PromptSet, check_prompt
 __all__ = ["JUDGED", "Progress", "Run", "prepare_parts", "preview", "restore_scene", "state"]
 
 JUDGED = ("evaluation", "recogniser")  # what report.json says of a mesh: it goes with the mesh
+_Good = tuple[int, dict[str, Tensor]] | None  # (step, state) that was finite
 SMALLER = "--set memory=6GB, a smaller --set views=2, or --teacher toybox"
 
 
@@ -152,72 +153,72 @@ class Run:
             self._write(checkpoint.with_prefix(PREFIX, scene.state()))
         return self._record(note="instant: made in one pass")
 
-    def steps(self) -> Iterator[Progress]:
-        """Optimise the prepared scene, a record a step, leaving checkpoints and pictures."""
-        if self.parts is None:
-            assert self.config.instant.only, "steps: do prepare() first"
-            return
-        with self._earlier_kept():
-            yield from self._steps()
-
-    def _steps(self) -> Iterator[Progress]:
-        assert self.parts is not None
-        config, parts = self.config, self.parts
-        good = (self.step, state(parts)) if self.step else None
-        while self.step < config.steps:
-            note = self._check_room(parts.scene.backend)
-            with out_of_memory_explained(
-                f"in step {self.step + 1}",
-                f"set memory: 6GB in {self.folder / 'config.yaml'}, then: uni3d resume "
-                f"{self.folder}; or {SMALLER}",
-            ):
-                metrics = take_step(self.parts, self.step)
-            self.step += 1
-            if self.step % config.checkpoint_every == 0 or self.step == config.steps:
-                now = state(parts)
-                if checkpoint.finite(now):
-                    good = (self.step, now)
-                    self._write(now)
-                elif good is None:
-                    raise NonFiniteError(
-                        f"the scene is not finite after {self.step} steps; do: another seed, or a "
-                        "lower --guidance-scale"
-                    )
-                else:
-                    note = f"not finite at step {self.step}: back to the scene of step {good[0]}"
-                    _load(parts, good[1])
-            if self.step % config.picture_every == 0:
-                preview(parts.scene, self.folder / f"progress-{self.step:05d}.png")
-            yield self._record(metrics, note)
-
     @property
     def whole(self) -> bool:
         """Whether a prepared run has nothing left to optimise."""
         return self.parts is None or self.step >= self.config.steps
 
-    def optimise(self, stop: Callable[[], bool] = lambda: False) -> Iterator[Progress]:
-        """`steps()`, each also a line of metrics.jsonl, until `stop()` says so after one of them.
+    def steps(self) -> Iterator[Progress]:
+        """`optimise()` for whoever keeps the metrics and the report: a record a step."""
+        return self.optimise(report=False)
 
-        Then the last whole step is saved, and in both cases the report begun.
+    def optimise(
+        self, stop: Callable[[], bool] = lambda: False, report: bool = True
+    ) -> Iterator[Progress]:
+        """Optimise the prepared scene, a record a step, leaving checkpoints and pictures.
+
+        Each step is also a line of metrics.jsonl, until `stop()` says so after one of them; then
+        the last whole step is saved, and in both cases the report is begun.
         """
-        interrupted = False
-        with MetricsLog(self.folder, self.step) as log:
-            for record in self.steps():
-                if record.metrics:
-                    log.write(record.step, record.metrics)
-                yield record
+        if self.parts is None:
+            assert self.config.instant.only, "optimise: do prepare() first"
+        parts, interrupted = self.parts, False
+        good = (self.step, state(parts)) if self.step and parts else None
+        lines = MetricsLog(self.folder, self.step) if report else contextlib.nullcontext()
+        with self._earlier_kept(), lines as log:
+            while parts and self.step < self.config.steps and not interrupted:
+                note = self._check_room(parts.scene.backend)
+                with out_of_memory_explained(
+                    f"in step {self.step + 1}",
+                    f"set memory: 6GB in {self.folder / 'config.yaml'}, then: uni3d resume "
+                    f"{self.folder}; or {SMALLER}",
+                ):
+                    metrics = take_step(parts, self.step)
+                self.step += 1
+                good, back = self._keep(parts, good)
+                if log:
+                    log.write(self.step, metrics)
+                yield self._record(metrics, back or note)
                 if stop():
                     try:
                         self.save()
                     except NonFiniteError as error:
                         yield self._record(note=str(error))
                     interrupted = True
-                    break
-        write_report(
-            self.folder,
-            {"seconds_optimise": self._seconds(), "interrupted": interrupted},
-            forget=JUDGED,
-        )
+        if report:
+            entries = {"seconds_optimise": self._seconds(), "interrupted": interrupted}
+            write_report(self.folder, entries, forget=JUDGED)
+
+    def _keep(self, parts: Parts, good: _Good) -> tuple[_Good, str]:
+        """Write the checkpoint and the picture that are due, or go back to the `good` state where
+        this one is not finite. Returns what is good now, and a line for the reader."""
+        config, note = self.config, ""
+        if self.step % config.checkpoint_every == 0 or self.step == config.steps:
+            now = state(parts)
+            if checkpoint.finite(now):
+                good = (self.step, now)
+                self._write(now)
+            elif good is None:
+                raise NonFiniteError(
+                    f"the scene is not finite after {self.step} steps; do: another seed, or a "
+                    "lower --guidance-scale"
+                )
+            else:
+                note = f"not finite at step {self.step}: back to the scene of step {good[0]}"
+                _load(parts, good[1])
+        if self.step % config.picture_every == 0:
+            preview(parts.scene, self.folder / f"progress-{self.step:05d}.png")
+        return good, note
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._started

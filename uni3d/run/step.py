@@ -66,11 +66,10 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
         else:
             x0_teacher = teacher.guided(noisy, sigma, views, camera, **rates)
         # Without a learned fake score the injected noise stands in for it: D_p = x0.
-        x0_fake, features = x0.detach(), None
+        shown = x0.detach()
+        x0_fake, features = shown, None
         if fake and learns and config.fake_score.shared:
-            x0_fake, features, learned = fake.predict_and_learn(
-                noisy, sigma, condition, x0.detach()
-            )
+            x0_fake, features, learned = fake.predict_and_learn(noisy, sigma, condition, shown)
         elif fake:
             x0_fake, features = fake.predict(noisy, sigma, condition)
     # 5. The density ratio, once the discriminator has had its warm-up.
@@ -115,17 +114,16 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
     metrics["gap"] = float(terms.terms["u_norm"].mean()) / x0[0].numel() ** 0.5
     metrics["steepness"] = float((terms.terms["u_norm"] / sigma).mean())
     # 9. Let the fake score follow what is rendered now, and the discriminator with it.
+    losses: dict[str, Tensor] = {}
     if fake and learned:
         real, real_condition = _real(parts, cameras, generator, x0)
         losses = fake.fit_learned(learned, sigma, eps, since, real, real_condition)
-        metrics |= {name: float(loss) for name, loss in losses.items()}
     elif fake and learns:
-        losses = {}
         for _ in range(config.fake_score.steps_per_step):
             sigma, eps = _draw_noise(config, teacher, x0, guidance.t_max, generator)
             real, real_condition = _real(parts, cameras, generator, x0)
-            losses = fake.fit(x0.detach(), sigma, eps, condition, since, real, real_condition)
-        metrics |= {name: float(loss) for name, loss in losses.items()}
+            losses = fake.fit(shown, sigma, eps, condition, since, real, real_condition)
+    metrics |= {name: float(loss) for name, loss in losses.items()}
     if log_ratio is not None and constant_h is not None:
         metrics["ratio"] = float(log_ratio.exp().mean())
         metrics["constant_h"] = float(constant_h.float().mean())
