@@ -78,7 +78,7 @@ class InstantStart:
 class RunConfig:
     """A run, from sentence to mesh. `resolutions`: (fraction of the run, picture size) pairs."""
 
-    prompt: str = ""  # the sentence; at most 300 characters
+    prompt: str = ""  # the sentence; at most 1,000 characters
     caption: str = ""  # what the teacher is told in place of the prompt; empty: the prompt
     teacher: TeacherConfig = TeacherConfig()
     # how a large teacher is used; auto: by free memory (uni3d.teacher.memory.PROFILES)
