@@ -113,8 +113,8 @@ def test_sid_has_its_published_alpha_with_guidance_apart():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"every": 0}, "every=0; want all at least 1"),
-        ({"start": 1.0}, "start=1.0; want 0 to below 1"),
+        ({"every": 0}, r"every: got 0; want 1 to"),
+        ({"start": 1.0}, "start"),
         ({"shared": True, "steps_per_step": 2}, "more than one steps_per_step"),
     ],
 )

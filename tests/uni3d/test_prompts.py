@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from uni3d.cameras import CameraConfig, Cameras, sample_cameras
-from uni3d.errors import PromptError
+from uni3d.errors import ConfigError, PromptError
 from uni3d.teacher.prompts import (
     PromptConfig,
     PromptSet,
@@ -64,8 +64,8 @@ def test_overridden_views_are_used_and_must_be_four():
     texts = ("x overhead", "x back", "x side", "x front")
     told = PromptSet("a", PromptConfig(view_prompts=texts), _encode).at(Cameras.orbit([0.0, 180.0]))
     torch.testing.assert_close(told.positive.flatten(), torch.tensor([3.0, 1.0]))
-    with pytest.raises(PromptError, match="has 3 texts; wanted 4"):
-        PromptSet("a", PromptConfig(view_prompts=texts[:3]), _encode)
+    with pytest.raises(ConfigError, match="got 3 texts; want 4"):
+        PromptConfig(view_prompts=texts[:3])
 
 
 def test_a_view_is_least_a_negative_where_it_holds():

@@ -15,8 +15,9 @@ from tiny import TINY, tiny_run
 from uni3d.cli import main
 from uni3d.run import finish, real_samples
 from uni3d.run import run as pipeline
-from uni3d.run.folder import CHECKPOINT
+from uni3d.run.folder import CHECKPOINT, write_config
 from uni3d.run.run import Run
+from uni3d.run.settings import RunConfig
 from uni3d.storage.checkpoint import load
 
 METHODS = {"sds": [], "vsd": [], "uni-instruct": ["--divergence", "forward-kl"]}
@@ -268,13 +269,15 @@ def test_a_damaged_teacher_is_one_line(folders, tmp_path, monkeypatch, capsys, k
     shutil.copytree(folders["sd1"], folder)
     damage(folder)
     run.mkdir()
-    for name in (CHECKPOINT, "config.yaml", "report.json", "metrics.jsonl"):
-        (run / name).write_text("prompt: old")  # a run, if a damaged one
+    write_config(RunConfig(prompt="old"), run)
+    for name in (CHECKPOINT, "report.json", "metrics.jsonl"):
+        (run / name).write_text("old")  # a run, if a damaged one
+    before = {p.name: p.read_text() for p in run.iterdir()}
     assert main([*_arguments(folder, run), "--overwrite", *more]) == 2
     (line,) = _lines(capsys)
     assert part in line and len(line) < 700
-    kept = [p.read_text() for p in run.iterdir() if not p.name.startswith(".")]  # but for its lock
-    assert kept == ["prompt: old"] * 4
+    kept = {p.name: p.read_text() for p in run.iterdir() if not p.name.startswith(".")}
+    assert kept == before  # but for its lock
     assert not (tmp_path / "evil").exists()
 
 

@@ -145,7 +145,7 @@ def _holds_a_run(folder: Path) -> bool:
     except (CheckpointError, ConfigError):
         return False
     whole = set(config_io.to_dict(config)) - {"run_id", "caption", "memory"}
-    return bool(config.prompt) and whole <= set(told)
+    return bool(config.prompt) and bool(config.run_id or whole <= set(told))
 
 
 def chosen_folder(text: str, overwrite: bool) -> Path:
