@@ -141,7 +141,7 @@ def test_the_loss_is_four_calls_from_the_command():
     chain = (
         ("cli.py", "_optimise(config, run, outputs, resume=False)"),
         ("cli.py", "in stepper.optimise("),
-        ("run/run.py", "= take_step(parts, self.step)"),
+        ("run/run.py", "= take_step(self.parts, self.step)"),
         ("run/step.py", "= uni_instruct_loss("),
     )
     for name, call in chain:

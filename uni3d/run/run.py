@@ -172,20 +172,20 @@ class Run:
         """
         if self.parts is None:
             assert self.config.instant.only, "optimise: do prepare() first"
-        parts, interrupted = self.parts, False
-        good = (self.step, state(parts)) if self.step and parts else None
+        interrupted = False
+        good = (self.step, state(self.parts)) if self.step and self.parts else None
         lines = MetricsLog(self.folder, self.step) if report else contextlib.nullcontext()
         with self._earlier_kept(), lines as log:
-            while parts and self.step < self.config.steps and not interrupted:
-                note = self._check_room(parts.scene.backend)
+            while self.parts and self.step < self.config.steps and not interrupted:
+                note = self._check_room(self.parts.scene.backend)
                 with out_of_memory_explained(
                     f"in step {self.step + 1}",
                     f"set memory: 6GB in {self.folder / 'config.yaml'}, then: uni3d resume "
                     f"{self.folder}; or {SMALLER}",
                 ):
-                    metrics = take_step(parts, self.step)
+                    metrics = take_step(self.parts, self.step)
                 self.step += 1
-                good, back = self._keep(parts, good)
+                good, back = self._keep(self.parts, good)
                 if log:
                     log.write(self.step, metrics)
                 yield self._record(metrics, back or note)
