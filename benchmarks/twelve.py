@@ -16,22 +16,7 @@ import numpy as np
 from PIL import Image
 
 from uni3d.cli import main as uni3d
-
-# The last two of the composed and coloured ones are held out: see uni3d/toybox/held_out.txt.
-PROMPTS = (
-    "a penguin",
-    "a chair",
-    "a mushroom",
-    "a car",
-    "a blue car",
-    "a red chair",
-    "a green teapot",
-    "a yellow corgi",
-    "a corgi astronaut",
-    "a cat wizard",
-    "a rabbit wearing a scarf",
-    "a bear knight",
-)
+from uni3d.toybox.instant_bars import TWELVE
 
 
 def run(prompt: str, folder: Path, extra: list[str]) -> dict:
@@ -68,10 +53,10 @@ def stack(runs: list[Path], path: Path, part: float = 1.0) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=Path, default=Path("outputs/twelve"))
-    parser.add_argument("--only", type=int, nargs="+", choices=range(len(PROMPTS)))
+    parser.add_argument("--only", type=int, nargs="+", choices=range(len(TWELVE)))
     args, extra = parser.parse_known_args()
-    chosen = range(len(PROMPTS)) if args.only is None else args.only
-    rows = [run(PROMPTS[i], args.out / f"{i:02d}", extra) for i in chosen]
+    chosen = range(len(TWELVE)) if args.only is None else args.only
+    rows = [run(TWELVE[i], args.out / f"{i:02d}", extra) for i in chosen]
     print("| prompt | seconds | right views of 8 | best IoU | aligned |")
     print("|---|---|---|---|---|")
     for r in rows:

@@ -136,18 +136,6 @@ def test_the_package_obeys_the_stack():
     assert violations(PACKAGE) == []
 
 
-def test_the_loss_is_four_calls_from_the_command():
-    """A command -> `_optimise` -> a run -> a step -> the loss."""
-    chain = (
-        ("cli.py", "_optimise(config, run, outputs, resume=False)"),
-        ("cli.py", "in stepper.optimise("),
-        ("run/run.py", "= take_step(self.parts, self.step)"),
-        ("run/step.py", "= uni_instruct_loss("),
-    )
-    for name, call in chain:
-        assert (PACKAGE / name).read_text().count(call) == 1, (name, call)
-
-
 def test_no_name_of_the_order_is_stale():
     for room, files in ORDER.items():
         path = PACKAGE / room

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["TINY", "tiny_run", "tiny_teacher"]
+__all__ = ["TINY", "small_pictures", "tiny_run", "tiny_teacher"]
 
 # Of its own: the random numbers must not change when the toybox learns a word.
 VOCABULARY = 2000
@@ -107,3 +107,12 @@ TINY = {
     "guidance": {"real_samples_per_view": 1, "ratio_warm_up": 0.0},
     "mesh": {"resolution": 24, "levels": 3, "target_faces": 300, "texture_size": 32},
 }
+
+
+def small_pictures(patch) -> None:
+    """A sheet, a turntable and real samples of a moment; `patch` is a MonkeyPatch."""
+    from uni3d.run import finish, real_samples
+
+    patch.setattr(real_samples, "BINS", 2)
+    for name, value in (("TURNTABLE_FRAMES", 3), ("TURNTABLE_SIZE", 32), ("SHEET_SIZE", 32)):
+        patch.setattr(finish, name, value)

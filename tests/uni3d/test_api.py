@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from tiny import TINY
+from tiny import TINY, small_pictures
 
 import uni3d
 from uni3d import api
 from uni3d.errors import CheckpointError, ConfigError, PromptError
 from uni3d.mesh.rasterize import shade
-from uni3d.run import finish, real_samples
 from uni3d.run.finish import read_mesh
 
 ROOT = Path(__file__).parents[2]
@@ -25,9 +24,7 @@ DOCS = sorted((ROOT / "docs").glob("*.md"))
 @pytest.fixture(scope="module", autouse=True)
 def _small():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(real_samples, "BINS", 2)
-        for name, value in (("TURNTABLE_FRAMES", 3), ("TURNTABLE_SIZE", 32), ("SHEET_SIZE", 32)):
-            patch.setattr(finish, name, value)
+        small_pictures(patch)
         yield
 
 

@@ -11,6 +11,7 @@ from tiny import TINY
 from uni3d import cli
 from uni3d.cli import main
 from uni3d.run import run as pipeline
+from uni3d.run import step
 from uni3d.run.folder import read_config
 from uni3d.run.settings import RunConfig
 
@@ -165,3 +166,18 @@ def test_ctrl_c_lets_the_step_end_and_exports_it(tiny_folder, tmp_path, monkeypa
     assert "interrupted" in capsys.readouterr().err
     assert json.loads((tmp_path / "r" / "report.json").read_text())["steps_done"] == 5
     assert (tmp_path / "r" / "mesh.glb").stat().st_size > 1000
+
+
+def test_the_loss_is_four_calls_from_the_command(tiny_folder, tmp_path, monkeypatch):
+    class Reached(Exception):
+        pass
+
+    def loss(*_, **__):
+        raise Reached
+
+    monkeypatch.setattr(step, "uni_instruct_loss", loss)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY | {"method": "sds"}))
+    with pytest.raises(Reached) as caught:
+        main(["a corgi", "--teacher", str(tiny_folder), "--config", "tiny.yaml", "--out", "run"])
+    called = [entry.name for entry in caught.traceback]
+    assert called[called.index("_generate") + 1 :] == ["_optimise", "optimise", "take_step", "loss"]

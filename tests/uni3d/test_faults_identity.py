@@ -213,6 +213,9 @@ def test_a_folder_whose_config_is_no_runs_is_never_replaced(tmp_path):
         (mine / "config.yaml").write_text(text)
         with pytest.raises(ConfigError, match="no run of uni3d"):
             chosen_folder(str(mine), overwrite=True)
+    # A run of before some keys were there: its id says that it is one.
+    (mine / "config.yaml").write_text("prompt: a corgi\nsteps: 5\nrun_id: 0123456789ab\n")
+    assert chosen_folder(str(mine), overwrite=True) == mine
 
 
 # Everything is checked before anything is touched: the ranges that the document of the keys tells.

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from tiny import TINY, tiny_run
+from tiny import TINY, small_pictures, tiny_run
 from torch.nn.functional import mse_loss
 
 import uni3d
@@ -19,7 +19,6 @@ from uni3d.instant.generator import Generator, GeneratorConfig
 from uni3d.instant.objects import InstantScene
 from uni3d.instant.start import fit_scene
 from uni3d.instant.weights import export_weights, load_weights, make_scene
-from uni3d.run import finish, real_samples
 from uni3d.run import run as running
 from uni3d.run.presets import PRESETS
 from uni3d.run.run import Run
@@ -35,9 +34,7 @@ SMALL = GeneratorConfig(
 @pytest.fixture(scope="module", autouse=True)
 def _small():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(real_samples, "BINS", 2)
-        for name, value in (("TURNTABLE_FRAMES", 3), ("TURNTABLE_SIZE", 32), ("SHEET_SIZE", 32)):
-            patch.setattr(finish, name, value)
+        small_pictures(patch)
         yield
 
 

@@ -2,11 +2,8 @@
 
 import argparse
 import json
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +81,7 @@ def _train(args: argparse.Namespace) -> int:
 
     from uni3d.instant.sheet import write_sheet
     from uni3d.instant.training import Trainer
+    from uni3d.run.interrupts import interrupts
     from uni3d.teacher.model import load_teacher
 
     started = time.monotonic()
@@ -109,7 +107,7 @@ def _train(args: argparse.Namespace) -> int:
     with (
         (args.out / METRICS).open("a") as log,
         tqdm(total=config.steps, initial=trainer.step, unit="step", mininterval=5) as bar,
-        _stopping() as stop,
+        interrupts() as stop,
     ):
         for step in trainer.steps(until):
             record: dict[str, Any] = {"step": step.step, **step.metrics}
@@ -126,24 +124,6 @@ def _train(args: argparse.Namespace) -> int:
     sheet()
     sys.stdout.write(f"{args.out}\n")
     return 130 if stop else 0
-
-
-@contextmanager
-def _stopping() -> Iterator[list[int]]:
-    """Ctrl-C and SIGTERM let the running step end: the signal's number is put in the list."""
-    pressed: list[int] = []
-
-    def remember(number: int, _frame: Any) -> None:
-        if pressed:
-            raise KeyboardInterrupt
-        pressed.append(number)
-
-    before = {name: signal.signal(name, remember) for name in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield pressed
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -137,8 +137,8 @@ def _ours(name: str) -> bool:
 
 
 def _holds_a_run(folder: Path) -> bool:
-    """Whether config.yaml is one that a run wrote: those are complete, and have an id (runs of
-    before there were ids are complete, too). Somebody's own settings may have the same name."""
+    """Whether config.yaml is one that a run wrote: it has a run's id, or, from before there were
+    ids, every key. Somebody's own settings may have the same name."""
     try:
         config = read_config(folder)
         told = config_io.read_yaml(folder / CONFIG)
