@@ -109,7 +109,7 @@ def many(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True)
     path, record, count = args.out / "list.jsonl", Record(args.out / "batch"), args.objects
 
-    def told(what: str, began: float) -> None:
+    def print_time(what: str, began: float) -> None:
         seconds = time.monotonic() - began
         print(f"{what}: {seconds:.1f} s, {1e3 * seconds / count:.3f} ms an object", flush=True)
 
@@ -119,23 +119,23 @@ def many(args: argparse.Namespace) -> int:
     began = time.monotonic()
     jobs, bad = plan(read_rows(path), {})
     assert len(jobs) == count and not bad
-    told("read and checked", began)
+    print_time("read and checked", began)
     began = time.monotonic()
     seed = {"note": "", "line": 1}
     record.append(
         {"event": "queued", "name": j.name, "prompt": j.config.prompt, "seed": j.config.seed} | seed
         for j in jobs
     )
-    told("queued", began)
+    print_time("queued", began)
     began = time.monotonic()
     status = json.dumps(vars(Status(state="done", attempts=1, seconds=100.0)))
     for job in jobs:
         folder = record.whole(job.name)
         folder.mkdir()
         (folder / "status.json").write_text(status)
-    told("folders made", began)
+    print_time("folders made", began)
     done = {"seconds": 100.0, "attempts": 1, "silhouette_iou": 0.97, "faces": 20000, "views": 8}
-    done |= {"right_views": 8, "seen": ["cat"] * 8, "files": ["mesh.glb", "mesh.obj", "mesh.ply"]}
+    done |= {"right_views": 8, "kinds": ["cat"] * 8, "files": ["mesh.glb", "mesh.obj", "mesh.ply"]}
     record.append({"event": "running", "name": job.name, "attempt": 1} for job in jobs)
     record.append({"event": "done", "name": job.name, **done} for job in jobs)
     print(
@@ -143,13 +143,13 @@ def many(args: argparse.Namespace) -> int:
     )
     began = time.monotonic()
     assert sum(record.is_whole(job.name) for job in jobs) == count
-    told("looked at", began)
+    print_time("looked at", began)
     began = time.monotonic()
     write_page(record, list(record.entries().values()))
-    told("pages written", began)
+    print_time("pages written", began)
     began = time.monotonic()
     uni3d(["batch", "status", str(record.root)])
-    told("status", began)
+    print_time("status", began)
     return 0
 
 

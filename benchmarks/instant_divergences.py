@@ -158,8 +158,8 @@ def main() -> None:
     (args.out / "table.json").write_text(json.dumps(table, indent=1) + "\n")
     print("| method | MMD^2 | 1-NNA | coverage | entropy over the truth's |\n|---|---|---|---|---|")
     for name, row in table.items():
-        told = [f"{mean:.3f} ({low:.3f} to {high:.3f})" for mean, low, high in row.values()]
-        print(f"| {name} | {' | '.join(told)} |")
+        cells = [f"{mean:.3f} ({low:.3f} to {high:.3f})" for mean, low, high in row.values()]
+        print(f"| {name} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

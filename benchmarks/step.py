@@ -141,7 +141,7 @@ NETWORK = Teacher.network
 
 def watched_network_method(watch: Watch):
     def network(self, x, t, cond):
-        return watched_network(watch, lambda *a: NETWORK(self, *a))(x, t, cond)
+        return watched_network(watch, lambda *inputs: NETWORK(self, *inputs))(x, t, cond)
 
     return network
 

@@ -140,10 +140,10 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
             if recipe.dropout:  # its masks come from the global generator
                 torch.manual_seed(random_source(*key, places[0], "dropout").initial_seed())
             draws = draw(key, places, shape, 0, sample_lognormal_sigma, gang.device)
-            images, told = augmented(images, recipe.augment, (*key, "augment"), places)
+            images, augmentation = augmented(images, recipe.augment, (*key, "augment"), places)
             noisy = add_noise(images, draws.sigma, draws.eps)
             with torch.autocast(gang.device.type, torch.bfloat16, enabled=recipe.bf16):
-                denoised = network(noisy, draws.sigma, labels, told)
+                denoised = network(noisy, draws.sigma, labels, augmentation)
             loss = denoising_score_matching(denoised, images, draws.sigma)
             (loss.sum() / recipe.batch).backward()
             losses.append(loss.detach())

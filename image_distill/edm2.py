@@ -217,8 +217,8 @@ class EDM2UNet(UNet):
         dtype = self.emb_noise.weight.dtype
         x = self.emb_noise(self.emb_fourier(noise).to(dtype))
         if self.emb_label is not None and labels is not None:
-            told = self.emb_label(labels.to(dtype) * math.sqrt(self.label_dim))
-            x = blend(x, told.expand_as(x), self.label_balance)
+            label = self.emb_label(labels.to(dtype) * math.sqrt(self.label_dim))
+            x = blend(x, label.expand_as(x), self.label_balance)
         return activate(x)
 
     def encode(self, x: Tensor, embedding: Tensor) -> list[Tensor]:

@@ -91,24 +91,24 @@ class Trainer:
             with self._precision():
                 with torch.no_grad():
                     x0 = self.one_step(self.players.generator, draws)
-                x0, told = self._augmented("critics", step, places, x0)
+                x0, augmentation = self._augmented("critics", step, places, x0)
                 x = add_noise(x0, draws.sigma, draws.eps)
-                denoised, features = fake.with_features(x, draws.sigma, draws.label, told)
+                denoised, features = fake.with_features(x, draws.sigma, draws.label, augmentation)
                 matching = denoising_score_matching(denoised, x0, draws.sigma)
-                loss, told_apart = recipe.ls * matching, torch.zeros_like(matching)
+                loss, discrimination = recipe.ls * matching, torch.zeros_like(matching)
                 if recipe.use_gan:
                     real, label = (tensor.to(self.gang.device) for tensor in next(self.reals))
                     # The same noise level and the same noise for real and fake.
-                    real, told = self._augmented("real", step, places, real)
+                    real, augmentation = self._augmented("real", step, places, real)
                     noisy = add_noise(real, draws.sigma, draws.eps)
-                    real_features = fake.features(noisy, draws.sigma, label, told)
-                    told_apart = discriminator_loss(real_features.mean(1), features.mean(1))
-                    loss = loss + recipe.lsd * told_apart
+                    real_features = fake.features(noisy, draws.sigma, label, augmentation)
+                    discrimination = discriminator_loss(real_features.mean(1), features.mean(1))
+                    loss = loss + recipe.lsd * discrimination
             self._backward(loss)
-            rows.append(torch.stack([matching.detach(), told_apart.detach()], 1))
+            rows.append(torch.stack([matching.detach(), discrimination.detach()], 1))
         self._optimise(self.players.fake_optimiser, list(fake.parameters()))
-        matching, told_apart = self.gang.gather(torch.cat(rows)).double().mean(0).tolist()
-        return {"fake": matching} | ({"discriminator": told_apart} if recipe.use_gan else {})
+        matching, discrimination = self.gang.gather(torch.cat(rows)).double().mean(0).tolist()
+        return {"fake": matching} | ({"discriminator": discrimination} if recipe.use_gan else {})
 
     def generator_step(self, step: int, stage: Stage) -> dict[str, float]:
         """The Uni-Instruct loss of the stage's method; only the generator's weights move."""
@@ -121,12 +121,14 @@ class Trainer:
             draws = self._draw("generator", step, places, self._generator_sigma)
             with self._precision():
                 x0 = self.one_step(generator, draws)
-                x0, told = self._augmented("generator", step, places, x0)
+                x0, augmentation = self._augmented("generator", step, places, x0)
                 x = add_noise(x0, draws.sigma, draws.eps)
                 with torch.set_grad_enabled(method.network_gradients):
-                    x0_teacher = players.teacher(x, draws.sigma, draws.label, told)
+                    x0_teacher = players.teacher(x, draws.sigma, draws.label, augmentation)
                 with torch.set_grad_enabled(method.network_gradients or stage.adversarial):
-                    x0_fake, features = fake.with_features(x, draws.sigma, draws.label, told)
+                    x0_fake, features = fake.with_features(
+                        x, draws.sigma, draws.label, augmentation
+                    )
                 logits, log_ratio, constant_h = features.mean(1), None, None
                 if recipe.use_gan:
                     log_ratio = players.ratio(logits, draws.sigma, update=False)

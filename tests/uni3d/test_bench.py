@@ -7,7 +7,7 @@ import pytest
 from tiny import TINY
 
 from uni3d.bench import cost, scores, truth
-from uni3d.bench.features import Seen, stacked
+from uni3d.bench.features import Objects, stacked
 from uni3d.bench.plan import (
     METHODS,
     PROMPTS,
@@ -21,7 +21,7 @@ from uni3d.bench.plan import (
     write_plan,
 )
 from uni3d.bench.report import tables
-from uni3d.bench.work import ROW, SEEN, Only, finished, work, write_seen
+from uni3d.bench.work import OBJECTS_FILE, ROW, Only, finished, work, write_objects
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.instruct.names import DIVERGENCE_NAMES
 from uni3d.storage.lock import held
@@ -113,7 +113,7 @@ def test_what_is_finished_is_kept_and_what_another_does_is_left(plan, tmp_path):
             cell for cell, _, _, done in work(plan, tmp_path, Only(("a-red-car",)), bool) if done
         ]
     assert done == [cell for cell in plan.cells if cell[0] == "a red car" and cell != second]
-    before = (tmp_path / folder_of(*first) / SEEN).read_bytes()
+    before = (tmp_path / folder_of(*first) / OBJECTS_FILE).read_bytes()
     stamps = {cell: (tmp_path / folder_of(*cell) / ROW).stat().st_mtime_ns for cell in done}
     done = [cell for cell, _, _, done in work(plan, tmp_path, Only(()), bool) if done]
     assert set(done) == {second, *(cell for cell in others if cell[0] == "a chair")}
@@ -128,7 +128,7 @@ def test_what_is_finished_is_kept_and_what_another_does_is_left(plan, tmp_path):
     # Again from nothing it is the same, to the byte.
     (tmp_path / folder_of(*first) / ROW).unlink()
     list(work(plan, tmp_path, Only(("sds", "a-red-car", "seed0")), bool))
-    assert (tmp_path / folder_of(*first) / SEEN).read_bytes() == before
+    assert (tmp_path / folder_of(*first) / OBJECTS_FILE).read_bytes() == before
 
 
 def test_a_run_that_is_broken_off_leaves_no_row(plan, tmp_path):
@@ -140,12 +140,12 @@ def test_a_run_that_is_broken_off_leaves_no_row(plan, tmp_path):
 
 
 def _as_if_made(plan, folder, objects):
-    """Rows and pictures of runs that were not run: objects(method, prompt, seed) -> Seen."""
+    """Rows and pictures of runs that were not run: objects(method, prompt, seed) -> Objects."""
     for cell in plan.cells:
         run = folder / folder_of(*cell)
         run.mkdir(parents=True)
         prompt, seed, method = cell
-        write_seen(objects(method, prompt, seed), run / SEEN)
+        write_objects(objects(method, prompt, seed), run / OBJECTS_FILE)
         row = {"steps": 1, "seconds": 60.0, "unet_pictures": 8, "peak_memory_mb": 100.0}
         (run / ROW).write_text(json.dumps({**row, "metrics": {"gap": 0.25}}))
 
@@ -156,7 +156,7 @@ def test_truth_scores_as_the_floor_and_a_blob_does_not(plan, tmp_path, monkeypat
     monkeypatch.setattr(scores, "DRAWS", 200)
 
     def teacher(plan, _folder, prompt):  # the tiny one cannot draw
-        return Seen(truth.drawn(prompt, plan.seeds, 50).pictures, None)
+        return Objects(truth.drawn(prompt, plan.seeds, 50).pictures, None)
 
     monkeypatch.setattr(scores, "teacher_pictures", teacher)
     blob = stacked([truth.drawn("a pink donut", 1, 60)])

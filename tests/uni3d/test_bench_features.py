@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from uni3d.bench import features
-from uni3d.bench.features import CELLS, GREY, SIZE, VIEWS, Seen
+from uni3d.bench.features import CELLS, GREY, SIZE, VIEWS, Objects
 from uni3d.bench.truth import drawn
 from uni3d.scene.scene import Scene, SceneConfig
 from uni3d.toybox.distances import distance
@@ -41,9 +41,9 @@ def test_a_scenes_ball_is_where_it_shows_an_outline():
         scene.field.density_out.zero_()
         config = type(scene.field.config)
         scene.field.config = config(blob_density=-50.0, blob_radius=2.0)
-        assert not features.seen_scene(scene).occupancy.any()  # nothing is seen
+        assert not features.objects_of_scene(scene).occupancy.any()  # nothing is seen
         scene.field.config = config(blob_density=100.0)
-    seen = features.seen_scene(scene)
+    seen = features.objects_of_scene(scene)
     # The outline is where half of the light is stopped: depth ln 2 along the chord, by quadrature.
     along = np.linspace(-0.5, 0.5, 2001)
     passes = np.linspace(0.45, 0.5, 501)
@@ -71,7 +71,7 @@ def test_features_tell_objects_apart_and_say_what_colour(cars):
 def test_psnr_to_the_nearest_by_hand(cars):
     noisy = cars.pictures[1:2].astype(int)
     noisy[:, :, :3] += np.where(np.indices(noisy[:, :, :3].shape).sum(0) % 2, 3, -3)
-    seen = Seen(noisy.clip(0, 255).astype(np.uint8), None)
+    seen = Objects(noisy.clip(0, 255).astype(np.uint8), None)
     error = (seen.pictures[0, :, :3] / 255.0 - cars.pictures[1, :, :3] / 255.0) ** 2
     assert features.psnr(seen, cars)[0] == pytest.approx(-10 * np.log10(error.mean()), abs=0.01)
 
@@ -83,7 +83,7 @@ def test_sharpness_falls_with_blur_and_rises_with_grain(cars):
     rng = np.random.default_rng(0)
     grain = (cars.pictures + rng.normal(0, 20, cars.pictures.shape)).clip(0, 255)
     levels = [
-        features.sharpness(Seen(p.astype(np.uint8), None)).mean()
+        features.sharpness(Objects(p.astype(np.uint8), None)).mean()
         for p in (soft, cars.pictures, grain)
     ]
     assert levels[0] < 0.5 * levels[1] and levels[2] > 1.3 * levels[1]
@@ -91,7 +91,7 @@ def test_sharpness_falls_with_blur_and_rises_with_grain(cars):
     board = np.where(np.indices((SIZE, SIZE)).sum(0) % 2, 178, 77).astype(np.uint8)
     flat = np.tile(board, (1, VIEWS, 4, 1, 1))
     expected = ((178 - 77) / 2 / 255) ** 2
-    assert features.sharpness(Seen(flat, None))[0] == pytest.approx(expected, rel=1e-3)
+    assert features.sharpness(Objects(flat, None))[0] == pytest.approx(expected, rel=1e-3)
 
 
 def test_cut_out_pictures_lie_over_grey():
@@ -108,4 +108,4 @@ def test_cut_out_pictures_lie_over_grey():
 def test_two_sheets_in_one_keep_their_order(cars):
     both = features.stacked([cars[slice(1, 2)], cars])
     assert len(both) == 4 and np.array_equal(both.pictures[2], cars.pictures[1])
-    assert features.stacked([cars, Seen(cars.pictures, None)]).occupancy is None
+    assert features.stacked([cars, Objects(cars.pictures, None)]).occupancy is None

@@ -130,12 +130,12 @@ def test_words_left_out_are_said_and_the_run_goes_on(monkeypatch, capsys):
     err = capsys.readouterr().err
     assert err == "uni3d: toybox: shown as 'a corgi'; left out: blorptious, sleeping\n"
     assert (config.prompt, config.caption) == ("a blorptious sleeping corgi", "a corgi")
-    assert config.told == "a corgi"
+    assert config.teacher_prompt == "a corgi"
 
 
 def test_a_known_subject_is_no_error_whatever_the_length(monkeypatch, capsys):
     _, config = _start(monkeypatch, ["a corgi " + "that is very " * 60 + "nice"])
-    assert config.told == "a corgi"
+    assert config.teacher_prompt == "a corgi"
 
 
 def test_an_unknown_subject_stops_before_any_work(capsys, tmp_path):
@@ -148,7 +148,7 @@ def test_an_unknown_subject_stops_before_any_work(capsys, tmp_path):
 def test_anyway_goes_on_with_the_words_as_they_are(monkeypatch, capsys):
     _, config = _start(monkeypatch, ["a zorblax", "--anyway"])
     assert "going on" in capsys.readouterr().err
-    assert (config.caption, config.told) == ("", "a zorblax")
+    assert (config.caption, config.teacher_prompt) == ("", "a zorblax")
 
 
 def test_ctrl_c_lets_the_step_end_and_exports_it(tiny_folder, tmp_path, monkeypatch, capsys):

@@ -248,7 +248,7 @@ def test_a_grown_vocabulary_leaves_old_prompts_to_the_bit(tmp_path):
     model.adopt_tokenizer(SHIPPED / "tokenizer", folder)
     old = model.build_tokenizer(folder)
     before = {"unet": torch.nn.Identity(), "text_encoder": model.build_networks(len(old), 0)[1]}
-    grown = model.grow_tokenizer(folder, ["zyzzyva", "corgi", *grammar.told_words()])
+    grown = model.grow_tokenizer(folder, ["zyzzyva", "corgi", *grammar.caption_words()])
     assert grown[0] == "zyzzyva" and "corgi" not in grown
     new = model.build_tokenizer(folder)
     after = {"unet": torch.nn.Identity(), "text_encoder": model.build_networks(len(new), 0)[1]}
@@ -264,16 +264,16 @@ def test_a_grown_vocabulary_leaves_old_prompts_to_the_bit(tmp_path):
     assert torch.equal(*told)
     for word in ("zyzzyva", "golden", "motorcycle"):
         assert len(old(word).input_ids) > 3 and len(new(word).input_ids) == 3
-    assert model.grow_tokenizer(folder, grammar.told_words()) == []
+    assert model.grow_tokenizer(folder, grammar.caption_words()) == []
 
 
 def test_a_run_goes_on_with_more_words(tmp_path, tiny, monkeypatch):
     """Old rows, their average and their moments stay; new words begin at the embedding's end."""
-    monkeypatch.setattr(grammar, "told_words", lambda: ["corgi"])
+    monkeypatch.setattr(grammar, "caption_words", lambda: ["corgi"])
     config = tiny(tmp_path / "run", minutes=0.0)
     list(training.train(config))
     before = load_file(config.out / "state.safetensors")
-    monkeypatch.setattr(grammar, "told_words", lambda: ["corgi", "zyzzyva"])
+    monkeypatch.setattr(grammar, "caption_words", lambda: ["corgi", "zyzzyva"])
     modules, networks = training._networks(dataclasses.replace(config, resume=True))
     optimizer = torch.optim.AdamW([p for _, p in parameters_of(modules)])
     average = {n: p.data.clone() for n, p in parameters_of(modules)}

@@ -104,8 +104,8 @@ class RayEngine:
                 outcomes.append(self._ray.get(reference))
                 self._idle.append(actor)
             except self._ray.exceptions.RayError as error:
-                told = self._errors.pop(task.job.name, "") or _line(error)
-                outcomes.append(record_failure(task, told))
+                message = self._errors.pop(task.job.name, "") or _line(error)
+                outcomes.append(record_failure(task, message))
                 with contextlib.suppress(Exception):
                     self._ray.kill(actor)
         return outcomes

@@ -126,22 +126,22 @@ def _make(args: argparse.Namespace) -> int:
     left, failed = _left(record, tasks, args.retry_failed)
     tally = Tally(total=len(jobs), done=len(jobs) - len(left) - failed, failed=failed)
     groups = _Groups(record, jobs) if args.keep == "best" else None
-    with interrupts() as told, _bar(tally) as tell:
+    with interrupts() as signals, _bar(tally) as tell:
         if left:
-            engine = _engine(args, lambda: bool(told))
+            engine = _engine(args, lambda: bool(signals))
             finished = groups.finished if groups else lambda *_: None
-            limits = {"max_failures": args.max_failures, "stop": lambda: bool(told)}
+            limits = {"max_failures": args.max_failures, "stop": lambda: bool(signals)}
             drive(record, left, engine, tally, tell=tell, finished=finished, **limits)
-    if groups and not told:
+    if groups and not signals:
         groups.all()
     _write_page(record)
-    return _summary(args, tally, bad, bool(told))
+    return _summary(args, tally, bad, bool(signals))
 
 
 def _queue(record: "Record", jobs: Sequence["Job"], bad: Sequence["BadRow"]) -> None:
     """Put into the manifest what is not there yet."""
     known = record.entries()
-    seen = {(e.get("line"), e.get("error")) for e in record.events() if e["event"] == "refused"}
+    reported = {(e.get("line"), e.get("error")) for e in record.events() if e["event"] == "refused"}
     events: list[dict[str, Any]] = [
         {
             "event": "queued",
@@ -157,7 +157,7 @@ def _queue(record: "Record", jobs: Sequence["Job"], bad: Sequence["BadRow"]) -> 
     events += [
         {"event": "refused", "line": row.line, "error": row.problem}
         for row in bad
-        if (row.line, row.problem) not in seen
+        if (row.line, row.problem) not in reported
     ]
     record.append(events)
     record.catch_up(job.name for job in jobs)
@@ -235,18 +235,20 @@ def _engine(args: argparse.Namespace, stop: Callable[[], bool]) -> "Engine":
     return Processes(workers, args.threads or usual)
 
 
-def _summary(args: argparse.Namespace, tally: "Tally", bad: Sequence["BadRow"], told: bool) -> int:
+def _summary(
+    args: argparse.Namespace, tally: "Tally", bad: Sequence["BadRow"], interrupted: bool
+) -> int:
     refused = f", {len(bad)} rows refused" if bad else ""
     failed = f", {tally.failed} failed" if tally.failed else ""
     open_ = tally.total - tally.done - tally.failed
     rest = f", {open_} not made" if open_ else ""
     _say(f"{tally.done} of {tally.total} done ({tally.made} now){failed}{refused}{rest}")
-    if told:
+    if interrupted:
         _say("interrupted; the same command goes on")
     if tally.failed:
         _say(f"what failed: uni3d batch {STATUS} {args.out}; again: --retry-failed")
     sys.stdout.write(f"{args.out / 'index.html'}\n")
-    if told:
+    if interrupted:
         return 130
     return int(tally.done < tally.total or bool(bad))
 
@@ -275,8 +277,8 @@ def _status(folder: Path) -> int:
     refused = [e for e in record.events() if e["event"] == "refused"]
     lines += [f"refused: line {e.get('line')}: {e.get('error')}" for e in refused]
     seconds = [float(e.facts.get("seconds") or 0) for e in entries if e.state == "done"]
-    told = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
-    sys.stdout.write(f"{len(entries)} objects: {told or 'none'}\n")
+    summary = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
+    sys.stdout.write(f"{len(entries)} objects: {summary or 'none'}\n")
     if seconds:
         sys.stdout.write(f"seconds an object, one worker: {sum(seconds) / len(seconds):.1f}\n")
     sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -234,8 +234,8 @@ def record_failure(task: Task, error: str) -> Outcome:
 
 def _failed(record: Record, folder: Path, name: str, status: Status) -> Outcome:
     record.write_status(folder, status)
-    told = {"failures": status.failures, "seconds": status.seconds, "error": status.error}
-    record.append([{"event": status.state, "name": name, **told}])
+    facts = {"failures": status.failures, "seconds": status.seconds, "error": status.error}
+    record.append([{"event": status.state, "name": name, **facts}])
     return Outcome(name=name, state=status.state, error=status.error)
 
 

@@ -46,8 +46,10 @@ class Shard:
 
 def name_of(config: RunConfig) -> str:
     """`a-blue-car-3-1f2e3d4c5b6a`: prompt, seed, and a hash of the whole configuration."""
-    told = json.dumps(config_io.to_dict(config), sort_keys=True)
-    return f"{slug(config.prompt)}-{config.seed}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    settings = json.dumps(config_io.to_dict(config), sort_keys=True)
+    return (
+        f"{slug(config.prompt)}-{config.seed}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
+    )
 
 
 def plan(
@@ -67,7 +69,7 @@ def plan(
     """
     jobs: dict[str, Job] = {}
     bad: list[BadRow] = []
-    seen: dict[str, int] = {}
+    first_lines: dict[str, int] = {}
     for number, row in enumerate(rows):
         numbers = [number if whole_rows else number * seeds + k for k in range(seeds)]
         mine = [k for k, place in enumerate(numbers) if place % shard.count == shard.index]
@@ -75,8 +77,8 @@ def plan(
             bad += [row] if mine else []
             continue
         # By its words: the rows of other shards are not looked at any closer.
-        told = json.dumps([row.prompt, row.settings], sort_keys=True, default=str)
-        before = seen.setdefault(told, row.line)
+        content = json.dumps([row.prompt, row.settings], sort_keys=True, default=str)
+        before = first_lines.setdefault(content, row.line)
         if not mine:
             continue
         try:

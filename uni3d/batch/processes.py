@@ -177,13 +177,13 @@ def _environment(threads: int) -> Iterator[None]:
 
 def _serve(line: Connection, parent: int) -> None:
     """What a worker process does. It ends when its driver does, after saving."""
-    told: list[int] = []
+    signals: list[int] = []
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the driver decides
-    signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
-    maker = Maker(lambda: bool(told) or os.getppid() != parent)
+    signal.signal(signal.SIGTERM, lambda number, _frame: signals.append(number))
+    maker = Maker(lambda: bool(signals) or os.getppid() != parent)
     with contextlib.suppress(EOFError, OSError):
-        while not told:
+        while not signals:
             while not line.poll(0.5):
-                if told or os.getppid() != parent:
+                if signals or os.getppid() != parent:
                     return
             line.send(maker.make(line.recv()))

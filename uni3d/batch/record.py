@@ -118,8 +118,8 @@ class Record:
         """Its status.json; the one of an object not begun where there is none, or a damaged one."""
         for folder in (self.whole(name), self.working(name)):
             try:
-                told = json.loads((folder / STATUS).read_text(encoding="utf-8"))
-                status = Status(**told)
+                values = json.loads((folder / STATUS).read_text(encoding="utf-8"))
+                status = Status(**values)
                 if status.state in STATES:
                     return status
             except (OSError, ValueError, TypeError, RecursionError):
@@ -156,9 +156,9 @@ class Record:
             with (self.root / MANIFEST).open(encoding="utf-8", errors="replace") as lines:
                 for line in lines:
                     with contextlib.suppress(ValueError, RecursionError):
-                        told = json.loads(line)
-                        if isinstance(told, dict) and isinstance(told.get("event"), str):
-                            yield told
+                        event = json.loads(line)
+                        if isinstance(event, dict) and isinstance(event.get("event"), str):
+                            yield event
         except FileNotFoundError:
             return
 
@@ -177,9 +177,9 @@ class Record:
 
     def catch_up(self, names: Iterable[str]) -> None:
         """Tell the manifest of objects that are whole, and whose maker was killed before it did."""
-        told = {name for name, entry in self.entries().items() if entry.state == "done"}
+        recorded = {name for name, entry in self.entries().items() if entry.state == "done"}
         for name in names:
-            if name in told or not self.is_whole(name):
+            if name in recorded or not self.is_whole(name):
                 continue
             with contextlib.suppress(CheckpointError, OSError), held(self.whole(name)):
                 # Its maker holds the lock until it has told; so may have done another catcher-up.
@@ -195,11 +195,11 @@ def facts_of(folder: Path) -> dict[str, Any]:
     """What a finished run folder says of its object, for the manifest and the page."""
     report = read_report(folder)
     facts: dict[str, Any] = {"silhouette_iou": report.get("silhouette_iou")}
-    mesh, seen = report.get("mesh"), report.get("recogniser")
+    mesh, verdict = report.get("mesh"), report.get("recogniser")
     if isinstance(mesh, dict):
         facts |= {"faces": mesh.get("faces"), "watertight": mesh.get("watertight")}
-    if isinstance(seen, dict):
-        facts |= {"right_views": seen.get("right_views"), "views": seen.get("views")}
-        facts["seen"] = seen.get("kinds")
+    if isinstance(verdict, dict):
+        facts |= {"right_views": verdict.get("right_views"), "views": verdict.get("views")}
+        facts["kinds"] = verdict.get("kinds")
     facts["files"] = sorted(path.name for path in folder.glob("mesh.*"))
     return facts

@@ -130,16 +130,16 @@ def _objects(_path: Path, lines: list[str]) -> Iterator[Row | BadRow]:
             yield wrong
             continue
         try:
-            told = json.loads(text)
+            entry = json.loads(text)
         except (ValueError, RecursionError) as error:
             yield BadRow(line, f"is no JSON ({error})" if text.strip() else "is empty")
             continue
-        if not isinstance(told, dict):
-            yield BadRow(line, f"got {type(told).__name__}; want an object with prompt")
+        if not isinstance(entry, dict):
+            yield BadRow(line, f"got {type(entry).__name__}; want an object with prompt")
             continue
-        prompt = told.pop("prompt", "")
+        prompt = entry.pop("prompt", "")
         settings: dict[str, Any] = {}
-        for key, value in told.items():
+        for key, value in entry.items():
             for name in reversed(key.split(".")):
                 value = {name: value}
             settings = config_io.merge(settings, value)

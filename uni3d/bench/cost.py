@@ -29,9 +29,9 @@ class Counter:
 
     def __init__(self, teacher: Teacher) -> None:
         self.pictures = 0
-        teacher.unet.register_forward_hook(self._seen)
+        teacher.unet.register_forward_hook(self._count)
 
-    def _seen(self, _module, inputs, _output) -> None:
+    def _count(self, _module, inputs, _output) -> None:
         self.pictures += len(inputs[0])
 
 

@@ -25,14 +25,14 @@ from uni3d.toybox.shapes import Toy
 
 __all__ = [
     "VIEWS",
-    "Seen",
+    "Objects",
     "cameras",
     "centres",
     "features_of",
     "matted",
+    "objects_of_scene",
+    "objects_of_toy",
     "psnr",
-    "seen_scene",
-    "seen_toy",
     "sharpness",
     "stacked",
 ]
@@ -42,25 +42,25 @@ SURFACE = MeshConfig(resolution=48, levels=6)  # where a scene's density is take
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class Objects:
     """Objects: pictures `[n, VIEWS, 4, SIZE, SIZE]` uint8, colour over GREY and alpha; occupancy
     `[n, CELLS, CELLS, CELLS]` bool, or None where there is no shape."""
 
     pictures: NDArray[np.uint8]
     occupancy: NDArray[np.bool_] | None
 
-    def __getitem__(self, index: Any) -> "Seen":
+    def __getitem__(self, index: Any) -> "Objects":
         occupancy = None if self.occupancy is None else self.occupancy[index]
-        return Seen(self.pictures[index], occupancy)
+        return Objects(self.pictures[index], occupancy)
 
     def __len__(self) -> int:
         return len(self.pictures)
 
 
-def stacked(objects: list[Seen]) -> Seen:
+def stacked(objects: list[Objects]) -> Objects:
     """All objects of a list in one, in order."""
     shapes = [one.occupancy for one in objects if one.occupancy is not None]
-    return Seen(
+    return Objects(
         np.concatenate([one.pictures for one in objects]),
         np.concatenate(shapes) if len(shapes) == len(objects) else None,
     )
@@ -82,15 +82,15 @@ def _bytes(pictures: Tensor) -> NDArray[np.uint8]:
     return (pictures.clamp(0, 1) * 255).round().to(torch.uint8).numpy()[None]
 
 
-def seen_toy(toy: Toy) -> Seen:
+def objects_of_toy(toy: Toy) -> Objects:
     """One object of the world."""
     rgba = torch.from_numpy(render_toy(toy, cameras(), SIZE))
     rgba[:, :3] += (1 - rgba[:, 3:]) * GREY
     solid = distance(toy, centres()) < 0
-    return Seen(_bytes(rgba), solid.reshape(1, CELLS, CELLS, CELLS))
+    return Objects(_bytes(rgba), solid.reshape(1, CELLS, CELLS, CELLS))
 
 
-def seen_scene(scene: Scene) -> Seen:
+def objects_of_scene(scene: Scene) -> Objects:
     """A scene; a cell is occupied where its mesh would be: above the density whose surface has the
     outlines that the scene shows. Where it shows none, nothing is."""
     shot = scene.picture(cameras(), 2 * SIZE, GREY)
@@ -99,7 +99,7 @@ def seen_scene(scene: Scene) -> Seen:
         points = torch.from_numpy(centres()).float().to(scene.backend.device)
         density = scene.field.density(points).cpu().numpy()
     solid = density > _level(scene, shot.opacity[:, 0].cpu() > 0.5)
-    return Seen(_bytes(rgba), solid.reshape(1, CELLS, CELLS, CELLS))
+    return Objects(_bytes(rgba), solid.reshape(1, CELLS, CELLS, CELLS))
 
 
 def _level(scene: Scene, outlines: Tensor) -> float:
@@ -135,40 +135,40 @@ def matted(pictures: Tensor, tolerance: float = 0.12) -> NDArray[np.uint8]:
     return out
 
 
-def _colour(seen: Seen) -> Tensor:
+def _colour(objects: Objects) -> Tensor:
     """Pictures `[n * VIEWS, 3, SIZE, SIZE]` in [0, 1]."""
-    return torch.from_numpy(seen.pictures[:, :, :3]).flatten(0, 1).float() / 255
+    return torch.from_numpy(objects.pictures[:, :, :3]).flatten(0, 1).float() / 255
 
 
 @torch.no_grad()
-def features_of(seen: Seen) -> dict[str, NDArray[np.float32]]:
+def features_of(objects: Objects) -> dict[str, NDArray[np.float32]]:
     """Rows to compare objects by. look: the recogniser's last layer `[n, VIEWS, 160]`; colour: the
     mean over the object `[n, VIEWS, 3]`; shape: occupancy `[n, 1, CELLS^3]`, where there is one."""
     net = load_recogniser()
-    look = torch.cat([net.hidden(net.body(part * 2 - 1)) for part in _colour(seen).split(64)])
-    rgb, alpha = seen.pictures[:, :, :3] / 255.0, seen.pictures[:, :, 3:] / 255.0
+    look = torch.cat([net.hidden(net.body(part * 2 - 1)) for part in _colour(objects).split(64)])
+    rgb, alpha = objects.pictures[:, :, :3] / 255.0, objects.pictures[:, :, 3:] / 255.0
     own = rgb - (1 - alpha) * GREY  # premultiplied
     colour = own.sum((3, 4)) / alpha.sum((3, 4)).clip(min=1)
-    found = {"look": look.reshape(len(seen), VIEWS, -1).numpy(), "colour": colour}
-    if seen.occupancy is not None:
-        found["shape"] = seen.occupancy.reshape(len(seen), 1, -1)
+    found = {"look": look.reshape(len(objects), VIEWS, -1).numpy(), "colour": colour}
+    if objects.occupancy is not None:
+        found["shape"] = objects.occupancy.reshape(len(objects), 1, -1)
     return {name: rows.astype(np.float32) for name, rows in found.items()}
 
 
-def sharpness(seen: Seen) -> NDArray[np.float64]:
+def sharpness(objects: Objects) -> NDArray[np.float64]:
     """Energy of each object's pictures above the 3 x 3 binomial blur, `[n]`: mean square of what
     the blur takes from the luminance."""
-    grey = _colour(seen).mean(1, keepdim=True)
-    row = torch.tensor([0.25, 0.5, 0.25])
-    detail = grey[..., 1:-1, 1:-1] - conv2d(grey, torch.outer(row, row)[None, None])
-    return detail.square().mean((1, 2, 3)).reshape(len(seen), VIEWS).mean(1).double().numpy()
+    grey = _colour(objects).mean(1, keepdim=True)
+    binomial = torch.tensor([0.25, 0.5, 0.25])
+    detail = grey[..., 1:-1, 1:-1] - conv2d(grey, torch.outer(binomial, binomial)[None, None])
+    return detail.square().mean((1, 2, 3)).reshape(len(objects), VIEWS).mean(1).double().numpy()
 
 
-def psnr(seen: Seen, truth: Seen) -> NDArray[np.float64]:
+def psnr(objects: Objects, truth: Objects) -> NDArray[np.float64]:
     """Of each object, in dB over all its pictures, to the nearest of the truths, `[n]`."""
     best = []
     theirs = truth.pictures[:, :, :3].reshape(len(truth), -1).astype(np.float32) / 255
-    for one in seen.pictures[:, :, :3].reshape(len(seen), -1).astype(np.float32) / 255:
+    for one in objects.pictures[:, :, :3].reshape(len(objects), -1).astype(np.float32) / 255:
         error = min(float(np.square(other - one).mean()) for other in theirs)
         best.append(-10 * np.log10(max(error, 1e-10)))
     return np.array(best)

@@ -106,9 +106,9 @@ class Plan:
 def config_of(plan: Plan, prompt: str, seed: int, method: str) -> RunConfig:
     """The run of one cell. Paired: field, cameras and noise follow from the seed alone."""
     mapping = config_io.merge(plan.base, plan.methods[method])
-    told = {"prompt": prompt, "seed": seed, "steps": plan.steps[method]}
-    told |= {"caption": read(prompt).caption, "checkpoint_every": 200, "picture_every": 10**6}
-    return config_io.load(RunConfig, config_io.merge(mapping, told))
+    own = {"prompt": prompt, "seed": seed, "steps": plan.steps[method]}
+    own |= {"caption": read(prompt).caption, "checkpoint_every": 200, "picture_every": 10**6}
+    return config_io.load(RunConfig, config_io.merge(mapping, own))
 
 
 def folder_of(prompt: str, seed: int, method: str) -> Path:

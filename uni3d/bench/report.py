@@ -10,7 +10,7 @@ import numpy as np
 from uni3d.bench.plan import BASELINE, Plan, folder_of
 from uni3d.bench.scores import FLOOR_NAME, MATTED, TEACHER, Scores, Value
 from uni3d.bench.truth import teacher_pictures, truths
-from uni3d.bench.work import SEEN, finished, read_seen
+from uni3d.bench.work import OBJECTS_FILE, finished, read_objects
 from uni3d.errors import MissingExtraError
 from uni3d.mesh.pictures import write_png
 from uni3d.storage.whole import replace_all, temporary_names
@@ -90,10 +90,10 @@ def write_results(plan: Plan, scores: Scores, folder: Path) -> None:
         {"prompt": prompt, "seed": seed, "method": method, **row}
         for (prompt, seed, method), row in finished(plan, folder).items()
     ]
-    told = {"plan": dataclasses.asdict(plan), **dataclasses.asdict(scores), "runs": rows}
+    results = {"plan": dataclasses.asdict(plan), **dataclasses.asdict(scores), "runs": rows}
     replace_all(
         {
-            folder / "results.json": (json.dumps(told, indent=1) + "\n").encode(),
+            folder / "results.json": (json.dumps(results, indent=1) + "\n").encode(),
             folder / "table.md": tables(plan, scores).encode(),
         }
     )
@@ -106,14 +106,14 @@ def picture(plan: Plan, scores: Scores, folder: Path, prompt: str, path: Path) -
     rows = []
     for name in scores.rows:
         if name == FLOOR_NAME:
-            seen = truths(plan, folder, prompt)
+            objects = truths(plan, folder, prompt)
         elif name == TEACHER:
-            seen = teacher_pictures(plan, folder, prompt)
+            objects = teacher_pictures(plan, folder, prompt)
         elif name == MATTED:
             continue
         else:
-            seen = read_seen(folder / folder_of(prompt, seed, name) / SEEN)
-        rows.append(np.concatenate(list(seen.pictures[0, :, :3].transpose(0, 2, 3, 1)), axis=1))
+            objects = read_objects(folder / folder_of(prompt, seed, name) / OBJECTS_FILE)
+        rows.append(np.concatenate(list(objects.pictures[0, :, :3].transpose(0, 2, 3, 1)), axis=1))
     write_png(np.concatenate(rows), path)
 
 

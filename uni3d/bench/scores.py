@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from uni3d.bench import statistics
-from uni3d.bench.features import GREY, VIEWS, Seen, features_of, matted, psnr, sharpness, stacked
+from uni3d.bench.features import GREY, VIEWS, Objects, features_of, matted, psnr, sharpness, stacked
 from uni3d.bench.plan import BASELINE, Plan, folder_of
 from uni3d.bench.truth import floor, teacher_pictures, truths
-from uni3d.bench.work import SEEN, finished, read_seen
+from uni3d.bench.work import OBJECTS_FILE, finished, read_objects
 from uni3d.errors import CheckpointError
 from uni3d.toybox.reading import read
 from uni3d.toybox.recogniser import labels, load_recogniser
@@ -53,7 +53,7 @@ class Scores:
 class Against:
     """One prompt's truths, ready to be compared with."""
 
-    def __init__(self, prompt: str, truth: Seen) -> None:
+    def __init__(self, prompt: str, truth: Objects) -> None:
         self.truth, self.rows = truth, features_of(truth)
         self.what = read(prompt).description
         self.sharp = sharpness(truth).mean()
@@ -77,16 +77,16 @@ class Against:
 class Sample:
     """Objects of one method and prompt, compared with the truths: kernels, and numbers of each."""
 
-    def __init__(self, against: Against, seen: Seen, rows: Mapping[str, NDArray]) -> None:
-        """rows: `features_of` what is seen."""
-        self.count, self.against, self.kernels = len(seen), against, {}
+    def __init__(self, against: Against, objects: Objects, rows: Mapping[str, NDArray]) -> None:
+        """rows: `features_of(objects)`."""
+        self.count, self.against, self.kernels = len(objects), against, {}
         for space in rows:
             own = against.kernel(space, rows[space], rows[space])
             self.kernels[space] = (own, against.kernel(space, rows[space], against.rows[space]))
         self.single = {
-            **_verdicts(against, seen),
-            "sharpness": sharpness(seen) / against.sharp,
-            "psnr": psnr(seen, against.truth),
+            **_verdicts(against, objects),
+            "sharpness": sharpness(objects) / against.sharp,
+            "psnr": psnr(objects, against.truth),
         }
 
     def mmd2(self, space: str, weights: NDArray | None = None) -> float:
@@ -110,20 +110,20 @@ class Sample:
         return statistics.renyi_entropy(self.kernels["look"][0])
 
 
-def _verdicts(against: Against, seen: Seen) -> dict[str, NDArray[np.float64]]:
+def _verdicts(against: Against, objects: Objects) -> dict[str, NDArray[np.float64]]:
     """Shares of each object's views that show the right kind, colour and thing worn; NaN where the
     prompt does not ask."""
     net = load_recogniser()
-    pictures = torch.from_numpy(seen.pictures[:, :, :3]).flatten(0, 1).float() / 255
+    pictures = torch.from_numpy(objects.pictures[:, :, :3]).flatten(0, 1).float() / 255
     with torch.no_grad():
         found = {name: logits.argmax(1) for name, logits in net(pictures).items()}
     assert against.what is not None
     wanted = labels([against.what], net.names)
     result = {}
     for name in ("kind", "color", "worn"):
-        right = (found[name] == wanted[name]).double().reshape(len(seen), VIEWS).mean(1).numpy()
+        right = (found[name] == wanted[name]).double().reshape(len(objects), VIEWS).mean(1).numpy()
         asked = name == "kind" or getattr(against.what, {"color": "color", "worn": "wears"}[name])
-        result[name] = right if asked else np.full(len(seen), np.nan)
+        result[name] = right if asked else np.full(len(objects), np.nan)
     return result
 
 
@@ -139,19 +139,19 @@ def _pairs(plan: Plan, rows: Mapping) -> list[tuple[str, int]]:
     return [pair for pair in full if names.count(pair[0]) >= 2]
 
 
-def _groups(sample: Seen, size: int) -> Iterator[Seen]:
+def _groups(sample: Objects, size: int) -> Iterator[Objects]:
     for start in range(0, len(sample) - size + 1, size):
         yield sample[slice(start, start + size)]
 
 
-def _over_grounds(seen: Seen) -> Seen:
+def _over_grounds(objects: Objects) -> Objects:
     """The same objects over random solid colours, cut out as the teacher's pictures are."""
     rng = np.random.default_rng(0)
-    rgba = seen.pictures / 255.0
+    rgba = objects.pictures / 255.0
     own = rgba[:, :, :3] - (1 - rgba[:, :, 3:]) * GREY
-    shown = own + (1 - rgba[:, :, 3:]) * rng.random((len(seen), VIEWS, 3, 1, 1))
+    shown = own + (1 - rgba[:, :, 3:]) * rng.random((len(objects), VIEWS, 3, 1, 1))
     pictures = torch.from_numpy(shown).float().flatten(0, 1)
-    return Seen(matted(pictures).reshape(seen.pictures.shape), None)
+    return Objects(matted(pictures).reshape(objects.pictures.shape), None)
 
 
 def scores_of(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _: None) -> Scores:
@@ -172,12 +172,14 @@ def scores_of(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _: 
         tell(f"comparing {prompt}")
         against = Against(prompt, truths(plan, folder, prompt))
         for method in plan.methods:
-            found = [folder / folder_of(prompt, seed, method) / SEEN for seed in numbers]
-            samples[method].append(_sample(against, stacked([read_seen(path) for path in found])))
+            found = [folder / folder_of(prompt, seed, method) / OBJECTS_FILE for seed in numbers]
+            samples[method].append(
+                _sample(against, stacked([read_objects(path) for path in found]))
+            )
         samples[TEACHER].append(_sample(against, teacher_pictures(plan, folder, prompt)))
         more = floor(folder, prompt)
-        for name, seen in ((FLOOR_NAME, more), (MATTED, _over_grounds(more))):
-            floors[name].append([_sample(against, part) for part in _groups(seen, len(numbers))])
+        for name, objects in ((FLOOR_NAME, more), (MATTED, _over_grounds(more))):
+            floors[name].append([_sample(against, part) for part in _groups(objects, len(numbers))])
     counts = [len(numbers) for numbers in seeds]
     table = {m: _scores(samples[m], floors[FLOOR_NAME], counts) for m in plan.methods}
     for method in plan.methods:
@@ -192,8 +194,8 @@ def scores_of(plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _: 
     return Scores(table, pairs, _logged(plan, rows, pairs))
 
 
-def _sample(against: Against, seen: Seen) -> Sample:
-    return Sample(against, seen, features_of(seen))
+def _sample(against: Against, objects: Objects) -> Sample:
+    return Sample(against, objects, features_of(objects))
 
 
 def _logged(plan: Plan, rows: Mapping, pairs: Sequence) -> dict[str, dict[str, float]]:

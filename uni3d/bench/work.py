@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from uni3d.bench.cost import Counter, forget_peak, peak_memory_mb
-from uni3d.bench.features import Seen, seen_scene
+from uni3d.bench.features import Objects, objects_of_scene
 from uni3d.bench.plan import Plan, config_of, folder_of
 from uni3d.errors import CheckpointError
 from uni3d.run.run import Run
@@ -19,28 +19,28 @@ from uni3d.storage.lock import held
 from uni3d.storage.whole import replace_all
 from uni3d.teacher.model import load_teacher
 
-__all__ = ["Cell", "finished", "read_seen", "work", "write_seen"]
+__all__ = ["Cell", "finished", "read_objects", "work", "write_objects"]
 
-ROW, SEEN = "row.json", "seen.npz"
+ROW, OBJECTS_FILE = "row.json", "seen.npz"  # folders of earlier benches have these names
 Cell = tuple[str, int, str]  # prompt, seed, method
 
 
-def write_seen(seen: Seen, path: Path) -> None:
+def write_objects(objects: Objects, path: Path) -> None:
     """Pictures as they are, occupancy as bits."""
     buffer = io.BytesIO()
-    if seen.occupancy is None:
-        np.savez_compressed(buffer, pictures=seen.pictures)
+    if objects.occupancy is None:
+        np.savez_compressed(buffer, pictures=objects.pictures)
     else:
-        bits = np.packbits(seen.occupancy, axis=-1)
-        np.savez_compressed(buffer, pictures=seen.pictures, occupancy=bits)
+        bits = np.packbits(objects.occupancy, axis=-1)
+        np.savez_compressed(buffer, pictures=objects.pictures, occupancy=bits)
     replace_all({path: buffer.getvalue()})
 
 
-def read_seen(path: Path) -> Seen:
+def read_objects(path: Path) -> Objects:
     with np.load(path) as file:
         bits = file["occupancy"] if "occupancy" in file else None
         shape = None if bits is None else np.unpackbits(bits, axis=-1).astype(bool)
-        return Seen(file["pictures"], shape)
+        return Objects(file["pictures"], shape)
 
 
 def finished(plan: Plan, folder: Path) -> dict[Cell, dict[str, float]]:
@@ -108,7 +108,7 @@ def _one(plan: Plan, run: Path, cell: Cell, stop: Callable[[], bool]) -> Iterato
         "metrics": {name: total / config.steps for name, total in sums.items()},
     }
     assert stepper.parts is not None
-    write_seen(seen_scene(stepper.parts.scene), run / SEEN)
+    write_objects(objects_of_scene(stepper.parts.scene), run / OBJECTS_FILE)
     replace_all({run / ROW: (json.dumps(row, indent=1) + "\n").encode()})
 
 
@@ -120,5 +120,5 @@ class Only:
 
     def __call__(self, cell: Cell) -> bool:
         _, seed, method = cell
-        told = (method, folder_of(*cell).parent.name, f"seed{seed}")
-        return all(word in told for word in self.words)
+        description = (method, folder_of(*cell).parent.name, f"seed{seed}")
+        return all(word in description for word in self.words)

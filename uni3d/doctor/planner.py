@@ -256,7 +256,7 @@ class Meter(TorchDispatchMode):
         super().__init__()
         self.flops: float = 0
         self.alive = self.peak = 0
-        self._seen: dict[int, Any] = {}
+        self._known: dict[int, Any] = {}
         self._plain = functional.scaled_dot_product_attention
 
     def __enter__(self) -> "Meter":
@@ -285,15 +285,15 @@ class Meter(TorchDispatchMode):
 
     def _watch(self, storage: Any, given: set[int]) -> None:
         mark = id(storage)
-        if mark in self._seen or mark in given:  # a view, or written in place
+        if mark in self._known or mark in given:  # a view, or written in place
             return
         size = storage.nbytes()
-        self._seen[mark] = weakref.finalize(storage, self._gone, mark, size)
+        self._known[mark] = weakref.finalize(storage, self._gone, mark, size)
         self.alive += size
         self.peak = max(self.peak, self.alive)
 
     def _gone(self, mark: int, size: int) -> None:
-        self._seen.pop(mark, None)
+        self._known.pop(mark, None)
         self.alive -= size
 
 

@@ -167,17 +167,17 @@ class Trainer:
         rng = np.random.default_rng((config.seed, self.step))
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step + 1)
         sds = self.fake is None or share < config.sds_share
-        # 1. Sentences, several z of each, cameras for each object, what the teacher is told.
-        told = [self.texts.of(self.sentences.draw(rng)) for _ in range(config.sentences)]
-        told = [pair for pair in told for _ in range(config.noises)]
-        z = torch.randn(len(told), config.generator.noise, generator=generator)
-        count = len(told) * config.views
+        # 1. Sentences, several z of each, cameras for each object, what the teacher is given.
+        texts = [self.texts.of(self.sentences.draw(rng)) for _ in range(config.sentences)]
+        texts = [pair for pair in texts for _ in range(config.noises)]
+        z = torch.randn(len(texts), config.generator.noise, generator=generator)
+        count = len(texts) * config.views
         cameras = sample_cameras(config.camera, count, generator)
         cameras = cameras[torch.randperm(count, generator=generator)]
-        each = [prompts for _, prompts in told for _ in range(config.views)]
+        each = [prompts for _, prompts in texts for _ in range(config.views)]
         views, camera = _views(each, cameras), teacher.camera(cameras)
         # 2. Objects and their pictures, encoded: x0 = g(text, z, camera).
-        features = torch.stack([plain for plain, _ in told])
+        features = torch.stack([plain for plain, _ in texts])
         fields = self.generator.fields(features, z)
         backgrounds = random_background(count, generator)
         rgb = self._pictures(fields, cameras, backgrounds, config.size_at(share), generator)
@@ -199,12 +199,12 @@ class Trainer:
         # 8. Update generator, reader and average.
         loss.backward()
         metrics |= self._update(rgb)
-        # 9. Let the fake score follow: told text and camera, never z.
+        # 9. Let the fake score follow. It is given text and camera, never z.
         if self.fake is not None and share >= config.fake_share:
             sigma, eps = self._noise(x0, 0.0, generator)
             real = self._real(views, camera, generator, share)
-            told_fake = Condition(views.positive, camera)
-            losses = self.fake.fit(x0.detach(), sigma, eps, told_fake, 1.0, real)
+            condition = Condition(views.positive, camera)
+            losses = self.fake.fit(x0.detach(), sigma, eps, condition, 1.0, real)
             metrics |= {name: float(value) for name, value in losses.items()}
         self.step += 1
         return Step(self.step, metrics)
@@ -217,7 +217,7 @@ class Trainer:
         pictures = []
         for i, field in enumerate(fields):
             own = slice(i * self.config.views, (i + 1) * self.config.views)
-            seen = render(
+            view = render(
                 field,
                 None,
                 cameras[own],
@@ -227,7 +227,7 @@ class Trainer:
                 jitter_generator=jitter,
                 config=settings,
             )
-            pictures.append(seen.rgb)
+            pictures.append(view.rgb)
         return torch.cat(pictures)
 
     def _noise(self, x0: Tensor, share: float, generator: torch.Generator):
@@ -243,20 +243,20 @@ class Trainer:
     def _loss(self, x0, x, sigma, views: ViewConditioning, camera, sds: bool):
         """The mean loss per latent number, and metrics."""
         config, method = self.config, self.method
-        through = method.network_gradients and not sds
+        through_networks = method.network_gradients and not sds
         log_ratio = constant_h = None
-        with torch.set_grad_enabled(through):
-            noisy = x if through else x.detach()
+        with torch.set_grad_enabled(through_networks):
+            noisy = x if through_networks else x.detach()
             scale = config.sds_scale if sds else config.scale
-            told = Condition(views.positive, camera)
+            condition = Condition(views.positive, camera)
             if scale == 1:  # without guidance there is no need of the unconditional pass
-                x0_teacher = self.teacher.denoise(noisy, sigma, told)
+                x0_teacher = self.teacher.denoise(noisy, sigma, condition)
             else:
                 x0_teacher = self.teacher.guided(noisy, sigma, views, camera, scale)
             x0_fake = x0.detach()  # without a learned fake score: D_p = x0
             if not sds:
                 assert self.fake is not None
-                x0_fake, features = self.fake.predict(noisy, sigma, told)
+                x0_fake, features = self.fake.predict(noisy, sigma, condition)
                 if features is not None:
                     log_ratio, constant_h = self.fake.log_ratio(features, sigma)
                     constant_h = constant_h | ratio_is_steep(x0_teacher, x0_fake, sigma)

@@ -46,10 +46,10 @@ def load_weights(path: Path, teacher: str = "") -> Generator:
 def export_weights(training: Path, out: Path, teacher: str) -> int:
     """Write the average of a training's checkpoint in half precision; the size in bytes."""
     network = load_weights(training)
-    _, told = checkpoint.load(training)
+    _, description = checkpoint.load(training)
     tensors = {name: value.half() for name, value in network.state_dict().items()}
     described = {"network": dataclasses.asdict(network.config), "teacher": teacher}
-    checkpoint.save(out, tensors, described | {"step": told.get("step", 0)})
+    checkpoint.save(out, tensors, described | {"step": description.get("step", 0)})
     return out.stat().st_size
 
 

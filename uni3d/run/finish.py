@@ -60,19 +60,19 @@ def check_mesh(config: RunConfig, run: Path) -> None:
     """
     if not config.run_id or not (run / "mesh.glb").is_file():
         return
-    told = read_report(run)
-    entry = _files_of(told).get("mesh.glb")
+    report = read_report(run)
+    entry = _files_of(report).get("mesh.glb")
     mark = entry.get("sha256") if isinstance(entry, dict) else None
-    if told.get("run_id") != config.run_id or mark != digest_of(run / "mesh.glb"):
+    if report.get("run_id") != config.run_id or mark != digest_of(run / "mesh.glb"):
         raise CheckpointError(
             f"{run}/mesh.glb: is not what this run exported last (report.json knows another); "
             f"do: uni3d export {run}"
         )
     if (run / CHECKPOINT).is_file():
         step = checkpoint.described(run / CHECKPOINT).get("step")
-        if step != told.get("steps_done"):
+        if step != report.get("steps_done"):
             raise CheckpointError(
-                f"{run}/mesh.glb: is of step {told.get('steps_done')}, the checkpoint of step "
+                f"{run}/mesh.glb: is of step {report.get('steps_done')}, the checkpoint of step "
                 f"{step}; do: uni3d export {run}"
             )
 
@@ -180,7 +180,7 @@ def _exported(
     _, notice = pictures.write_turntable(frames, run / "turntable.mp4")
     report = {
         "prompt": config.prompt,
-        "caption": config.told,
+        "caption": config.teacher_prompt,
         "run_id": config.run_id,
         "steps_done": step,
         "seconds_export": time.monotonic() - started,

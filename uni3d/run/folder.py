@@ -141,11 +141,11 @@ def _holds_a_run(folder: Path) -> bool:
     ids, every key. Somebody's own settings may have the same name."""
     try:
         config = read_config(folder)
-        told = config_io.read_yaml(folder / CONFIG)
+        written = config_io.read_yaml(folder / CONFIG)
     except (CheckpointError, ConfigError):
         return False
     whole = set(config_io.to_dict(config)) - {"run_id", "caption", "memory"}
-    return bool(config.prompt) and bool(config.run_id or whole <= set(told))
+    return bool(config.prompt) and bool(config.run_id or whole <= set(written))
 
 
 def chosen_folder(text: str, overwrite: bool) -> Path:

@@ -58,7 +58,7 @@ def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -
         "teacher": teacher.fingerprint,
         "precision": str(teacher.dtype),
         "device": teacher.device.type,
-        "prompt": config.told,
+        "prompt": config.teacher_prompt,
         "prompts": dataclasses.asdict(config.prompts),
         "camera": dataclasses.asdict(config.camera),
         "scale": scale,

@@ -144,7 +144,7 @@ class Run:
 
     def _one_pass(self) -> Progress:
         """Make the instant network's object and keep it as the run's checkpoint."""
-        prompt, config = check_prompt(self.config.told), self.config
+        prompt, config = check_prompt(self.config.teacher_prompt), self.config
         network = load_weights(Path(config.instant.weights), config.teacher.name)
         scene = make_scene(network, prompt, config.seed, config.teacher, self._teacher)
         with self._earlier_kept():
@@ -294,7 +294,7 @@ def _built(config: RunConfig, teacher: Teacher | None) -> Parts:
 
 def prepare_parts(config: RunConfig, teacher: Teacher | None = None) -> Parts:
     """Everything a step works with; the teacher is loaded unless given."""
-    prompt = check_prompt(config.told)
+    prompt = check_prompt(config.teacher_prompt)
     teacher = teacher or load_teacher(config.teacher)
     own = isinstance(teacher, OwnTeacher)
     if own and config.resolved_method().learned_fake_score:
@@ -371,7 +371,7 @@ def _begin(parts: Parts) -> int:
     if not config.instant.weights:
         return 0
     network = load_weights(Path(config.instant.weights), config.teacher.name)
-    wanted = make_scene(network, config.told, config.seed, config.teacher, parts.teacher)
+    wanted = make_scene(network, config.teacher_prompt, config.seed, config.teacher, parts.teacher)
     return _begin_with(parts, wanted)
 
 

@@ -20,8 +20,8 @@ __all__ = ["fitting", "id_of", "read_checkpoint"]
 
 def id_of(config: RunConfig) -> str:
     """The same for the same settings: such runs are the same, byte for byte."""
-    told = config_io.dump(dataclasses.replace(config, run_id=""))
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    settings = config_io.dump(dataclasses.replace(config, run_id=""))
+    return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
 def read_checkpoint(run: Path, config: RunConfig) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -31,10 +31,10 @@ def read_checkpoint(run: Path, config: RunConfig) -> tuple[dict[str, Tensor], di
     step = described.get("step")
     if type(step) is not int or not 0 <= step:
         raise CheckpointError(f"{path}: got step {step!r}; wanted a number; do: start a new run")
-    told = {key: getattr(config, key) for key in ("prompt", "seed")}
+    expected = {key: getattr(config, key) for key in ("prompt", "seed")}
     if config.run_id:  # runs of before there were ids have none
-        told["run_id"] = config.run_id
-    for key, wanted in told.items():
+        expected["run_id"] = config.run_id
+    for key, wanted in expected.items():
         if key in described and described[key] != wanted:
             raise CheckpointError(
                 f"{path}: got a checkpoint with {key} {described[key]!r}; wanted "

@@ -180,8 +180,8 @@ class RunConfig:
         )
 
     @property
-    def told(self) -> str:
-        """The sentence that the teacher is told."""
+    def teacher_prompt(self) -> str:
+        """The sentence that the teacher is given: the caption, or the prompt where none is."""
         return self.caption or self.prompt
 
     def size_at(self, fraction: float) -> int:

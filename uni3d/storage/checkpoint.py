@@ -83,9 +83,9 @@ def _read(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, An
         raise CheckpointError(f"{path}: no checkpoint there; wanted the file of an earlier run")
     try:
         with safe_open(path, "pt") as file:
-            told = json.loads((file.metadata() or {})["uni3d"])
-            if not isinstance(told, dict):
+            description = json.loads((file.metadata() or {})["uni3d"])
+            if not isinstance(description, dict):
                 raise ValueError("its description is no mapping")
-            return {key: file.get_tensor(key) for key in file.keys() if tensors}, told
+            return {key: file.get_tensor(key) for key in file.keys() if tensors}, description
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a whole checkpoint of uni3d ({error})") from error

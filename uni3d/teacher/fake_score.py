@@ -277,13 +277,15 @@ class FakeScore:
     ) -> tuple[Tensor, Tensor | None, "Learned"]:
         """`predict`, and from the same pass what `fit_learned` needs: the gradient of `fit`'s loss
         for `x0`, of which `x` is the noisy version."""
-        through = torch.is_grad_enabled()
+        differentiable = torch.is_grad_enabled()
         with torch.enable_grad(), self.adapter(trainable=True):
             predicted, features = self._ask(x, sigma, cond)
             loss = denoising_score_matching(predicted, x0, sigma, weight="uniform-v").mean()
             parameters = list(self.parameters.values())
-            slopes = torch.autograd.grad(loss, parameters, retain_graph=through, allow_unused=True)
-        predicted = predicted if through else predicted.detach()
+            slopes = torch.autograd.grad(
+                loss, parameters, retain_graph=differentiable, allow_unused=True
+            )
+        predicted = predicted if differentiable else predicted.detach()
         return predicted, features, Learned(loss.detach(), slopes, features)
 
     def fit_learned(

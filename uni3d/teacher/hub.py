@@ -144,19 +144,19 @@ def _settings(path: Path) -> dict[str, Any]:
 def _refuse_unknown_kinds(found: Found) -> None:
     """Stop at what would load, and be read wrongly: other noise schedules, other latents."""
     folder = found.folder
-    told = _settings(folder / "scheduler" / "scheduler_config.json")
-    kind = str(told.get("_class_name", ""))
+    settings = _settings(folder / "scheduler" / "scheduler_config.json")
+    kind = str(settings.get("_class_name", ""))
     if kind and kind.removesuffix("Scheduler") not in SCHEDULERS:
         raise TeacherError(
             f"{found.name}: its scheduler is {kind}; wanted one with betas ({', '.join(SCHEDULERS)}"
             f"), other schedules are not read yet; do: another teacher, {INSTEAD}"
         )
-    if told and not told.keys() & {"beta_start", "beta_end", "trained_betas"}:
+    if settings and not settings.keys() & {"beta_start", "beta_end", "trained_betas"}:
         raise TeacherError(
             f"{found.name}: its scheduler's settings tell no betas, so its noise levels are not "
             f"known; do: fetch scheduler/scheduler_config.json again, {INSTEAD}"
         )
-    if told.get("use_flow_sigmas"):
+    if settings.get("use_flow_sigmas"):
         raise TeacherError(
             f"{found.name}: its scheduler has use_flow_sigmas, a schedule that is not read yet; "
             f"do: another teacher, {INSTEAD}"

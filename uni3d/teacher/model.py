@@ -175,17 +175,17 @@ class Teacher:
         All branches run as one batch, unless `one_by_one`. Unconditional means the negative prompt,
         same camera. rescale: see `classifier_free_guidance`.
         """
-        told = [views.unconditional, views.positive, *views.negatives.unbind(dim=1)]
-        return _combined(self._branches(x, sigma, told, camera), views, scale, rescale)
+        texts = [views.unconditional, views.positive, *views.negatives.unbind(dim=1)]
+        return _combined(self._branches(x, sigma, texts, camera), views, scale, rescale)
 
     def _branches(
-        self, x: Tensor, sigma: Tensor, told: list[Tensor], camera: Tensor | None
+        self, x: Tensor, sigma: Tensor, texts: list[Tensor], camera: Tensor | None
     ) -> list[Tensor]:
-        """x0 as each of the texts `told` has it."""
+        """x0 under each of the embedded `texts`."""
         if self.one_by_one:
-            return [self.denoise(x, sigma, Condition(text, camera)) for text in told]
-        copies = len(told)
-        cond = Condition(torch.cat(told), None if camera is None else camera.repeat(copies, 1))
+            return [self.denoise(x, sigma, Condition(text, camera)) for text in texts]
+        copies = len(texts)
+        cond = Condition(torch.cat(texts), None if camera is None else camera.repeat(copies, 1))
         x0 = self.denoise(x.repeat(copies, 1, 1, 1), sigma.repeat(copies), cond)
         return list(x0.chunk(copies))
 
@@ -204,8 +204,8 @@ class Teacher:
         """
         positive = self.denoise(x, sigma, Condition(views.positive, camera))
         with torch.no_grad():
-            told = [views.unconditional, *views.negatives.unbind(dim=1)]
-            uncond, *negatives = self._branches(x.detach(), sigma, told, camera)
+            texts = [views.unconditional, *views.negatives.unbind(dim=1)]
+            uncond, *negatives = self._branches(x.detach(), sigma, texts, camera)
             pieces = [uncond, positive.detach(), *negatives]
             pull = _combined(pieces, views, **guidance) - positive.detach()
         return positive, pull

@@ -19,8 +19,8 @@ from uni3d.toybox.world import (
 __all__ = [
     "VIEWS",
     "canonical",
+    "caption_words",
     "corpus",
-    "told_words",
     "view_words",
 ]
 
@@ -82,7 +82,7 @@ def canonical(what: Description) -> str:
     return _a(text)
 
 
-def told_words() -> list[str]:
+def caption_words() -> list[str]:
     """Every word of canonical captions, sorted; each is one token of a teacher trained on them."""
     names = [kind.words[0] for kind in KINDS.values()]
     names += [worn.words[0] for worn in WEARABLES.values()]
@@ -98,7 +98,7 @@ def corpus() -> list[str]:
     names += [w for words in SYNONYMS.values() for w in words]
     names += ["with stripes", "with spots", "with polka dots"]
     names += [f for forms in OUTFITS.values() for f in forms]
-    return [*names, *told_words(), *FILLERS, "the and of as with standing top dressed"]
+    return [*names, *caption_words(), *FILLERS, "the and of as with standing top dressed"]
 
 
 @functools.cache

@@ -82,8 +82,8 @@ def flower(b: Builder, p: Place, s: float) -> None:
     leaf = (x, y + 0.05 * s, z + 0.1 * s)
     b.ellipsoid(leaf, (0.02 * s, 0.06 * s, 0.03 * s), "green", (35, 0, 0), REGION)
     for k in range(5):
-        a = 2 * math.pi * k / 5
-        spot = (x, y + 0.09 * s * math.cos(a), z + 0.29 * s + 0.09 * s * math.sin(a))
+        angle = 2 * math.pi * k / 5
+        spot = (x, y + 0.09 * s * math.cos(angle), z + 0.29 * s + 0.09 * s * math.sin(angle))
         b.ball(spot, 0.065 * s, (0.95, 0.5, 0.75), region=REGION)
     b.ball((x + 0.02 * s, y, z + 0.29 * s), 0.065 * s, "yellow", region=REGION)
 

@@ -90,8 +90,8 @@ def evaluate(
     for prompt in SMALL_WORLD:
         row = _variety(network, prompt, noises, teacher)
         found["variety"].append({"prompt": prompt, **row})
-        told = " | ".join(f"{value:.3f}" for value in row.values())
-        yield f"| {prompt} | {told} |"
+        cells = " | ".join(f"{value:.3f}" for value in row.values())
+        yield f"| {prompt} | {cells} |"
     good = sum(row["entropy"] >= 0.5 for row in found["variety"])
     yield f"\nentropy of at least half of the truth's: {good} of {len(SMALL_WORLD)} prompts"
     (out / "table.json").write_text(json.dumps(found, indent=1) + "\n")
@@ -103,11 +103,11 @@ def judge_object(
 ) -> dict[str, Any]:
     """What the recogniser sees from eight sides of one object, beside what was asked."""
     scene = make_scene(network, canonical(what), seed, teacher)
-    seen = load_recogniser().judge(scene.picture(sheet_cameras(), SIZE).rgb)
-    views = sum(kind == what.kind for kind in seen.kinds)
+    verdict = load_recogniser().judge(scene.picture(sheet_cameras(), SIZE).rgb)
+    views = sum(kind == what.kind for kind in verdict.kinds)
     row: dict[str, Any] = {"prompt": canonical(what), "views": views, "right": views >= ENOUGH}
     if what.wears:
-        row["worn"] = sum(worn == what.wears for worn in seen.worn) * 2 >= len(seen.worn)
+        row["worn"] = sum(worn == what.wears for worn in verdict.worn) * 2 >= len(verdict.worn)
     return row
 
 
@@ -136,11 +136,11 @@ def _judge_twelve(network: Generator, prompt: str, teacher: TeacherConfig) -> di
 
 def true_views(what: Description, count: int, cameras: Cameras, first: int = 0) -> Tensor:
     """Pictures `[count, cameras, 3, 64, 64]` of true objects over white."""
-    seen = []
+    views = []
     for seed in range(first, first + count):
         rgba = render_toy(build_toy(what, np.random.default_rng((2000, seed))), cameras, SIZE)
-        seen.append(rgba[:, :3] + (1 - rgba[:, 3:]))
-    return torch.from_numpy(np.stack(seen))
+        views.append(rgba[:, :3] + (1 - rgba[:, 3:]))
+    return torch.from_numpy(np.stack(views))
 
 
 def made_views(scenes: list[InstantScene], cameras: Cameras) -> Tensor:

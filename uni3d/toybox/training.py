@@ -203,7 +203,7 @@ def _networks(config: TrainConfig):
         if config.from_shipped:
             model.adopt_tokenizer(SHIPPED / "tokenizer", words)
     model.build_tokenizer(words)
-    model.grow_tokenizer(words, grammar.told_words())
+    model.grow_tokenizer(words, grammar.caption_words())
     tokenizer = model.build_tokenizer(words)
     unet, text_encoder, scheduler = model.build_networks(len(tokenizer), config.seed)
     modules = {"unet": unet, "text_encoder": text_encoder}

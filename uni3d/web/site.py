@@ -42,10 +42,13 @@ class Site:
         """Whether the first teacher has a network that makes objects in one pass."""
         from uni3d.instant.files import find_weights
 
-        told = self.base.get("instant", {})
-        if not told.get("use", True):
+        settings = self.base.get("instant", {})
+        if not settings.get("use", True):
             return False
-        return find_weights(told.get("weights", ""), next(iter(self.teachers.values()))) is not None
+        return (
+            find_weights(settings.get("weights", ""), next(iter(self.teachers.values())))
+            is not None
+        )
 
     def user(self, request: Any) -> str:
         """The owner that counts for a gradio request; "" where all see all."""

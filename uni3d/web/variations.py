@@ -21,7 +21,7 @@ class VariationsRow:
 
         self.site = site
         self.runs = gr.State([])
-        self.seen = gr.State("")
+        self.displayed = gr.State("")
         with gr.Row(visible="hidden", elem_id="variations") as self.row:
             self.models, self.buttons = [], []
             for k in range(COUNT):
@@ -40,7 +40,7 @@ class VariationsRow:
                     self.buttons.append(
                         gr.Button("Refine", size="sm", interactive=False, elem_id=f"refine-{k + 1}")
                     )
-        self.outputs = [self.row, self.seen, *self.models, *self.buttons]
+        self.outputs = [self.row, self.displayed, *self.models, *self.buttons]
 
     def wire(
         self,
@@ -62,11 +62,16 @@ class VariationsRow:
             except Uni3DError as error:
                 raise gr.Error(str(error), title="Not started", print_exception=False) from error
 
-        def look(runs: list[str], seen: str, request: gr.Request):
-            return look_at_four(site, runs, seen, site.user(request))
+        def look(runs: list[str], displayed: str, request: gr.Request):
+            return look_at_four(site, runs, displayed, site.user(request))
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        looking = {"fn": look, "inputs": [self.runs, self.seen], "outputs": self.outputs, **quiet}
+        looking = {
+            "fn": look,
+            "inputs": [self.runs, self.displayed],
+            "outputs": self.outputs,
+            **quiet,
+        }
         asked = click(
             ask, [form[name] for name in names], self.runs, concurrency_limit=None, **quiet
         )
@@ -96,7 +101,7 @@ def start_four(site: Site, values: dict[str, Any], user: str) -> list[str]:
     return made
 
 
-def look_at_four(site: Site, runs: list[str], seen: str, user: str) -> list[Any]:
+def look_at_four(site: Site, runs: list[str], displayed: str, user: str) -> list[Any]:
     """Updates of a row's `outputs`: a mesh is shown as soon as its file is there."""
     import gradio as gr
 
@@ -107,9 +112,9 @@ def look_at_four(site: Site, runs: list[str], seen: str, user: str) -> list[Any]
     ready = [one is not None and one[0].state.state not in ACTIVE for one in found]
     there = [f"mesh {k}" for k, mesh in enumerate(meshes) if mesh is not None]
     key = f"{runs} {there} {ready}"
-    if key == seen:
+    if key == displayed:
         return [gr.skip()] * (2 + 2 * COUNT)
-    models = [_shown(mesh, seen, runs, k) for k, mesh in enumerate(meshes)]
+    models = [_shown(mesh, displayed, runs, k) for k, mesh in enumerate(meshes)]
     buttons = [
         gr.update(interactive=now and mesh is not None)
         for now, mesh in zip(ready, meshes, strict=True)
@@ -117,9 +122,9 @@ def look_at_four(site: Site, runs: list[str], seen: str, user: str) -> list[Any]
     return [gr.update(visible=True), key, *models, *buttons]
 
 
-def _shown(mesh: Path | None, seen: str, runs: list[str], place: int) -> Any:
+def _shown(mesh: Path | None, displayed: str, runs: list[str], place: int) -> Any:
     """A viewer that is told its own file again would load it again."""
     import gradio as gr
 
-    before = seen.startswith(str(runs)) and f"mesh {place}" in seen
+    before = displayed.startswith(str(runs)) and f"mesh {place}" in displayed
     return gr.skip() if before else gr.update(value=str(mesh) if mesh else None)
