@@ -127,26 +127,12 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         lock.enter_context(held(checkpoint.parent))
     reals = real_batches(dataset, recipe, gang, range(first, recipe.steps))
-    shape = (dataset.channels, dataset.resolution, dataset.resolution)
 
     total, count, begin = 0.0, 0, time.perf_counter()
     for step in range(first, recipe.steps):
         # 1. Denoise real images, and learn from the error.
         optimiser.zero_grad()
-        losses = []
-        for places in pieces(recipe, gang):
-            images, labels = (tensor.to(gang.device) for tensor in next(reals))
-            key = (recipe.seed, "teacher", step)
-            if recipe.dropout:  # its masks come from the global generator
-                torch.manual_seed(random_source(*key, places[0], "dropout").initial_seed())
-            draws = draw(key, places, shape, 0, sample_lognormal_sigma, gang.device)
-            images, augmentation = augmented(images, recipe.augment, (*key, "augment"), places)
-            noisy = add_noise(images, draws.sigma, draws.eps)
-            with torch.autocast(gang.device.type, torch.bfloat16, enabled=recipe.bf16):
-                denoised = network(noisy, draws.sigma, labels, augmentation)
-            loss = denoising_score_matching(denoised, images, draws.sigma)
-            (loss.sum() / recipe.batch).backward()
-            losses.append(loss.detach())
+        losses = _learn(recipe, gang, network, reals, step)
         parameters = list(network.parameters())
         gang.sum_gradients(parameters)
         optimiser.param_groups[0]["lr"] = recipe.rate(step)
@@ -157,7 +143,7 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
         with torch.no_grad():
             for mean, parameter in zip(average.parameters(), parameters, strict=True):
                 mean.lerp_(parameter, 1 - 0.5 ** (recipe.batch / half_life))
-        total, count = total + float(gang.gather(torch.cat(losses)).double().mean()), count + 1
+        total, count = total + float(gang.gather(losses).double().mean()), count + 1
 
         # 3. At a tick and at the end, come early or not: record, checkpoint, network.
         last = step + 1 == recipe.steps or gang.ends()
@@ -183,6 +169,28 @@ def train(recipe: TeacherRecipe, gang: Gang | None = None) -> Iterator[TeacherPr
         if last:
             return
         total, count, begin = 0.0, 0, time.perf_counter()
+
+
+def _learn(
+    recipe: TeacherRecipe, gang: Gang, network: Denoiser, reals: Iterator[Any], step: int
+) -> Tensor:
+    """The loss of each of this process's images `[n]`; its gradient is left in the network."""
+    losses = []
+    for places in pieces(recipe, gang):
+        images, labels = (tensor.to(gang.device) for tensor in next(reals))
+        key = (recipe.seed, "teacher", step)
+        if recipe.dropout:  # its masks come from the global generator
+            torch.manual_seed(random_source(*key, places[0], "dropout").initial_seed())
+        shape = tuple(images.shape[1:])
+        draws = draw(key, places, shape, 0, sample_lognormal_sigma, gang.device)
+        images, augmentation = augmented(images, recipe.augment, (*key, "augment"), places)
+        noisy = add_noise(images, draws.sigma, draws.eps)
+        with torch.autocast(gang.device.type, torch.bfloat16, enabled=recipe.bf16):
+            denoised = network(noisy, draws.sigma, labels, augmentation)
+        loss = denoising_score_matching(denoised, images, draws.sigma)
+        (loss.sum() / recipe.batch).backward()
+        losses.append(loss.detach())
+    return torch.cat(losses)
 
 
 def _start(

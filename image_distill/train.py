@@ -6,11 +6,9 @@ last encoder map (2410.14919), so it adds no weights. Each step first teaches th
 generator. Everything random is drawn from (seed, step, place in the batch), see draws.py.
 """
 
-import dataclasses
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +27,7 @@ from image_distill.runfolder import CHECKPOINT, RunFolder, check_outdir
 from image_distill.score import Scorer
 from image_distill.start import check_networks, local_network, open_data, resume
 from image_distill.teachers import load_denoiser
+from image_distill.ticks import Progress, collect, means_of, ratio_values, write_tick
 from uni3d import config_io
 from uni3d.errors import ConfigError, NonFiniteError
 from uni3d.instruct import (
@@ -50,17 +49,6 @@ FP16_SCALE = 1024.0  # keeps small gradients of activations in fp16's range; a p
 PATIENCE = 50  # steps in a row with non-finite gradients before the run stops
 H_MEMORY = 10  # steps over which the mean of h is taken
 GRID = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """One tick. `values` are means over its images, and what the log has besides."""
-
-    step: int
-    kimg: float
-    stage: str
-    seconds: float
-    values: dict[str, float]
 
 
 class Trainer:
@@ -261,34 +249,18 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
     # 1. The teacher; generator and fake score begin as copies of it.
     outdir = Path(recipe.outdir)
     like = local_network(recipe.edm_model, outdir / "teacher", gang)
-    teacher = generator = load_denoiser(like)
-    if recipe.sid_model:
-        start_from = local_network(recipe.sid_model, outdir / "sid_model", gang)
-        generator = load_denoiser(start_from)
-    check_networks(recipe, teacher, generator)
-    players = Players(teacher, generator, recipe, gang)
-    dataset = open_data(recipe, teacher)
+    players = _players(recipe, gang, like)
+    dataset = open_data(recipe, players.teacher)
     scorer = Scorer(recipe, gang) if recipe.metrics != "none" and gang.rank == 0 else None
 
     # 2. Where an interrupted run stopped.
     resumed = resume(recipe, players)
     first = resumed or 0
-    folder = None
-    if gang.rank == 0:
-        at = None if resumed is None else resumed * recipe.batch
-        text = config_io.dump(recipe)
-        folder = RunFolder(outdir, text, resumed_at=at, board=recipe.tensorboard)
+    folder = _folder(recipe, resumed) if gang.rank == 0 else None
     turns = range(first * recipe.critic_steps, recipe.steps * recipe.critic_steps)
     reals = real_batches(dataset, recipe, gang, turns) if dataset else iter(())
     trainer = Trainer(players, recipe, gang, reals)
-    latents = draw(
-        (recipe.seed, "grid"),
-        range(GRID),
-        trainer.shape,
-        trainer.label_dim,
-        trainer._generator_sigma,
-        gang.device,
-    )
+    latents = _latents(trainer)
     if folder and resumed is None:
         folder.picture("fakes000000", _show(trainer, latents))
 
@@ -302,10 +274,10 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
 
         # 3. The critics learn what the generator makes now, on a faster time scale if asked.
         for turn in range(recipe.critic_steps):
-            _collect(collected, trainer.critic_step(step * recipe.critic_steps + turn))
+            collect(collected, trainer.critic_step(step * recipe.critic_steps + turn))
         # 4. The generator moves against the divergence.
         if stage.method is not None:
-            _collect(collected, trainer.generator_step(step, stage))
+            collect(collected, trainer.generator_step(step, stage))
             trainer.update_average(images)
 
         # 5. At a tick and at the end, come early or not: log, pictures, snapshots, checkpoint.
@@ -313,23 +285,17 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
         tick = int(images / recipe.ticks)
         if not last and tick == int((images - recipe.batch) / recipe.ticks):
             continue
-        means = {name: sum(values) / len(values) for name, values in collected.items()}
         progress = Progress(
             step=step + 1,
             kimg=images / 1000,
             stage=stage.name,
             seconds=time.perf_counter() - begin,
-            values=means | _ratio_values(players, recipe),
+            values=means_of(collected) | ratio_values(players, recipe),
         )
-        due = last or bool(recipe.snap and tick % recipe.snap == 0)
         if folder:
-            folder.picture("samples", _show(trainer, latents))
-            if due:
-                folder.picture(f"fakes{round(images / 1000):06d}", _show(trainer, latents))
-                progress = _snapshot(folder, like, trainer, progress, scorer)
-            # Times apart: all else in the log is the same in a resumed run.
-            record = {"step": progress.step, "kimg": progress.kimg, "stage": progress.stage}
-            folder.record(record | progress.values | {"seconds": round(progress.seconds, 3)})
+            shown = _show(trainer, latents)
+            due = last or bool(recipe.snap and tick % recipe.snap == 0)
+            progress = write_tick(folder, like, players, recipe, progress, shown, scorer, due)
             if last or (recipe.dump and tick % recipe.dump == 0):
                 described = {"step": step + 1, "recipe": config_io.to_dict(recipe)}
                 state.write_state(outdir / CHECKPOINT, players.parts(), described)
@@ -340,41 +306,34 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
         collected, begin = {}, time.perf_counter()
 
 
-def _collect(collected: dict[str, list[float]], values: dict[str, float]) -> None:
-    for name, value in values.items():
-        collected.setdefault(name, []).append(value)
+def _players(recipe: Recipe, gang: Gang, like: Path) -> Players:
+    """The networks of a run: teacher, generator and fake score."""
+    teacher = generator = load_denoiser(like)
+    if recipe.sid_model:
+        start_from = local_network(recipe.sid_model, Path(recipe.outdir) / "sid_model", gang)
+        generator = load_denoiser(start_from)
+    check_networks(recipe, teacher, generator)
+    return Players(teacher, generator, recipe, gang)
 
 
-def _ratio_values(players: Players, recipe: Recipe) -> dict[str, float]:
-    """Mean, maximum and effective share of samples of the density ratio since the last tick."""
-    if not recipe.use_gan:
-        return {}
-    found = players.ratio.statistics(reset=True)
-    number = found["count"].sum().clamp(min=1)
-    mean = (found["mean"] * found["count"]).sum() / number
-    return {
-        "ratio": float(mean),
-        "ratio_max": float(found["max"].max()),
-        "ratio_ess": float(found["ess"].sum() / number),
-    }
+def _folder(recipe: Recipe, resumed: int | None) -> RunFolder:
+    at = None if resumed is None else resumed * recipe.batch
+    text = config_io.dump(recipe)
+    return RunFolder(Path(recipe.outdir), text, resumed_at=at, board=recipe.tensorboard)
+
+
+def _latents(trainer: Trainer) -> Draws:
+    """Those of the pictures, the same all along."""
+    return draw(
+        (trainer.recipe.seed, "grid"),
+        range(GRID),
+        trainer.shape,
+        trainer.label_dim,
+        trainer._generator_sigma,
+        trainer.gang.device,
+    )
 
 
 @torch.no_grad()
 def _show(trainer: Trainer, latents: Draws) -> Tensor:
     return trainer.one_step(trainer.players.average, latents)
-
-
-def _snapshot(
-    folder: RunFolder, like: Path, trainer: Trainer, progress: Progress, scorer: Scorer | None
-) -> Progress:
-    """Keeps the averaged generator: as last and, by the metric, as best; or one per snapshot."""
-    average, keep = trainer.players.average, trainer.recipe.save_best_and_last
-    name = "last" if keep else f"network-snapshot-{round(progress.kimg):06d}"
-    folder.snapshot(name, average, like, progress.kimg)
-    if scorer is None:
-        return progress
-    measured = scorer(average)
-    if keep and measured[scorer.name] < folder.best_score(scorer.name):
-        folder.snapshot("best", average, like, progress.kimg)
-    measured |= scorer.of_teacher(trainer.players.teacher, folder.path / "teacher_metric.json")
-    return dataclasses.replace(progress, values=progress.values | measured)

@@ -208,30 +208,84 @@ def _turns_over(v, other, target, points, faces, head, following):  # pragma: no
 
 
 @kernel()
-def _collapse(points, faces, quadric, target_faces):  # pragma: no cover - compiled
-    """Collapse the cheapest edges of `faces` (changed in place with `points`) down to the target.
-
-    A face is dead when its first index is -1. `head`, `following`, `last` chain the corners
-    (3 * face + k) around every vertex; `stamp` tells stale heap entries from live ones.
-    """
-    count = points.shape[0]
-    head, last = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
-    following = np.full(faces.shape[0] * 3, -1, np.int64)
-    stamp = np.zeros(count, np.int64)
-    heap = [(0.0, 0, 0, 0, 0) for _ in range(0)]
+def _corners_around(faces, head, following, last):  # pragma: no cover - compiled
+    """Chain the corners (3 * face + k) around every vertex: from `head`, by `following`, to
+    `last`; -1 ends a chain."""
     for f in range(faces.shape[0]):
         for k in range(3):
-            v, w = faces[f, k], faces[f, (k + 1) % 3]
+            v = faces[f, k]
             if last[v] < 0:
                 head[v] = 3 * f + k
             else:
                 following[last[v]] = 3 * f + k
             last[v] = 3 * f + k
+
+
+@kernel()
+def _edges_by_cost(points, faces, quadric):  # pragma: no cover - compiled
+    """A heap of every edge (cost, v, w, stamp of v, stamp of w), stamps 0."""
+    heap = [(0.0, 0, 0, 0, 0) for _ in range(0)]
+    for f in range(faces.shape[0]):
+        for k in range(3):
+            v, w = faces[f, k], faces[f, (k + 1) % 3]
             if v < w:  # closed and oriented: the neighbour face holds the edge as (w, v)
                 cost = _best_point(quadric[v] + quadric[w], points[v], points[w])[0]
                 entry = (cost, np.int64(v), np.int64(w), np.int64(0), np.int64(0))
                 heap.append(entry)  # type: ignore[arg-type]
     heapq.heapify(heap)
+    return heap
+
+
+@kernel()
+def _keeps_the_surface(  # pragma: no cover - compiled
+    u, v, faces, head, following, ring_u, ring_v, ring_o
+):
+    """Whether u and v have exactly two neighbours in common, none of them of three faces: else a
+    collapse of their edge would leave a surface that is no manifold. Fills both rings."""
+    size_u = _ring(u, faces, head, following, ring_u)
+    size_v = _ring(v, faces, head, following, ring_v)
+    if size_u < 0 or size_v < 0:
+        return False
+    common, stuck = 0, False
+    for i in range(size_u):
+        for j in range(size_v):
+            if ring_u[i] == ring_v[j]:
+                common += 1
+                stuck = stuck or _ring(ring_u[i], faces, head, following, ring_o) == 3
+    return common == 2 and not stuck
+
+
+@kernel()
+def _merge(u, v, faces, head, following, last):  # pragma: no cover - compiled
+    """Give v's faces to u; the faces on their edge die. The number of those."""
+    died = 0
+    corner = head[v]
+    while corner >= 0:
+        f = corner // 3
+        if faces[f, 0] >= 0:
+            if faces[f, 0] == u or faces[f, 1] == u or faces[f, 2] == u:
+                faces[f, 0] = -1
+                died += 1
+            else:
+                faces[f, corner % 3] = u
+        corner = following[corner]
+    following[last[u]] = head[v]
+    last[u] = last[v]
+    return died
+
+
+@kernel()
+def _collapse(points, faces, quadric, target_faces):  # pragma: no cover - compiled
+    """Collapse the cheapest edges of `faces` (changed in place with `points`) down to the target.
+
+    A face is dead when its first index is -1. `stamp` tells stale heap entries from live ones.
+    """
+    count = points.shape[0]
+    head, last = np.full(count, -1, np.int64), np.full(count, -1, np.int64)
+    following = np.full(faces.shape[0] * 3, -1, np.int64)
+    stamp = np.zeros(count, np.int64)
+    _corners_around(faces, head, following, last)
+    heap = _edges_by_cost(points, faces, quadric)
     ring_u, ring_v = np.empty(64, np.int64), np.empty(64, np.int64)
     ring_o = np.empty(64, np.int64)
     target = np.empty(3)
@@ -240,17 +294,7 @@ def _collapse(points, faces, quadric, target_faces):  # pragma: no cover - compi
         _, u, v, stamp_u, stamp_v = heapq.heappop(heap)
         if stamp[u] != stamp_u or stamp[v] != stamp_v:
             continue
-        size_u = _ring(u, faces, head, following, ring_u)
-        size_v = _ring(v, faces, head, following, ring_v)
-        if size_u < 0 or size_v < 0:
-            continue
-        common, stuck = 0, False
-        for i in range(size_u):
-            for j in range(size_v):
-                if ring_u[i] == ring_v[j]:
-                    common += 1
-                    stuck = stuck or _ring(ring_u[i], faces, head, following, ring_o) == 3
-        if common != 2 or stuck:
+        if not _keeps_the_surface(u, v, faces, head, following, ring_u, ring_v, ring_o):
             continue
         _, target[0], target[1], target[2] = _best_point(
             quadric[u] + quadric[v], points[u], points[v]
@@ -259,18 +303,7 @@ def _collapse(points, faces, quadric, target_faces):  # pragma: no cover - compi
             v, u, target, points, faces, head, following
         ):
             continue
-        corner = head[v]
-        while corner >= 0:  # v's faces become u's; the two faces on the edge die
-            f = corner // 3
-            if faces[f, 0] >= 0:
-                if faces[f, 0] == u or faces[f, 1] == u or faces[f, 2] == u:
-                    faces[f, 0] = -1
-                    alive -= 1
-                else:
-                    faces[f, corner % 3] = u
-            corner = following[corner]
-        following[last[u]] = head[v]
-        last[u] = last[v]
+        alive -= _merge(u, v, faces, head, following, last)
         points[u] = target
         quadric[u] += quadric[v]
         stamp[v] = -1
@@ -278,7 +311,7 @@ def _collapse(points, faces, quadric, target_faces):  # pragma: no cover - compi
         size_u = _ring(u, faces, head, following, ring_u)
         for i in range(size_u):  # -1 (too many neighbours) simply leaves u as it is from now on
             w = ring_u[i]
-            a, b = min(u, w), max(u, w)
-            cost = _best_point(quadric[a] + quadric[b], points[a], points[b])[0]
-            heapq.heappush(heap, (cost, a, b, stamp[a], stamp[b]))
+            first, second = min(u, w), max(u, w)
+            cost = _best_point(quadric[first] + quadric[second], points[first], points[second])[0]
+            heapq.heappush(heap, (cost, first, second, stamp[first], stamp[second]))
     return faces[faces[:, 0] >= 0]

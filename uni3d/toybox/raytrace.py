@@ -86,6 +86,61 @@ def _patterned(pattern, frequency, px, py, pz):
     return du * du + dv * dv + dw * dw < 0.17
 
 
+@kernel(inline="always")
+def _candidates(ray, center, axes, bound, half, near, enter, leave):
+    """Put the parts whose boxes the ray meets into `near`, and where it does into `enter` and
+    `leave`; their number, and where the first begins and the last ends."""
+    ox, oy, oz, dx, dy, dz = ray
+    count, start, end = 0, 1e9, -1e9
+    for k in range(center.shape[0]):
+        cx, cy, cz = center[k, 0] - ox, center[k, 1] - oy, center[k, 2] - oz
+        along = cx * dx + cy * dy + cz * dz
+        gap = cx * cx + cy * cy + cz * cz - along * along
+        reach = bound[k] * bound[k] - gap
+        if reach > 0.0 and count < _MAX_PARTS_PER_RAY:
+            first, last = _box_interval(axes[k], half[k], -cx, -cy, -cz, dx, dy, dz)
+            if first < last:
+                start, end = min(start, first), max(end, last)
+                near[count], enter[count], leave[count] = k, first, last
+                count += 1
+    return count, start, end
+
+
+@kernel(inline="always")
+def _first_hit(ray, start, end, near, enter, leave, count, shape, center, axes, size):
+    """How far along the ray it meets a part, and which; -1 for none."""
+    ox, oy, oz, dx, dy, dz = ray
+    t = max(start, 0.0)
+    if count == 0:
+        return t, -1
+    for _ in range(64):
+        if t > end:
+            break
+        px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
+        value, which = _nearest(px, py, pz, t, near, enter, leave, count, shape, center, axes, size)
+        if value < 1.5e-3 and which >= 0:
+            return t, which
+        t += max(0.95 * value, 1.5e-3)
+    return t, -1
+
+
+@kernel(inline="always")
+def _normal(hit, px, py, pz, shape, center, axes, size):
+    """The unit normal of part `hit` at a point of its surface, by differences."""
+    s, k, e = size[hit], shape[hit], 1e-4
+    x, y, z = _local(axes, center, hit, px, py, pz)
+    here = part_distance(k, x, y, z, s[0], s[1], s[2], s[3])
+    gx = part_distance(k, x + e, y, z, s[0], s[1], s[2], s[3]) - here
+    gy = part_distance(k, x, y + e, z, s[0], s[1], s[2], s[3]) - here
+    gz = part_distance(k, x, y, z + e, s[0], s[1], s[2], s[3]) - here
+    m = axes[hit]
+    nx = m[0, 0] * gx + m[0, 1] * gy + m[0, 2] * gz
+    ny = m[1, 0] * gx + m[1, 1] * gy + m[1, 2] * gz
+    nz = m[2, 0] * gx + m[2, 1] * gy + m[2, 2] * gz
+    length = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
+    return nx / length, ny / length, nz / length
+
+
 @kernel(inlined=_INLINED)
 def _trace(
     origins,
@@ -109,61 +164,16 @@ def _trace(
     for i in range(origins.shape[0]):
         ox, oy, oz = origins[i, 0], origins[i, 1], origins[i, 2]
         dx, dy, dz = directions[i, 0], directions[i, 1], directions[i, 2]
+        ray = (ox, oy, oz, dx, dy, dz)
         # Only the parts whose bounding boxes the ray meets can be hit: the union of those is
         # what is traced.
-        count, start, end = 0, 1e9, -1e9
-        for k in range(shape.shape[0]):
-            cx, cy, cz = center[k, 0] - ox, center[k, 1] - oy, center[k, 2] - oz
-            along = cx * dx + cy * dy + cz * dz
-            gap = cx * cx + cy * cy + cz * cz - along * along
-            reach = bound[k] * bound[k] - gap
-            if reach > 0.0 and count < _MAX_PARTS_PER_RAY:
-                first, last = _box_interval(axes[k], half[k], -cx, -cy, -cz, dx, dy, dz)
-                if first < last:
-                    start, end = min(start, first), max(end, last)
-                    near[count], enter[count], leave[count] = k, first, last
-                    count += 1
-        t, hit = max(start, 0.0), -1
-        if count > 0:
-            for _ in range(64):
-                if t > end:
-                    break
-                value, which = _nearest(
-                    ox + t * dx,
-                    oy + t * dy,
-                    oz + t * dz,
-                    t,
-                    near,
-                    enter,
-                    leave,
-                    count,
-                    shape,
-                    center,
-                    axes,
-                    size,
-                )
-                if value < 1.5e-3 and which >= 0:
-                    hit = which
-                    break
-                t += max(0.95 * value, 1.5e-3)
+        count, start, end = _candidates(ray, center, axes, bound, half, near, enter, leave)
+        t, hit = _first_hit(ray, start, end, near, enter, leave, count, shape, center, axes, size)
         if hit < 0:
             out[i, 0] = out[i, 1] = out[i, 2] = out[i, 3] = 0.0
             continue
         px, py, pz = ox + t * dx, oy + t * dy, oz + t * dz
-        s = size[hit]
-        x, y, z = _local(axes, center, hit, px, py, pz)
-        e = 1e-4
-        k = shape[hit]
-        here = part_distance(k, x, y, z, s[0], s[1], s[2], s[3])
-        gx = part_distance(k, x + e, y, z, s[0], s[1], s[2], s[3]) - here
-        gy = part_distance(k, x, y + e, z, s[0], s[1], s[2], s[3]) - here
-        gz = part_distance(k, x, y, z + e, s[0], s[1], s[2], s[3]) - here
-        m = axes[hit]
-        nx = m[0, 0] * gx + m[0, 1] * gy + m[0, 2] * gz
-        ny = m[1, 0] * gx + m[1, 1] * gy + m[1, 2] * gz
-        nz = m[2, 0] * gx + m[2, 1] * gy + m[2, 2] * gz
-        length = math.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12
-        nx, ny, nz = nx / length, ny / length, nz / length
+        nx, ny, nz = _normal(hit, px, py, pz, shape, center, axes, size)
         if look[hit] > 0:
             key = (lights[i, 0], lights[i, 1], lights[i, 2])
             rgb = (color[hit, 0], color[hit, 1], color[hit, 2])

@@ -1,5 +1,6 @@
 """The other two tabs: earlier runs of this machine, and two of them side by side."""
 
+import dataclasses
 from typing import Any
 
 from uni3d.errors import Uni3DError
@@ -14,8 +15,42 @@ __all__ = ["compare_tab", "gallery_tab"]
 SHOWN = 200  # runs in the gallery, newest first
 
 
-def gallery_tab(site: Site, page: Any, tab: Any) -> None:
+QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "concurrency_limit": None,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Gallery:
+    """The components of the tab that events read or change."""
+
+    listed: Any  # State: the ids of the pictures, in order
+    chosen: Any  # State: the id of the open run
+    line: Any
+    pictures: Any
+    refresh: Any
+    status: Any
+    actions: Any
+    parts: dict[str, Any]  # of `actions`, by name
+    panel: ResultPanel
+
+    @property
+    def opened(self) -> list[Any]:
+        """What changes when a run is opened: the outputs for `_opening`."""
+        return [self.chosen, self.status, self.actions, self.parts["sure"], *self.panel.outputs]
+
+
+def gallery_tab(site: Site, tab: Any) -> None:
     """Reopen, export again, continue, delete."""
+    gallery = _lay_out()
+    listing = _wire_choice(site, gallery, tab)
+    _wire_queue(site, gallery)
+    _wire_delete(site, gallery, listing)
+
+
+def _lay_out() -> _Gallery:
     import gradio as gr
 
     listed = gr.State([])
@@ -39,45 +74,62 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
             status = gr.HTML(elem_id="chosen")
             actions, parts = _actions()
             panel = ResultPanel("kept")
-    opened = [chosen, status, actions, parts["sure"], *panel.outputs]
+    return _Gallery(listed, chosen, line, pictures, refresh, status, actions, parts, panel)
+
+
+def _listing(site: Site, user: str) -> tuple[Any, list[str], str]:
+    """Updates for the pictures, their ids and the line above them."""
+    import gradio as gr
+
+    runs = site.store.runs(user)[:SHOWN]
+    items = []
+    for one in runs:
+        found = site.find(one.run_id, user)
+        items.append((thumbnail(found[1] if found else {}), words.caption(one)))
+    pictures = gr.update(value=items, selected_index=None)
+    return pictures, [one.run_id for one in runs], words.files_line(len(runs))
+
+
+def _opening(site: Site, gallery: _Gallery, run_id: Any, user: str) -> list[Any]:
+    """Updates of `gallery.opened` that show a run, without its mesh; or none, where it is gone."""
+    import gradio as gr
+
+    found = site.find(run_id, user) if run_id else None
+    hidden = gr.update(visible=False)
+    if found is None:
+        return ["", "", hidden, hidden, *gallery.panel.updates(site, None)]
+    idle = gr.update(visible=found[0].state.state not in ACTIVE)
+    status = words.status(found[0], site.worker.position(run_id))
+    return [run_id, status, idle, hidden, *gallery.panel.updates(site, found, mesh=False)]
+
+
+def _wire_choice(site: Site, gallery: _Gallery, tab: Any) -> dict[str, Any]:
+    """A click on a picture opens its run. Returns the event that lists the runs anew."""
+    import gradio as gr
 
     def entries(request: gr.Request):
-        runs = site.store.runs(site.user(request))[:SHOWN]
-        items = []
-        for one in runs:
-            found = site.find(one.run_id, site.user(request))
-            items.append((thumbnail(found[1] if found else {}), words.caption(one)))
-        return (
-            gr.update(value=items, selected_index=None),
-            [r.run_id for r in runs],
-            (words.files_line(len(runs))),
-        )
-
-    def open_run(run_id: Any, request: gr.Request):
-        found = site.find(run_id, site.user(request)) if run_id else None
-        if found is None:
-            return [
-                "",
-                "",
-                gr.update(visible=False),
-                gr.update(visible=False),
-                *panel.updates(site, None),
-            ]
-        idle = found[0].state.state not in ACTIVE
-        return [
-            run_id,
-            words.status(found[0], site.worker.position(run_id)),
-            gr.update(visible=idle),
-            gr.update(visible=False),
-            *panel.updates(site, found, mesh=False),
-        ]
+        return _listing(site, site.user(request))
 
     def mesh(run_id: Any, request: gr.Request):
-        return panel.mesh(site.find(run_id, site.user(request)) if run_id else None)
+        return gallery.panel.mesh(site.find(run_id, site.user(request)) if run_id else None)
 
     def pick(ids: list[str], event: gr.SelectData, request: gr.Request):
         place = event.index if isinstance(event.index, int) else -1
-        return open_run(ids[place] if 0 <= place < len(ids) else "", request)
+        run_id = ids[place] if 0 <= place < len(ids) else ""
+        return _opening(site, gallery, run_id, site.user(request))
+
+    outputs = [gallery.pictures, gallery.listed, gallery.line]
+    listing = {"fn": entries, "inputs": None, "outputs": outputs, **QUIET}
+    tab.select(**listing)
+    gallery.refresh.click(**listing)
+    picked = gallery.pictures.select(pick, gallery.listed, gallery.opened, **QUIET)
+    picked.then(mesh, gallery.chosen, gallery.panel.model, **QUIET)
+    return listing
+
+
+def _wire_queue(site: Site, gallery: _Gallery) -> None:
+    """Export again and continue: both queue the run, which is then watched on the Make tab."""
+    import gradio as gr
 
     def queued(action: Any, *inputs: Any, request: gr.Request) -> None:
         try:
@@ -94,32 +146,32 @@ def gallery_tab(site: Site, page: Any, tab: Any) -> None:
         queued(site.proceed, run_id, more, request=request)
         return run_id
 
-    def on_delete(run_id: Any, request: gr.Request):
-        try:
-            site.delete(run_id, site.user(request))
-        except Uni3DError as error:
-            raise gr.Error(str(error), title="Not deleted", print_exception=False) from error
-        return open_run("", request)
-
-    quiet: dict[str, Any] = {
-        "show_progress": "hidden",
-        "api_visibility": "private",
-        "concurrency_limit": None,
-    }
-    listing = {"fn": entries, "inputs": None, "outputs": [pictures, listed, line], **quiet}
-    tab.select(**listing)
-    refresh.click(**listing)
-    pictures.select(pick, listed, opened, **quiet).then(mesh, chosen, panel.model, **quiet)
+    parts = gallery.parts
     to_make = f"(run) => {{ {SHOW_ON_MAKE} }}"
     for button, action, extra in (
         (parts["again"], on_again, parts["formats"]),
         (parts["proceed"], on_proceed, parts["more"]),
     ):
-        done = button.click(action, [chosen, extra], parts["sent"], **quiet)
-        done.success(None, parts["sent"], None, js=to_make, **quiet)
-    parts["delete"].click(lambda: gr.update(visible=True), None, parts["sure"], **quiet)
-    parts["keep"].click(lambda: gr.update(visible=False), None, parts["sure"], **quiet)
-    parts["really"].click(on_delete, chosen, opened, **quiet).success(**listing)
+        done = button.click(action, [gallery.chosen, extra], parts["sent"], **QUIET)
+        done.success(None, parts["sent"], None, js=to_make, **QUIET)
+
+
+def _wire_delete(site: Site, gallery: _Gallery, listing: dict[str, Any]) -> None:
+    """Delete, which asks whether it is meant."""
+    import gradio as gr
+
+    def on_delete(run_id: Any, request: gr.Request):
+        try:
+            site.delete(run_id, site.user(request))
+        except Uni3DError as error:
+            raise gr.Error(str(error), title="Not deleted", print_exception=False) from error
+        return _opening(site, gallery, "", site.user(request))
+
+    parts = gallery.parts
+    parts["delete"].click(lambda: gr.update(visible=True), None, parts["sure"], **QUIET)
+    parts["keep"].click(lambda: gr.update(visible=False), None, parts["sure"], **QUIET)
+    deleted = parts["really"].click(on_delete, gallery.chosen, gallery.opened, **QUIET)
+    deleted.success(**listing)
 
 
 # A run that was queued again is watched where runs are watched.
@@ -208,12 +260,7 @@ def compare_tab(site: Site, tab: Any) -> None:
     def on_right(left: Any, right: Any, request: gr.Request):
         return shown(1, left, right, request)
 
-    quiet: dict[str, Any] = {
-        "show_progress": "hidden",
-        "api_visibility": "private",
-        "concurrency_limit": None,
-    }
-    tab.select(choices, None, [left, right], **quiet)
+    tab.select(choices, None, [left, right], **QUIET)
     for box, shows, panel in ((left, on_left, panels[0]), (right, on_right, panels[1])):
-        chosen = box.input(shows, [left, right], [table, *panel.outputs], **quiet)
-        chosen.then(meshes, [left, right], [one.model for one in panels], **quiet)
+        chosen = box.input(shows, [left, right], [table, *panel.outputs], **QUIET)
+        chosen.then(meshes, [left, right], [one.model for one in panels], **QUIET)

@@ -65,7 +65,7 @@ def build_page(site: Site):
             with gr.Tab("Make", id="make"):
                 current, show = _make_tab(site, page)
             with gr.Tab("Gallery", id="gallery") as gallery:
-                gallery_tab(site, page, gallery)
+                gallery_tab(site, gallery)
             with gr.Tab("Compare", id="compare") as compare:
                 compare_tab(site, compare)
         add_api(site)
@@ -77,7 +77,6 @@ def _form(site: Site) -> dict[str, Any]:
     """The inputs of a run, by their name in the request."""
     import gradio as gr
 
-    first = site.preset("default")
     form: dict[str, Any] = {}
     form["prompt"] = gr.Textbox(
         label="What do you want to have?",
@@ -125,19 +124,29 @@ def _form(site: Site) -> dict[str, Any]:
             min_width=120,
         )
         dice = gr.Button("⚄ Roll", size="md", scale=0, min_width=96, elem_id="dice")
+    form |= _advanced(site)
+    _wire_form(site, form, dice)
+    return form
+
+
+def _advanced(site: Site) -> dict[str, Any]:
+    """The inputs in the fold, by their name in the request."""
+    import gradio as gr
+
+    first, fields = site.preset("default"), {}
     with gr.Accordion("Advanced", open=False, elem_id="advanced"):
         # Without a value it is sent as null for as long as the fold is closed.
-        form["negative_prompt"] = gr.Textbox(
+        fields["negative_prompt"] = gr.Textbox(
             value="",
             label="Negative prompt",
             placeholder="what it should not be",
             max_length=LONGEST,
             elem_id="negative",
         )
-        form["teacher"] = gr.Dropdown(
+        fields["teacher"] = gr.Dropdown(
             list(site.teachers), value=next(iter(site.teachers)), label="Teacher", elem_id="teacher"
         )
-        form["guidance_scale"] = gr.Slider(
+        fields["guidance_scale"] = gr.Slider(
             *LIMITS["guidance_scale"],
             value=5.0,
             step=0.5,
@@ -145,19 +154,18 @@ def _form(site: Site) -> dict[str, Any]:
             info="how strongly the teacher insists on the prompt",
             elem_id="guidance",
         )
-        form["steps"] = gr.Slider(
+        fields["steps"] = gr.Slider(
             *LIMITS["steps"], value=first["steps"], step=1, label="Steps", elem_id="steps"
         )
-        form["views"] = gr.Slider(
+        fields["views"] = gr.Slider(
             *LIMITS["views"], value=first["views"], step=1, label="Views per step", elem_id="views"
         )
-        form["anyway"] = gr.Checkbox(
+        fields["anyway"] = gr.Checkbox(
             value=False,
             label="Go on with a subject that the teacher does not know",
             elem_id="anyway",
         )
-    _wire_form(site, form, dice)
-    return form
+    return fields
 
 
 def _wire_form(site: Site, form: dict[str, Any], dice: Any) -> None:
@@ -188,7 +196,6 @@ def _make_tab(site: Site, page: Any):
 
     # Kept by the browser: a closed tab comes back to its run, and a restarted server is no loss.
     current = gr.BrowserState("", storage_key="uni3d-run", secret="uni3d")
-    shown = gr.State("")
     timer = gr.Timer(1.5, active=True)
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
@@ -198,41 +205,93 @@ def _make_tab(site: Site, page: Any):
                 f"Show {COUNT} at once", size="lg", elem_id="four", visible=site.instant
             )
         with gr.Column(scale=7, min_width=320):
-            notice = gr.HTML(words.engine(False), elem_id="engine")
-            row = VariationsRow(site) if site.instant else None
-            status = gr.HTML(words.status(None), elem_id="status")
-            cancel = gr.Button("Cancel", variant="stop", size="sm", elem_id="cancel", visible=False)
-            live = gr.Image(
-                label="From four sides",
-                show_label=False,
-                interactive=False,
-                visible=False,
-                type="filepath",
-                elem_id="live",
-                buttons=[],
-            )
-            charts = gr.HTML(elem_id="charts")
-            panel = ResultPanel("made")
-    outputs = [notice, status, live, charts, cancel, shown, *panel.outputs]
+            watched = _Watched(site)
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    ticking = {**quiet, "queue": False}
 
-    def look(run_id: Any, before: str, request: gr.Request):
+    def wire(_: Any) -> None:
+        looking = watched.event(current) | ticking
+        timer.tick(**looking)
+
+        def follow(event: Any) -> None:
+            """Once the event has put a run into `current`, that run is shown and remembered."""
+            event.success(None, current, None, js=REMEMBER, **quiet).then(**looking)
+
+        typed = [form["prompt"], form["teacher"]]
+        form["prompt"].change(
+            site.reading, typed, form["reading"], trigger_mode="always_last", **ticking
+        )
+        start, stop, find_again = _actions(site)
+        inputs = [form[name] for name in FORM]
+        for trigger in (make.click, form["prompt"].submit):
+            follow(trigger(start, inputs, current, concurrency_limit=None, **quiet))
+        if watched.variations is not None:
+            watched.variations.wire(four.click, form, FORM, current, timer, follow)
+        cancel = watched.cancel.click(stop, current, None, concurrency_limit=None, **quiet)
+        cancel.then(**looking)
+        again = page.load(find_again, current, current, **ticking)
+        again.then(None, current, None, js=REMEMBER, **quiet).then(**looking)
+
+    return current, wire
+
+
+class _Watched:
+    """The column that shows the run in `current`: its state, pictures, curves and results."""
+
+    def __init__(self, site: Site) -> None:
+        import gradio as gr
+
+        self.site = site
+        self.shown = gr.State("")  # the `_key` of what is on the page
+        notice = gr.HTML(words.engine(False), elem_id="engine")
+        self.variations = VariationsRow(site) if site.instant else None
+        status = gr.HTML(words.status(None), elem_id="status")
+        self.cancel = gr.Button(
+            "Cancel", variant="stop", size="sm", elem_id="cancel", visible=False
+        )
+        live = gr.Image(
+            label="From four sides",
+            show_label=False,
+            interactive=False,
+            visible=False,
+            type="filepath",
+            elem_id="live",
+            buttons=[],
+        )
+        charts = gr.HTML(elem_id="charts")
+        self.panel = ResultPanel("made")
+        self.outputs = [notice, status, live, charts, self.cancel, self.shown, *self.panel.outputs]
+
+    def event(self, current: Any) -> dict[str, Any]:
+        """The event that shows what changed."""
+        import gradio as gr
+
+        def look(run_id: Any, before: str, request: gr.Request):
+            return self.updates(run_id, before, self.site.user(request))
+
+        return {"fn": look, "inputs": [current, self.shown], "outputs": self.outputs}
+
+    def updates(self, run_id: Any, before: str, user: str) -> list[Any]:
         """What changed since `before`: nothing at all in most ticks."""
-        user = site.user(request)
+        import gradio as gr
+
+        site, worker = self.site, self.site.worker
         found = site.find(run_id, user) if run_id else None
         key, active = _key(site, found), found is not None and found[0].state.state in ACTIVE
         if key == before:
-            return [gr.skip()] * len(outputs)
+            return [gr.skip()] * len(self.outputs)
         picture = found[1].get("live.png") if found else None
         # A viewer that is told its own file again would load it again.
         settled = before.partition("|")[0] == key.partition("|")[0]
-        results = [gr.skip()] * len(panel.outputs) if settled else panel.updates(site, found)
+        skipped = [gr.skip()] * len(self.panel.outputs)
+        results = skipped if settled else self.panel.updates(site, found)
         one = found[0] if found else None
         return [
-            words.engine(site.worker.ready.is_set(), site.worker.broken),
+            words.engine(worker.ready.is_set(), worker.broken),
             words.status(
                 one,
-                site.worker.position(run_id) if one else 0,
-                site.worker.cancelling(run_id) if one else False,
+                worker.position(run_id) if one else 0,
+                worker.cancelling(run_id) if one else False,
             ),
             gr.update(value=str(picture) if picture else None, visible=picture is not None),
             words.curves(site.store.metrics(run_id), one.state.steps) if one else "",
@@ -240,6 +299,11 @@ def _make_tab(site: Site, page: Any):
             key,
             *results,
         ]
+
+
+def _actions(site: Site):
+    """What the page may ask of a run: begin, cancel, and find the one it had before."""
+    import gradio as gr
 
     def start(request: gr.Request, *values: Any):
         try:
@@ -260,31 +324,7 @@ def _make_tab(site: Site, page: Any):
                 return run_id
         return ""
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    ticking = {**quiet, "queue": False}
-
-    def wire(_: Any) -> None:
-        looking = {"fn": look, "inputs": [current, shown], "outputs": outputs, **ticking}
-        timer.tick(**looking)
-        inputs = [form[name] for name in FORM]
-        typed = [form["prompt"], form["teacher"]]
-        form["prompt"].change(
-            site.reading, typed, form["reading"], trigger_mode="always_last", **ticking
-        )
-        for trigger in (make.click, form["prompt"].submit):
-            started = trigger(start, inputs, current, concurrency_limit=None, **quiet)
-            started.success(None, current, None, js=REMEMBER, **quiet).then(**looking)
-
-        def follow(event: Any) -> None:
-            event.success(None, current, None, js=REMEMBER, **quiet).then(**looking)
-
-        if row is not None:
-            row.wire(four.click, form, FORM, current, timer, follow)
-        cancel.click(stop, current, None, concurrency_limit=None, **quiet).then(**looking)
-        again = page.load(find_again, current, current, **ticking)
-        again.then(None, current, None, js=REMEMBER, **quiet).then(**looking)
-
-    return current, wire
+    return start, stop, find_again
 
 
 def _key(site: Site, found: Any) -> str:
