@@ -65,7 +65,7 @@ def ray_here(args: argparse.Namespace) -> int:
 
 def nodes(args: argparse.Namespace) -> int:
     """A head without room for workers and two nodes with room for one each."""
-    from ray.cluster_utils import Cluster
+    from ray.cluster_utils import Cluster  # type: ignore[import-not-found]
 
     batches = Batches(args.out, PROMPTS[: args.prompts])
     batches.single(args.out / "single", batches.prompts)
@@ -73,7 +73,7 @@ def nodes(args: argparse.Namespace) -> int:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     there = [cluster.add_node(num_cpus=1) for _ in range(2)]
     out, began = args.out / "nodes", time.monotonic()
-    options = ("--ray", cluster.address, "--workers", "2", "--retries", "3")
+    options = ("--ray", str(cluster.address), "--workers", "2", "--retries", "3")
     driver = batches.command(out, *options)
 
     def wait(done: int) -> None:
@@ -154,7 +154,7 @@ def many(args: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=("workers", "ray", "nodes", "many"))
     parser.add_argument("--out", type=Path, required=True, help="a new folder")
     parser.add_argument("--prompts", type=int, default=24)

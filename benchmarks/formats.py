@@ -13,10 +13,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import lib3mf
+import pxr.Usd
+import pxr.UsdValidation
 import trimesh
-from pxr import Usd, UsdValidation
+
+# Compiled modules whose stubs lack what is used here.
+Usd: Any = pxr.Usd
+UsdValidation: Any = pxr.UsdValidation
 
 VALIDATE = (
     "const v = require(process.argv[1]), fs = require('fs');"
@@ -27,11 +33,11 @@ VALIDATE = (
 
 def row(run: Path, validator: Path | None) -> dict[str, object]:
     """What was found in the files of a run."""
-    stl = trimesh.load(run / "mesh.stl")
+    stl: Any = trimesh.load(run / "mesh.stl")
     printed = trimesh.load_scene(run / "mesh.3mf", process=False)
-    model = lib3mf.get_wrapper().CreateModel()
+    model: Any = lib3mf.get_wrapper().CreateModel()
     model.QueryReader("3mf").ReadFromFile(str(run / "mesh.3mf"))
-    parts = model.GetMeshObjects()
+    parts: Any = model.GetMeshObjects()
     parts.MoveNext()
     every = UsdValidation.ValidationRegistry().GetOrLoadAllValidators()
     stage = Usd.Stage.Open(str(run / "mesh.usdz"))
@@ -51,7 +57,7 @@ def row(run: Path, validator: Path | None) -> dict[str, object]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--size-mm", type=float, default=80.0)
     parser.add_argument("--validator", type=Path, help=".../node_modules/gltf-validator")

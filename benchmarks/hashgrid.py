@@ -130,7 +130,7 @@ def split_a_step(runs: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--points", type=int, default=2**18)
     parser.add_argument("--runs", type=int, default=7)
