@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -320,3 +321,21 @@ def test_the_lowest_point_and_the_reach():
     b.ball((1, 0, 2), 0.5)
     b.capsule((0, -1, 0), (0, -3, 0), 0.25)
     assert shapes.lowest_point(b.parts) == pytest.approx((-0.25, 3.25))
+
+
+def test_the_kind_of_the_docs_is_a_toy():
+    """A cone of 1.5 on a base: as wide below as it says, nothing but its ball above the tip."""
+    text = (Path(__file__).parents[2] / "docs" / "toybox.md").read_text()
+    source = text.split("## Adding a kind")[1].split("```python\n")[1].split("```")[0]
+    names: dict = {}
+    exec(compile(source, "docs/toybox.md", "exec"), names)
+    b = builder()
+    names["BUOY"].build(b)
+    height, ball = b.parts[0].size[2], b.parts[2]
+    assert 0.7 <= height <= 0.9
+    toy = b.finish()
+    scale = float(toy.size[2, 0]) / ball.size[0]
+    base, tip = toy.center[1], toy.center[2]
+    assert float(tip[2] - base[2]) == pytest.approx(scale * (2 * height + 0.2), rel=1e-6)
+    beside = base + np.array([[0.74 * scale, 0, 0], [0.76 * scale, 0, 0]])
+    assert (distance(toy, beside) < 0).tolist() == [True, False]

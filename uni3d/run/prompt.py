@@ -14,8 +14,8 @@ def read_prompt(
 ) -> tuple[RunConfig, str]:
     """The configuration with the caption that stands for its prompt, and a line for the reader.
 
-    A teacher that cannot read is told the prompt itself. Raises PromptError before any work where
-    the teacher does not know the subject (unless `anyway`: then it is told the prompt), or, if
+    A teacher that cannot read gets the prompt itself. Raises PromptError before any work where
+    the teacher does not know the subject (unless `anyway`: then it gets the prompt), or, if
     `strict`, where anything is left out.
     """
     able, name = abilities_of(config.teacher.name), config.teacher.name

@@ -79,7 +79,7 @@ class RunConfig:
     """A run, from sentence to mesh. `resolutions`: (fraction of the run, picture size) pairs."""
 
     prompt: str = ""  # the sentence; at most 1,000 characters
-    caption: str = ""  # what the teacher is told in place of the prompt; empty: the prompt
+    caption: str = ""  # what the teacher gets in place of the prompt; empty: the prompt
     teacher: TeacherConfig = TeacherConfig()
     # how a large teacher is used; auto: by free memory (uni3d.teacher.memory.PROFILES)
     memory: Literal["auto", "full", "24GB", "12GB", "6GB"] = "auto"

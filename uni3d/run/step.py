@@ -44,7 +44,7 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
     learns = fake is not None and step % config.fake_score.every == 0
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step + 1)
 
-    # 1. Cameras, stratified in azimuth, and what the teacher is told at each.
+    # 1. Cameras, stratified in azimuth, and the text for each.
     cameras = sample_cameras(config.camera, config.views, generator)
     views, camera = parts.prompts.at(cameras), teacher.camera(cameras)
     condition = Condition(views.positive, camera)

@@ -1,1 +1,1 @@
-"""The frozen diffusion model, what it is told, and the fake score that shares its network."""
+"""The frozen diffusion model, its inputs, and the fake score that shares its network."""

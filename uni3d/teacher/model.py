@@ -60,8 +60,9 @@ class TeacherConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-    """What the U-Net is told: text features `[batch, rows, width]` as the teacher's own reader
-    makes them, and the cameras' embeddings `[batch, 4]`, which only some teachers use."""
+    """The inputs of the U-Net besides the picture: text features `[batch, tokens, width]` as the
+    teacher's own text encoder makes them, and the cameras'
+    embeddings `[batch, 4]`, which only some teachers use."""
 
     context: Tensor
     camera: Tensor | None
