@@ -17,7 +17,7 @@ __all__ = ["Abilities", "PromptReading", "abilities_of"]
 
 class PromptReading(Protocol):
     """caption: what the teacher gets in place of the prompt. note: one line on what was left out or
-    is not known. drawable: whether the subject is known; understood: whether all words are shown."""
+    is not known. drawable: whether the subject is known; understood: whether all is shown."""
 
     @property
     def caption(self) -> str: ...
