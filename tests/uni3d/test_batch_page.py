@@ -23,7 +23,12 @@ def test_the_page_needs_no_network_and_escapes_what_people_write(tmp_path, monke
     monkeypatch.setattr(page, "ROWS", 2)
     record = Record(tmp_path)
     for k, prompt in enumerate(("a <script>alert(1)</script> cat", "a dog", "a car")):
-        facts = {"right_views": 7, "views": 8, "seen": ["cat"] * 8, "files": ["mesh.glb"]}
+        facts = {
+            "right_views": 7,
+            "views": 8,
+            ("kinds" if k else "seen"): ["cat"] * 8,
+            "files": ["mesh.glb"],
+        }
         record.append([{"event": "queued", "name": f"n{k}", "prompt": prompt, "seed": k}])
         record.append([{"event": "done", "name": f"n{k}", "seconds": 2.0, **facts}])
     page.write_page(record, list(record.entries().values()))

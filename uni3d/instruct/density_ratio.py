@@ -4,7 +4,7 @@ With the logistic loss the optimal logit is `log(q_t / p_t)` ("real" = teacher's
 What an imperfect discriminator gives is tamed in three steps: clamp and clip, divide by a running
 mean per noise level (`E_p[r] = 1` holds exactly for the true ratio), and, in the loss, divide h by
 its batch mean (`normalise_h`). Clipping r makes another divergence, one whose h is constant outside
-the range: the loss must be told (`ratio_is_clipped`), or terms with h' push points that are far
+the range: the loss must know where (`ratio_is_clipped`), or terms with h' push points that are far
 from the teacher still farther away (Jensen-Shannon and Hellinger then lose every mode).
 """
 
