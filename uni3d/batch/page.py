@@ -93,10 +93,8 @@ def _row(record: Record, entry: Entry) -> str:
     state, error = entry.state, html.escape(str(facts.get("error") or ""))
     if facts.get("kept") is not None:
         state += ", kept" if facts["kept"] else ", not the best"
-    views, kinds = (
-        facts.get("views"),
-        facts.get("kinds") or facts.get("seen") or [],
-    )  # older manifests: seen
+    views = facts.get("views")
+    kinds = facts.get("kinds") or facts.get("seen") or []  # older manifests: seen
     verdict = f"{facts.get('right_views')} of {views}" if views and done else ""
     most = max(set(kinds), key=kinds.count) if kinds else ""
     files = facts.get("files") or []
