@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from image_distill import commands
+from uni3d import config_io
 from uni3d.errors import Uni3DError
 
 
@@ -15,13 +16,17 @@ class _Parser(argparse.ArgumentParser):
     line, as everywhere."""
 
     def error(self, message: str) -> NoReturn:
+        message = " ".join(message.split())
         self.exit(2, f"image-distill: error: {message}; do: {self.prog} --help\n")
 
     def __init__(self, *arguments: Any, recipe: str = "", **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._recipe = recipe
 
-    def parse_known_args(self, *arguments: Any, **options: Any) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        for word in args or ():
+            if word.startswith("--") and word.endswith("=--"):  # argparse makes a list of it
+                self.error(f"argument {word[:-3]}: got '--'")
         if self._recipe:
             from image_distill.flags import add_flags
 
@@ -31,7 +36,7 @@ class _Parser(argparse.ArgumentParser):
                 from image_distill.recipe import Recipe as Kind
             add_flags(self, Kind)
             self._recipe = ""
-        return super().parse_known_args(*arguments, **options)
+        return super().parse_known_args(args, namespace)
 
 
 KINDS = ["cifar10", "imagenet64", "fashion-mnist", "fashion-mnist-test", "folder"]
@@ -57,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("file", help="path or http(s) address of a .pkl; or a training-state .pt")
     sub.add_argument("out", type=Path, help="folder to write")
+    _add_overwrite(sub)
     sub.add_argument("--sha256", metavar="HEX", help="refuse the file if its checksum differs")
     sub.add_argument(
         "--like", type=Path, metavar="DIR", help="for a .pt: an imported network of that kind"
@@ -68,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("out", type=Path, help="NAME.zip")
     _add_overwrite(sub)
     sub.add_argument(
-        "--resolution", type=_count, help="folder: crop and scale; fashion-mnist: 32, 16 or 8"
+        "--resolution",
+        type=config_io.count,
+        help="folder: crop and scale; fashion-mnist: 32, 16 or 8",
     )
 
     sub = command("train", commands.train_generator, "distil a teacher into one step", "generator")
@@ -92,7 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("fid", commands.measure_distance, "Frechet distance of a network or of images")
     sub.add_argument("source", type=Path, help="folder of a network; or zip, folder of images")
     sub.add_argument("reference", type=Path, help="npz with mu and sigma; or images")
-    sub.add_argument("--trials", type=_count, default=3, help="sets of seeds, for a network")
+    sub.add_argument(
+        "--trials", type=config_io.count, default=3, help="sets of seeds, for a network"
+    )
     _add_detector(sub)
     _add_sampler(sub)
 
@@ -112,24 +122,27 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("compare", commands.compare_runs, "the learning curves of several runs")
     sub.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a training run")
     sub.add_argument("--out", type=Path, default=Path("compare.png"), help="PNG of the curves")
+    _add_overwrite(sub)
 
     sub = command("export", commands.export_student, "a student as a pipeline of diffusers")
     sub.add_argument("run_folder", type=Path, metavar="RUN", help="a run, or a network's folder")
     sub.add_argument("out", type=Path, help="folder to write")
-    sub.add_argument("--init-sigma", type=_number, help="unless it is that of the run")
+    _add_overwrite(sub)
+    sub.add_argument("--init-sigma", type=config_io.number, help="unless it is that of the run")
 
     sub = command("toy2d", commands.toy, "eight Gaussians in the plane: every divergence measured")
     sub.add_argument("divergence", nargs="*", default=["all"])
     sub.add_argument("--form", default="paper", choices=["paper", "exact", "integral"])
-    sub.add_argument("--seeds", type=_count, default=1)
-    sub.add_argument("--steps", type=_count, default=4000)
+    sub.add_argument("--seeds", type=config_io.count, default=1)
+    sub.add_argument("--steps", type=config_io.count, default=4000)
     sub.add_argument("--figure", type=Path, metavar="PNG")
+    _add_overwrite(sub)
 
     sub = command("fashion-mnist", commands.fashion, "teacher, students and their table")
     sub.add_argument("out", type=Path, help="folder; an interrupted run in it is continued")
     sub.add_argument("--source", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
     sub.add_argument(
-        "--minutes", type=_number, help="stop after this long; the same command goes on"
+        "--minutes", type=config_io.number, help="stop after this long; the same command goes on"
     )
     sub.add_argument("--resolution", type=int, choices=[32, 16], default=32)
     sub.add_argument(
@@ -145,31 +158,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _count(text: str) -> int:
-    """A whole number from 1."""
-    if (value := int(text)) < 1:
-        raise ValueError(text)
-    return value
-
-
-def _number(text: str) -> float:
-    """A number from 0 that is finite."""
-    if not 0 <= (value := float(text)) < float("inf"):
-        raise ValueError(text)
-    return value
-
-
-_count.__name__, _number.__name__ = "whole number from 1", "finite number from 0"
-
-
 def _add_sampler(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--init-sigma", type=_number, default=2.5, help="one step from this level")
-    sub.add_argument("--steps", type=_count, help="Heun's method instead of one step")
-    sub.add_argument("--churn", type=_number, default=0.0, help="0: deterministic")
-    sub.add_argument("--churn-min", type=_number, default=0.0)
+    sub.add_argument(
+        "--init-sigma", type=config_io.number, default=2.5, help="one step from this level"
+    )
+    sub.add_argument("--steps", type=config_io.count, help="Heun's method instead of one step")
+    sub.add_argument("--churn", type=config_io.number, default=0.0, help="0: deterministic")
+    sub.add_argument("--churn-min", type=config_io.number, default=0.0)
     sub.add_argument("--churn-max", type=float, default=float("inf"))
-    sub.add_argument("--churn-noise", type=_number, default=1.0)
-    sub.add_argument("--batch", type=_count, default=64)
+    sub.add_argument("--churn-noise", type=config_io.number, default=1.0)
+    sub.add_argument("--batch", type=config_io.count, default=64)
 
 
 def _add_overwrite(sub: argparse.ArgumentParser) -> None:
@@ -182,7 +180,7 @@ def _add_detector(sub: argparse.ArgumentParser) -> None:
         default="models/inception-2015-12-05.pt",
         help="the published TorchScript Inception; or efficientnet, a stand-in: then it is no FID",
     )
-    sub.add_argument("--num", type=_count, help="images (a network: 50000 unless given)")
+    sub.add_argument("--num", type=config_io.count, help="images (a network: 50000 unless given)")
 
 
 def main(argv: list[str] | None = None) -> int:

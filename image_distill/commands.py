@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from uni3d import config_io
 from uni3d.errors import ConfigError, Uni3DError
+from uni3d.storage.whole import new_target
 
 if TYPE_CHECKING:
     from image_distill.gang import Gang
@@ -20,21 +21,11 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def new_target(path: Path, overwrite: bool) -> Path:
-    """`path`, where nothing is yet, or it may be replaced. Raises ConfigError."""
-    there = any(path.iterdir()) if path.is_dir() else path.exists()
-    if there and not overwrite:
-        raise ConfigError(
-            f"{path}: got a name where something is; wanted a new one; do: another name, or "
-            "--overwrite"
-        )
-    return path
-
-
 def import_network(arguments: argparse.Namespace) -> None:
     """`import`."""
     from image_distill.teachers import import_pickle, import_training_state
 
+    new_target(arguments.out, arguments.overwrite)
     if arguments.file.endswith(".pt"):
         if arguments.like is None:
             raise Uni3DError(
@@ -266,6 +257,7 @@ def export_student(arguments: argparse.Namespace) -> None:
     """`export`."""
     from image_distill.export import export
 
+    new_target(arguments.out, arguments.overwrite)
     folder = export(arguments.run_folder, arguments.out, arguments.init_sigma)
     say(
         f"wrote {folder} to {arguments.out}; use: diffusers.DiffusionPipeline.from_pretrained("
@@ -277,6 +269,7 @@ def compare_runs(arguments: argparse.Namespace) -> None:
     """`compare`."""
     from image_distill.compare import draw, read_curve, table
 
+    new_target(arguments.out, arguments.overwrite)
     curves = [read_curve(run) for run in arguments.runs]
     say(table(curves))
     draw(curves, arguments.out)
@@ -288,6 +281,8 @@ def toy(arguments: argparse.Namespace) -> None:
     from image_distill.toy2d import figure, run
     from uni3d.instruct import DIVERGENCES
 
+    if arguments.figure:
+        new_target(arguments.figure, arguments.overwrite)
     names = list(DIVERGENCES) if arguments.divergence == ["all"] else arguments.divergence
     results = []
     for name in names:

@@ -20,7 +20,7 @@ from image_distill.draws import draw, random_source
 from image_distill.feeding import pieces, real_batches
 from image_distill.gang import Gang
 from image_distill.networks import placed
-from image_distill.runfolder import CHECKPOINT
+from image_distill.runfolder import CHECKPOINT, check_outdir
 from image_distill.teachers import write_denoiser
 from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
@@ -207,6 +207,7 @@ def _start(
                 f"outdir: got {recipe.outdir}, which holds a run; wanted a new folder; "
                 "do: choose another, or go on with --resume 1"
             )
+        check_outdir(recipe.outdir, None)
         return 0
     tensors, described = state.read_state(checkpoint)
     then = config_io.load(TeacherRecipe, described["recipe"])

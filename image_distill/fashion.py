@@ -30,7 +30,9 @@ from image_distill.sample import Heun, OneStep, generate
 from image_distill.score import STAND_IN, image_batches, network_batches, open_detector
 from image_distill.teachers import load_denoiser
 from image_distill.train import train
-from uni3d.errors import MissingExtraError
+from uni3d.errors import CheckpointError, MissingExtraError
+from uni3d.storage.lock import held
+from uni3d.storage.whole import new_folder, replace_all
 
 __all__ = ["run"]
 
@@ -68,15 +70,15 @@ class Benchmark:
         self.data = out / f"fashion-mnist{budget.resolution}.zip"
         self.held_out = out / f"fashion-mnist{budget.resolution}-test.zip"
         self.results_file = out / "results.json"
-        self.results: dict[str, Any] = {}
-        if self.results_file.exists():
-            self.results = json.loads(self.results_file.read_text(encoding="utf-8"))
+        if not (self.data.exists() or self.held_out.exists()):
+            new_folder(out, "another folder")
+        self.results: dict[str, Any] = _results(self.results_file)
         if networks:
             for name in ("teacher", *self.budget.students):
                 self._network(name)  # its one line where it is not there
-            kept = networks / self.results_file.name
-            if kept.exists():
-                self.results["seconds"] = json.loads(kept.read_text(encoding="utf-8"))["seconds"]
+            kept = _results(networks / self.results_file.name)
+            if "seconds" in kept:
+                self.results["seconds"] = kept["seconds"]
 
     def _network(self, name: str) -> Denoiser:
         return load_denoiser(self.networks / name / ("network" if name == "teacher" else "last"))
@@ -84,7 +86,7 @@ class Benchmark:
     def _keep(self, name: str, value: Any) -> None:
         self.results[name] = value
         text = json.dumps(self.results, indent=2) + "\n"
-        self.results_file.write_text(text, encoding="utf-8")
+        replace_all({self.results_file: text.encode()})
 
     def _in_time(self) -> None:
         if time.monotonic() > self.end:
@@ -267,6 +269,19 @@ class Benchmark:
         Image.fromarray(grid(torch.cat(rows), 10)).save(self.out / "samples.png")
 
 
+def _results(path: Path) -> dict[str, Any]:
+    """What an earlier run measured; {} before the first. CheckpointError for a damaged file."""
+    if not path.exists():
+        return {}
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(told.get(key, {}), dict) for key in ("seconds", "measured")):
+            raise ValueError("its parts are no mappings")
+        return told
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error}); do: remove it") from error
+
+
 def run(
     out: str | Path,
     source: str | Path,
@@ -284,11 +299,17 @@ def run(
         networks: folder of an earlier run, whose networks are measured; nothing is trained.
     """
     benchmark = Benchmark(Path(out), budget, minutes, Path(networks) if networks else None)
+    Path(out).mkdir(parents=True, exist_ok=True)
+    with held(Path(out)):
+        yield from _followed(benchmark, Path(source), train=not networks)
+
+
+def _followed(benchmark: "Benchmark", source: Path, *, train: bool) -> Iterator[str]:
     try:
-        benchmark.prepare(Path(source))
-        if not networks:
+        benchmark.prepare(source)
+        if train:
             yield from benchmark.train_teacher()
-            for name in budget.students:
+            for name in benchmark.budget.students:
                 yield from benchmark.train_student(name)
         yield from benchmark.measure()
     except OutOfTime:

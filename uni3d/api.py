@@ -121,15 +121,26 @@ def start(
     config = configure(prompt, preset=preset, seed=seed, **overrides)
     config, note = read_prompt(config, strict=strict, anyway=anyway)
     chosen = check_formats(formats)
-    if out is None:
-        folder = fresh_folder(Path("outputs") / f"{slug(prompt)}-{seed}")
-    else:
-        folder = chosen_folder(str(out), overwrite)
-    return _records(Run(config, folder, teacher=loaded), chosen, note)
+    folder = _place(Path("outputs") / f"{slug(prompt)}-{seed}", out, overwrite)
+
+    def make() -> Run:
+        if out is not None:
+            _place(folder, out, overwrite)  # another may have ended here meanwhile
+        return Run(config, folder, teacher=loaded)
+
+    return _records(make, folder, chosen, note)
 
 
-def _records(run: Run, formats: tuple[str, ...], note: str) -> Generator[Progress, None, Result]:
-    with held(run.folder):
+def _place(usual: Path, out: str | Path | None, overwrite: bool) -> Path:
+    return fresh_folder(usual) if out is None else chosen_folder(str(out), overwrite)
+
+
+def _records(
+    make: Callable[[], Run], folder: Path, formats: tuple[str, ...], note: str
+) -> Generator[Progress, None, Result]:
+    """Run and export what `make` prepares, which is called when nobody else writes the folder."""
+    with held(folder):
+        run = make()
         first = run.prepare()
         yield dataclasses.replace(first, note="; ".join(filter(None, (note, first.note))))
         yield from run.optimise()
@@ -174,9 +185,12 @@ def refine(
     folder = source.folder if isinstance(source, Result) else Path(source)
     config, chosen = refined_config(folder, preset), check_formats(formats)
     usual = Path("outputs") / f"{slug(config.prompt)}-{config.seed}-refined"
-    place = fresh_folder(usual) if out is None else chosen_folder(str(out), overwrite)
-    run = Run(prepare_refined(folder, preset, place), place, resume=True)
-    return _followed(_records(run, chosen, ""), progress)
+    place = _place(usual, out, overwrite)
+
+    def make() -> Run:
+        return Run(prepare_refined(folder, preset, place), place, resume=True)
+
+    return _followed(_records(make, place, chosen, ""), progress)
 
 
 def _followed(

@@ -50,7 +50,14 @@ class _Parser(argparse.ArgumentParser):
     """An error is one line, as everywhere."""
 
     def error(self, message: str) -> NoReturn:
+        message = " ".join(message.split())
         self.exit(2, f"uni3d: error: {message}; do: {self.prog} --help\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        for word in args or ():
+            if word.startswith("--") and word.endswith("=--"):  # argparse makes a list of it
+                self.error(f"argument {word[:-3]}: got '--'")
+        return super().parse_known_args(args, namespace)
 
 
 def _parser() -> argparse.ArgumentParser:

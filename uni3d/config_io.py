@@ -20,6 +20,7 @@ import yaml
 from uni3d.errors import ConfigError
 
 Config = TypeVar("Config")
+LARGEST_COUNT = 10**9
 
 
 class _Loader(yaml.SafeLoader):
@@ -104,6 +105,38 @@ def merge(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
         result[key] = merge(result[key], value) if both else value
     return result
+
+
+def count(text: str) -> int:
+    """A whole number from 1, of a flag on the command line; ValueError for anything else."""
+    if not 1 <= (value := int(text)) <= LARGEST_COUNT:
+        raise ValueError(text)
+    return value
+
+
+def natural(text: str) -> int:
+    """A whole number from 0, as `count`."""
+    return 0 if (value := int(text)) == 0 else count(str(value))
+
+
+def number(text: str) -> float:
+    """A number from 0 that is finite, as `count`."""
+    if not 0 <= (value := float(text)) < math.inf:
+        raise ValueError(text)
+    return value
+
+
+def share(text: str) -> float:
+    """A number of 0 to 1, as `count`."""
+    if (value := number(text)) > 1:
+        raise ValueError(text)
+    return value
+
+
+# What argparse says was wanted.
+count.__name__ = f"whole number of 1 to {LARGEST_COUNT}"
+natural.__name__ = f"whole number of 0 to {LARGEST_COUNT}"
+number.__name__, share.__name__ = "finite number from 0", "number of 0 to 1"
 
 
 def within(config: Any, where: str, **limits: tuple[float, float]) -> None:

@@ -187,6 +187,21 @@ def test_a_checkpoint_that_cannot_be_written_replaces_nothing(run, teacher, monk
     assert contents(run) == before
 
 
+def test_a_new_run_whose_export_alone_fails_is_there_to_be_exported(
+    run, teacher, monkeypatch, capsys
+):
+    """--overwrite asked for the earlier run to go; it goes with the new one's checkpoint, and from
+    that `uni3d export` makes what is missing."""
+    with monkeypatch.context() as patch:
+        patch.setattr(finish, "extract_mesh", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        assert main(words(teacher)) == 2
+    assert "uni3d export" in capsys.readouterr().err
+    assert not (run / ".replaced").exists() and "mesh.glb" not in contents(run)
+    assert restore_scene(read_config(run), run)[1] == 2
+    assert main(["export", str(run), "--formats=ply"]) == 0
+    assert (run / "mesh.ply").is_file() and read_report(run)["prompt"] == "a red chair"
+
+
 @pytest.mark.parametrize("written", [False, True])
 def test_a_kill_before_the_first_checkpoint_of_a_run_that_replaces_another(run, written, teacher):
     """Before the new config.yaml the folder is the earlier run; after it, the new one's."""

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from folders import contents, one_line
 from tiny import TINY, small_pictures, tiny_run
 from torch.nn.functional import mse_loss
 
@@ -24,6 +25,7 @@ from uni3d.run.presets import PRESETS
 from uni3d.run.run import Run
 from uni3d.scene.scene import Scene, SceneConfig
 from uni3d.storage import checkpoint
+from uni3d.storage.lock import held
 from uni3d.teacher.model import TeacherConfig
 
 SMALL = GeneratorConfig(
@@ -216,3 +218,47 @@ def test_the_exported_file_is_the_network_in_half_precision(weights, tmp_path, t
     features, z = torch.randn(1, 3, 16), torch.randn(1, 4)
     got, wanted = load_weights(out)(features, z), network(features, z)
     np.testing.assert_allclose(got.numpy(), wanted.numpy(), atol=0.01 * float(wanted.abs().max()))
+
+
+def test_refine_replaces_a_run_only_when_asked_and_never_its_own_object(
+    command, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert instant(command, tmp_path / "one") == 0
+    assert instant(command, tmp_path / "other", "--seed=1") == 0
+    before = contents(tmp_path)
+    for words, said in (
+        (["one", "--out=other"], "--overwrite"),
+        (["one", "--out=one", "--overwrite"], "the object itself"),
+        (["one", "--out=tiny.yaml", "--overwrite"], "a folder"),
+    ):
+        (tmp_path / "tiny.yaml").touch()
+        assert main(["refine", *words]) == 2
+        assert said in one_line(capsys) and contents(tmp_path).items() >= before.items()
+    with pytest.raises(ConfigError, match="the object itself"):
+        uni3d.refine("one", out="one", overwrite=True)
+
+    def full(*_args, **_more):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:  # it fails before its first checkpoint
+        patch.setattr("shutil.copyfile", full)
+        assert main(["refine", "one", "--out=other", "--overwrite"]) == 2
+    assert contents(tmp_path).items() >= before.items()
+    monkeypatch.setitem(PRESETS, "draft", TINY | {"steps": 2, "checkpoint_every": 1})
+    words = ["refine", "one", "--preset=draft", "--out=other", "--overwrite", "--formats=ply"]
+    assert main(words) == 0
+    report = json.loads((tmp_path / "other" / "report.json").read_text())
+    assert report["steps_done"] == 2 and not (tmp_path / "other" / ".replaced").exists()
+    assert not (tmp_path / "other" / "mesh.glb").exists()  # of the run that was replaced
+    now = contents(tmp_path / "one")
+    assert now == {k[4:]: v for k, v in before.items() if k.startswith("one/")}
+
+
+def test_nothing_is_refined_into_a_folder_that_somebody_writes(command, tmp_path):
+    assert instant(command, tmp_path / "one") == 0
+    assert instant(command, tmp_path / "other") == 0
+    before = contents(tmp_path)
+    with held(tmp_path / "other"), pytest.raises(CheckpointError, match="another process"):
+        uni3d.refine(tmp_path / "one", out=tmp_path / "other", overwrite=True)
+    assert contents(tmp_path) == before

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from folders import contents, one_line
+from safetensors.torch import save_file
 from tiny import tiny_run
 
 from uni3d import config_io
@@ -113,7 +114,11 @@ def test_a_checkpoint_with_nan_does_not_count_as_good(made, tmp_path):
     tensors, described = checkpoint.load(path)
     name = next(n for n in tensors if "background" in n and "scene/background" in n)
     tensors[name].view(-1)[0] = float("nan")
-    checkpoint.save(path, tensors, described)
+    saved = path.read_bytes()
+    with pytest.raises(NonFiniteError, match="not finite"):
+        checkpoint.save(path, tensors, described)
+    assert path.read_bytes() == saved
+    save_file(tensors, path, metadata={"uni3d": json.dumps(described)})
     with pytest.raises(CheckpointError, match="not finite"):
         Run(read_config(run), run, resume=True).prepare()
     with pytest.raises(CheckpointError, match="not finite"):

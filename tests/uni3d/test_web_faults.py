@@ -1,15 +1,17 @@
 """The page among damaged runs, command lines at work, and careless ways to start it."""
 
 import argparse
+import dataclasses
 import shutil
 
 import pytest
 
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.storage.lock import held
-from uni3d.web import server
+from uni3d.web import server, words
 from uni3d.web.guard import Guard
 from uni3d.web.runs import RunStore
+from uni3d.web.site import Site
 from uni3d.web.worker import Job, Worker
 
 
@@ -43,7 +45,16 @@ def test_folders_with_usual_names_are_shown_and_links_are_named(store, tmp_path)
     shutil.copytree(store.root / "my car", tmp_path / "elsewhere")
     (store.root / "link").symlink_to(tmp_path / "elsewhere")
     assert {one.run_id for one in store.runs()} == {"Car_v1.2", "my car", "red-chair-0"}
-    assert store.left_out() == ["link"]
+    run(store, "a <b> run")
+    assert store.left_out() == ["a <b> run", "link"]
+    site = Site(store=store, worker=Worker(store), base={}, teachers={"toybox": "toybox"})
+    line = words.files_line(len(store.runs()), site.left_out())
+    assert "3 runs" in line and "Not shown: a &lt;b&gt; run, link." in line
+    (store.root / "\udcff").mkdir()
+    (store.root / "\udcff" / "config.yaml").touch()
+    words.files_line(0, site.left_out()).encode()  # a page is UTF-8
+    others = dataclasses.replace(site, separate=True)  # names are not for other people
+    assert others.left_out() == [] and "Not shown" not in words.files_line(3, [])
     for bad in ("..", ".", "", "../outputs", "a/b", ".hidden"):
         with pytest.raises(CheckpointError):
             store.folder(bad)

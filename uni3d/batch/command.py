@@ -68,11 +68,13 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     if args.out is None:
         raise ConfigError("batch: got no folder; do: uni3d batch FILE -o DIR")
-    least = {"seeds": 1, "workers": 1, "threads": 1, "retries": 0, "max_failures": 1}
-    for name, low in least.items():
+    # Seeds times rows are objects, each of which is planned before any is made.
+    limits = {"seeds": (1, 10_000), "workers": (1, 4096), "threads": (1, 4096)}
+    limits |= {"retries": (0, 10**6), "max_failures": (1, 10**9)}
+    for name, (low, high) in limits.items():
         value = getattr(args, name)
-        if value is not None and value < low:
-            raise ConfigError(f"--{name.replace('_', '-')}: got {value}; want at least {low}")
+        if value is not None and not low <= value <= high:
+            raise ConfigError(f"--{name.replace('_', '-')}: got {value}; want {low} to {high}")
     if not args.timeout > 0:
         raise ConfigError(f"--timeout: got {args.timeout}; want seconds above 0")
     if args.gpus_per_worker and not args.ray:
@@ -87,9 +89,10 @@ def _make(args: argparse.Namespace) -> int:
     from uni3d.batch.drive import Tally, drive
     from uni3d.batch.make import Task
     from uni3d.batch.plan import Shard, plan
-    from uni3d.batch.record import Record
+    from uni3d.batch.record import MANIFEST, Record
     from uni3d.batch.rows import read_rows
     from uni3d.run.settings import RunConfig
+    from uni3d.storage.whole import new_folder
 
     _check(args)
     formats, options = file_options(args)
@@ -109,6 +112,8 @@ def _make(args: argparse.Namespace) -> int:
     )
     for row in bad:
         _say(f"{args.file}:{row.line}: {row.problem}")
+    if not (args.out / MANIFEST).is_file():
+        new_folder(args.out, "another -o DIR", (".work",))
     record = Record(args.out)
     tasks = [
         Task(

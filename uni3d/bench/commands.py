@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from uni3d.config_io import count, number
 from uni3d.errors import CheckpointError, ConfigError
 
 __all__ = ["add_arguments", "run"]
@@ -20,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the bench")
     parser.add_argument("--suite", default="smoke", help="smoke, tuning, standard or full")
-    parser.add_argument("--budget", type=float, help="seconds of one thread a run")
-    parser.add_argument("--rounds", type=int, default=40, help="steps timed of each method")
-    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--budget", type=number, help="seconds of one thread a run")
+    parser.add_argument("--rounds", type=count, default=40, help="steps timed of each method")
+    parser.add_argument("--seeds", type=count)
     parser.add_argument("--prompts", nargs="+", help="in place of the suite's")
     parser.add_argument("--methods", help="some of the suite's or of --variants, by commas")
     parser.add_argument("--variants", type=Path, help="YAML of more methods: name: {key: value}")
@@ -80,6 +81,7 @@ def _planned(args: argparse.Namespace):
     from uni3d.bench.cost import priced
     from uni3d.bench.plan import make_plan, read_plan, write_plan
     from uni3d.storage.lock import held
+    from uni3d.storage.whole import new_folder
 
     plan = read_plan(args.out)
     if plan is None and args.report:
@@ -93,7 +95,7 @@ def _planned(args: argparse.Namespace):
         return plan
     suite, methods = _asked(args)
     plan = make_plan(suite, methods, args.preset, args.overrides, _versions())
-    args.out.mkdir(parents=True, exist_ok=True)
+    new_folder(args.out, "another --out")
     with held(args.out):
         if (other := read_plan(args.out)) is not None:
             return other

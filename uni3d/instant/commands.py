@@ -1,14 +1,16 @@
 """`uni3d instant ...`: train the network that makes an object in one pass, and judge it."""
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from uni3d import config_io
+from uni3d.config_io import count, natural, number
 from uni3d.errors import CheckpointError, ConfigError
+from uni3d.storage.lock import held
+from uni3d.storage.whole import new_folder, new_target, replace_all
 
 __all__ = ["add_arguments", "run"]
 
@@ -26,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--out", type=Path, required=True)
     train.add_argument("--teacher", help="toybox, a hub id, or a folder in diffusers layout")
     train.add_argument("--device", choices=("auto", "cpu", "cuda"), help="of the teacher")
-    train.add_argument("--minutes", type=float, help="stop and keep what there is after so long")
-    train.add_argument("--steps", type=int, help="over which the schedules run")
-    train.add_argument("--seed", type=int)
+    train.add_argument("--minutes", type=number, help="stop and keep what there is after so long")
+    train.add_argument("--steps", type=count, help="over which the schedules run")
+    train.add_argument("--seed", type=natural)
     train.add_argument("--method", help="after the sds phase: vsd, sim, uni-instruct, sds, ...")
     train.add_argument("--divergence")
     train.add_argument("--prompts", type=Path, help="file with a sentence a line")
@@ -37,12 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="the trained network as one file of half precision")
     export.add_argument("training", type=Path, help="the --out of instant train")
     export.add_argument("--out", type=Path, required=True, help="FILE.safetensors")
+    export.add_argument("--overwrite", action="store_true", help="replace what is there")
     judged = actions.add_parser("evaluate", help="right views, overlap and variety, for toybox")
     judged.add_argument("weights", type=Path, help="of instant export, or a training's checkpoint")
     judged.add_argument("--out", type=Path, required=True, help="folder of table and sheet")
-    judged.add_argument("--prompts", type=int, default=100, help="of the training grammar")
-    judged.add_argument("--held-out", type=int, default=50, help="held-out pairs")
-    judged.add_argument("--noises", type=int, default=16, help="z of each prompt, for variety")
+    judged.add_argument("--overwrite", action="store_true", help="replace what is there")
+    judged.add_argument("--prompts", type=count, default=100, help="of the training grammar")
+    judged.add_argument("--held-out", type=count, default=50, help="held-out pairs")
+    judged.add_argument("--noises", type=count, default=16, help="z of each prompt, for variety")
 
 
 def _configured(args: argparse.Namespace):
@@ -77,53 +81,67 @@ def _sentences(args: argparse.Namespace, teacher: str):
 
 
 def _train(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from uni3d.instant.sheet import write_sheet
-    from uni3d.instant.training import Trainer
     from uni3d.run.interrupts import interrupts
     from uni3d.teacher.model import load_teacher
 
     started = time.monotonic()
+    until = float("inf") if args.minutes is None else started + 60 * args.minutes
     config = _configured(args)
     sentences, shown = _sentences(args, config.teacher.name)
-    args.out.mkdir(parents=True, exist_ok=True)
+    if not args.resume:
+        new_folder(args.out, "--resume, or another --out", (CONFIG,))
     teacher = load_teacher(config.teacher)
-    trainer = Trainer(config, teacher, sentences)
-    if args.resume and (args.out / CHECKPOINT).exists():
-        trainer.restore(args.out / CHECKPOINT)
-    else:
-        for old in (CHECKPOINT, METRICS):
-            (args.out / old).unlink(missing_ok=True)
-    (args.out / CONFIG).write_text(config_io.dump(config), encoding="utf-8")
-    until = started + 60 * args.minutes if args.minutes else float("inf")
+    with held(args.out), interrupts() as stop:
+        trainer = _trainer(config, teacher, sentences)
+        if args.resume and (args.out / CHECKPOINT).exists():
+            trainer.restore(args.out / CHECKPOINT)
+        replace_all({args.out / CONFIG: config_io.dump(config).encode()})
+        _follow(trainer, args.out, shown, until, stop)
+    sys.stdout.write(f"{args.out}\n")
+    return 130 if stop else 0
+
+
+def _trainer(config, teacher, sentences):
+    """The Trainer, or one line for numbers that passed one by one and do not make a network."""
+    from uni3d.instant.training import Trainer
+
+    try:
+        return Trainer(config, teacher, sentences)
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
+        raise ConfigError(
+            f"the settings do not make a training ({error}); do: nearer to the defaults"
+        ) from error
+
+
+def _follow(trainer: Any, out: Path, shown: Any, until: float, stop: list) -> None:
+    """Train to the end, or to `stop`; leaves checkpoint, log and sheets."""
+    from tqdm import tqdm
+
+    from uni3d.instant.sheet import write_sheet
+    from uni3d.run.folder import MetricsLog
+
+    config = trainer.config
 
     def sheet() -> float:
         features = [trainer.texts.of(sentence)[0] for sentence in shown]
-        apart = write_sheet(trainer.average, features, args.out / SHEET)
-        (args.out / f"sheet-{trainer.step:06d}.png").write_bytes((args.out / SHEET).read_bytes())
+        apart = write_sheet(trainer.average, features, out / SHEET)
+        (out / f"sheet-{trainer.step:06d}.png").write_bytes((out / SHEET).read_bytes())
         return apart
 
     with (
-        (args.out / METRICS).open("a") as log,
+        MetricsLog(out, trainer.step) as log,
         tqdm(total=config.steps, initial=trainer.step, unit="step", mininterval=5) as bar,
-        interrupts() as stop,
     ):
         for step in trainer.steps(until):
-            record: dict[str, Any] = {"step": step.step, **step.metrics}
             bar.update(step.step - bar.n)
-            if step.step % config.sheet_every == 0:
-                record["apart"] = sheet()
-            log.write(json.dumps(record) + "\n")
+            apart = {"apart": sheet()} if step.step % config.sheet_every == 0 else {}
+            log.write(step.step, {**step.metrics, **apart})
             if step.step % config.checkpoint_every == 0:
-                log.flush()
-                trainer.save(args.out / CHECKPOINT)
+                trainer.save(out / CHECKPOINT)
             if stop:
                 break
-    trainer.save(args.out / CHECKPOINT)
+    trainer.save(out / CHECKPOINT)
     sheet()
-    sys.stdout.write(f"{args.out}\n")
-    return 130 if stop else 0
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -131,6 +149,7 @@ def _export(args: argparse.Namespace) -> int:
     from uni3d.instant.weights import export_weights
     from uni3d.teacher.hub import find_folder
 
+    new_target(args.out, args.overwrite)
     if not (args.training / CHECKPOINT).is_file():
         raise CheckpointError(
             f"{args.training}: no training there; wanted a folder with {CHECKPOINT}"
@@ -145,6 +164,7 @@ def _export(args: argparse.Namespace) -> int:
 def _evaluate(args: argparse.Namespace) -> int:
     from uni3d.toybox.instant_bars import evaluate
 
+    new_target(args.out, args.overwrite)
     for line in evaluate(args.weights, args.out, args.prompts, args.held_out, args.noises):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

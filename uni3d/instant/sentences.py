@@ -20,9 +20,12 @@ class FileSentences:
     @staticmethod
     def read(path: Path) -> "FileSentences":
         """One sentence a line; ConfigError where there is none."""
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file; wanted one sentence a line")
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        try:
+            lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"{path}: no such text ({error}); wanted a sentence a line"
+            ) from error
         found = tuple(check_prompt(line) for line in lines if line and not line.startswith("#"))
         if not found:
             raise ConfigError(f"{path}: it holds no sentence; wanted one a line")

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from uni3d.cameras import CameraConfig, Cameras, sample_cameras
+from uni3d.config_io import within
 from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
 from uni3d.instant.diversity import NoiseReader, TiedNoise
 from uni3d.instant.generator import Generator, GeneratorConfig, TriplaneField
@@ -84,6 +85,36 @@ class InstantConfig:
             raise ConfigError(
                 f"instant: got steps, sentences, noises, views = {counts}, "
                 f"sds_share={self.sds_share}; want counts of at least 1 and a share in 0..1"
+            )
+        shares = dict.fromkeys(("fake_share", "anneal_end", "decay_start", "average"), (0.0, 1.0))
+        scales = dict.fromkeys(("sds_scale", "scale", "tied_noise", "reader_weight"), (0.0, 1000.0))
+        every = ("real_every", "sheet_every", "checkpoint_every")
+        within(
+            self,
+            "instant",
+            **shares,
+            **scales,
+            **dict.fromkeys(every, (1, 10**9)),
+            seed=(0, 2**42),
+            render_step=(1e-3, 100),
+            learning_rate=(0, 1),
+            decay_to=(0, 1),
+            warm_up=(0, 10**9),
+        )
+        if not 0 <= self.t_min < self.t_max_end <= self.t_max <= 1:
+            raise ConfigError(
+                f"instant: got t_min={self.t_min}, t_max_end={self.t_max_end}, "
+                f"t_max={self.t_max}; want 0 <= t_min < t_max_end <= t_max <= 1"
+            )
+        starts = [start for start, _ in self.sizes]
+        if (
+            starts[:1] != [0]
+            or starts != sorted(starts)
+            or not all(1 <= size <= 8192 for _, size in self.sizes)
+        ):
+            raise ConfigError(
+                f"instant.sizes: got {self.sizes}; want (share, pixels) pairs that start at 0 "
+                "and rise, of 1 to 8192 pixels"
             )
         if not 0 <= self.reader <= self.generator.noise:
             raise ConfigError(f"instant: got reader={self.reader}; want 0..{self.generator.noise}")

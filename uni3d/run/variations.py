@@ -15,7 +15,7 @@ from uni3d.instant.objects import InstantScene
 from uni3d.mesh import pictures
 from uni3d.mesh.types import FileOptions
 from uni3d.run.finish import FORMATS, export_run
-from uni3d.run.folder import CHECKPOINT, read_config, set_aside, write_config
+from uni3d.run.folder import CHECKPOINT, put_back, read_config, set_aside, write_config
 from uni3d.run.presets import PRESETS
 from uni3d.run.run import Progress, Run, restore_scene
 from uni3d.run.settings import RunConfig
@@ -89,9 +89,15 @@ def prepare_refined(source: Path, preset: str, folder: Path) -> RunConfig:
     `source` is not an object of the instant network.
     """
     config = refined_config(source, preset)
+    if folder.exists() and folder.samefile(source):
+        raise ConfigError(f"--out: got {folder}, the object itself; wanted another folder")
     set_aside(folder)  # a run that is to be replaced: back where this one fails early
-    shutil.copyfile(source / CHECKPOINT, folder / CHECKPOINT)
-    write_config(config, folder)
+    try:
+        shutil.copyfile(source / CHECKPOINT, folder / CHECKPOINT)
+        write_config(config, folder)
+    except Exception:
+        put_back(folder)
+        raise
     return config
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from uni3d.errors import CheckpointError
+from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.storage import checkpoint
 
 __all__ = ["cache_folder", "remembered"]
@@ -75,6 +75,6 @@ def remembered(kind: str, key: dict[str, Any], compute: Callable[[], Tensor]) ->
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.save(path, {"value": value}, key)
-    except (OSError, CheckpointError):
+    except (OSError, CheckpointError, NonFiniteError):
         pass
     return value

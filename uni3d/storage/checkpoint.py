@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from uni3d.errors import CheckpointError, ExportError
+from uni3d.errors import CheckpointError, ExportError, NonFiniteError
 from uni3d.storage.whole import temporary_names
 
 __all__ = [
@@ -56,8 +56,14 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
 def save(path: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
     """Replace `path` by the tensors and the JSON-able description `about`; all or nothing.
 
-    Raises CheckpointError when the disk refuses; the previous file stays.
+    Raises CheckpointError when the disk refuses, NonFiniteError for NaN or infinity in a tensor;
+    the previous file stays.
     """
+    if not finite(tensors):
+        raise NonFiniteError(
+            f"{path}: got numbers that are not finite, which are not saved; do: go on from what "
+            "was saved before, with lower rates, or with another seed"
+        )
     flat = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     try:
         with temporary_names([path]) as (temporary,):

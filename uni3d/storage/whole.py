@@ -5,9 +5,36 @@ import os
 import pathlib
 from collections.abc import Iterator, Mapping
 
-from uni3d.errors import ExportError
+from uni3d.errors import ConfigError, ExportError
 
-__all__ = ["replace_all", "temporary_names"]
+__all__ = ["new_folder", "new_target", "replace_all", "temporary_names"]
+
+
+def new_target(path: pathlib.Path, overwrite: bool) -> pathlib.Path:
+    """`path`, where nothing is yet, or it may be replaced. Raises ConfigError."""
+    there = any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
+    if there and not overwrite:
+        raise ConfigError(
+            f"{path}: got a name where something is; wanted a new one; do: another name, or "
+            "--overwrite"
+        )
+    return path
+
+
+def new_folder(path: pathlib.Path, do: str, own: tuple[str, ...] = ()) -> pathlib.Path:
+    """`path`, made, if it holds nothing yet but what `own` names and what a kill may leave.
+
+    do: what the one line of the ConfigError advises where it holds more.
+    """
+    if path.is_dir():
+        inside = [p.name for p in path.iterdir() if p.name not in (".lock", *own)]
+        inside = [name for name in inside if not (name[0] == "." and name.endswith(".part"))]
+        if inside:
+            raise ConfigError(
+                f"{path}: got a folder that holds {min(inside)}; wanted a new one; do: {do}"
+            )
+    path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def replace_all(files: Mapping[pathlib.Path, bytes]) -> None:

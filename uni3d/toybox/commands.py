@@ -11,7 +11,9 @@ import numpy as np
 import torch
 
 from uni3d.cameras import Cameras
+from uni3d.config_io import count, natural, number, share
 from uni3d.errors import PromptError
+from uni3d.storage.whole import new_folder, new_target
 from uni3d.toybox.shapes import Toy
 from uni3d.toybox.world import Description
 
@@ -27,33 +29,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reader.add_argument("--table", type=Path, help="a table of source, subject, prompt to measure")
     sheet = sub.add_parser("sheet", help="a picture of the whole world")
     sheet.add_argument("-o", "--out", type=Path, default=Path("world.png"))
+    _add_overwrite(sheet)
     shown = sheet.add_mutually_exclusive_group()
     for name in ("materials", "actions", "relations", "worn"):
         shown.add_argument(f"--{name}", action="store_true", help=f"all {name}, a row each")
     for name, text in (("render", "pictures of the ground truth"), ("mesh", "its mesh")):
         one = sub.add_parser(name, help=text)
         one.add_argument("prompt")
-        one.add_argument("--seed", type=int, default=0)
+        one.add_argument("--seed", type=natural, default=0)
         one.add_argument("-o", "--out", type=Path, required=True)
+        _add_overwrite(one)
     train = sub.add_parser("train", help="train the teacher; resumable at any moment")
     train.add_argument("--out", type=Path, default=Path("outputs/teacher"))
-    train.add_argument("--minutes", type=float, default=1e9)
-    train.add_argument("--steps", type=int, default=12000)
-    train.add_argument("--shards", type=int, default=25)
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--small-share", type=float, default=0.3)
+    train.add_argument("--minutes", type=number, default=1e9)
+    train.add_argument("--steps", type=count, default=12000)
+    train.add_argument("--shards", type=count, default=25)
+    train.add_argument("--seed", type=natural, default=0)
+    train.add_argument("--small-share", type=share, default=0.3)
     train.add_argument(
         "--composed-share",
-        type=float,
+        type=share,
         default=0.0,
         help="of each batch, from the toys that are more than a kind and its colour",
     )
     train.add_argument(
-        "--renew", type=int, default=0, help="steps after which the oldest shard is replaced"
+        "--renew", type=natural, default=0, help="steps after which the oldest shard is replaced"
     )
-    train.add_argument("--workers", type=int, default=1, help="processes that render new shards")
-    train.add_argument("--batch", type=int, default=32)
-    train.add_argument("--learning-rate", type=float, default=1e-3)
+    train.add_argument("--workers", type=count, default=1, help="processes that render new shards")
+    train.add_argument("--batch", type=count, default=32)
+    train.add_argument("--learning-rate", type=number, default=1e-3)
     train.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     train.add_argument("--bf16", action="store_true", help="compute in bfloat16 where it is safe")
     train.add_argument("--resume", action="store_true")
@@ -63,14 +67,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--export-state", type=Path, help="at the end, a small copy of the state to go on from"
     )
     recogniser = sub.add_parser("train-recogniser", help="train the recogniser")
-    recogniser.add_argument("--steps", type=int, default=6000)
-    recogniser.add_argument("--shards", type=int, default=20)
+    recogniser.add_argument("--steps", type=count, default=6000)
+    recogniser.add_argument("--shards", type=count, default=20)
     recogniser.add_argument("--out", type=Path, default=Path("outputs/recogniser.safetensors"))
+    _add_overwrite(recogniser)
     bars = sub.add_parser("evaluate", help="the bars for recogniser and teacher")
-    bars.add_argument("--prompts", type=int, default=512)
+    bars.add_argument("--prompts", type=count, default=512)
     bars.add_argument(
         "--file", type=Path, help="people's prompts, one a line: how many are drawn right"
     )
+
+
+def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
 
 
 def truth(prompt: str, seed: int) -> Toy:
@@ -144,6 +153,7 @@ def _render(prompt: str, seed: int, out: Path) -> None:
 def _train(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
+    from uni3d.storage.lock import held
     from uni3d.toybox import training
     from uni3d.toybox.shipping import ship
     from uni3d.toybox.state import export_state
@@ -170,6 +180,7 @@ def _train(args: argparse.Namespace) -> None:
     signal.signal(signal.SIGINT, lambda *_: asked.set())  # both: save after this step, and end
     try:
         with (
+            held(args.out),
             tqdm(total=args.steps, unit="step") as bar,
             (args.out.parent / f"{args.out.name}.jsonl").open("a") as log,
         ):
@@ -207,6 +218,8 @@ def run(args: argparse.Namespace) -> int:
         from uni3d.toybox.read_command import read_prompts
 
         return read_prompts(args.prompts, args.file, args.table, args.json)
+    if args.action in ("sheet", "render", "mesh", "train-recogniser"):
+        new_target(args.out, args.overwrite)
     if args.action == "sheet":
         _sheet(args)
     elif args.action == "render":
@@ -214,7 +227,12 @@ def run(args: argparse.Namespace) -> int:
     elif args.action == "mesh":
         _mesh(args.prompt, args.seed, args.out)
     elif args.action == "train":
-        args.out.mkdir(parents=True, exist_ok=True)
+        if args.resume:
+            args.out.mkdir(parents=True, exist_ok=True)
+        else:  # pictures and words are there before the first state
+            new_folder(args.out, "--resume, or another --out", ("pictures", "tokenizer"))
+        if args.export_state:
+            new_target(args.export_state, overwrite=False)
         _train(args)
     elif args.action == "train-recogniser":
         _train_recogniser(args)

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from uni3d.storage.whole import temporary_names
 from uni3d.toybox import dataset
 from uni3d.toybox.shapes import COLORS
 from uni3d.toybox.world import ACTIONS, KINDS, MATERIALS, RELATIONS, WEARABLES, Description
@@ -199,8 +200,8 @@ def train_recogniser(
         "minutes": f"{(time.monotonic() - started) / 60:.1f}",
         "names": json.dumps(net.names),
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous() for k, v in tensors.items()}, out, metadata=card)
+    with temporary_names([out]) as (temporary,):
+        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata=card)
 
 
 @functools.cache

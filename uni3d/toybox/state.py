@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from uni3d.errors import CheckpointError, ExportError, NonFiniteError
+from uni3d.storage.checkpoint import finite
+from uni3d.storage.whole import temporary_names
 from uni3d.toybox import model
 
 __all__ = [
@@ -39,7 +42,11 @@ def state_files(out: Path) -> tuple[Path, Path]:
 
 
 def save_state(config: Any, step: int, modules, average, optimizer) -> None:
-    """Weights, their moving average and both Adam moments, in one safetensors file."""
+    """Weights, their moving average and both Adam moments, in one safetensors file.
+
+    Raises NonFiniteError for NaN or infinity in any of them, CheckpointError where the disk
+    refuses; the state before stays.
+    """
     tensors: dict[str, Tensor] = {}
     for name, parameter in parameters_of(modules):
         tensors[f"weight/{name}"] = parameter.data.contiguous()
@@ -48,12 +55,18 @@ def save_state(config: Any, step: int, modules, average, optimizer) -> None:
         if state:
             tensors[f"m/{name}"] = state["exp_avg"].contiguous()
             tensors[f"v/{name}"] = state["exp_avg_sq"].contiguous()
-    tensor_path, json_path = state_files(config.out)
-    temporary = tensor_path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata={"step": str(step)})
-    temporary.replace(tensor_path)
+    if not finite(tensors):
+        raise NonFiniteError(
+            f"{config.out}: the state of step {step} is not finite and is not saved; do: --resume, "
+            "which goes on from the state before it, with a lower --learning-rate"
+        )
     described = {k: str(v) for k, v in dataclasses.asdict(config).items()}
-    json_path.write_text(json.dumps({"step": step, "config": described}, indent=2) + "\n")
+    try:
+        with temporary_names(list(state_files(config.out))) as (tensor_path, json_path):
+            save_file(tensors, tensor_path, metadata={"step": str(step)})
+            json_path.write_text(json.dumps({"step": step, "config": described}, indent=2) + "\n")
+    except (ExportError, SafetensorError) as error:
+        raise CheckpointError(f"{config.out}: cannot be written ({error})") from error
 
 
 def load_state(config: Any, modules, average, optimizer) -> int:
@@ -61,9 +74,21 @@ def load_state(config: Any, modules, average, optimizer) -> int:
 
     Where the vocabulary has grown since, the new words keep the rows they have in `modules`, and
     their moments are zero. A file without moments (`export_state`) starts them afresh.
+    Raises CheckpointError for a file that is missing, damaged or of other networks.
     """
     path = state_files(config.out)[0]
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no state of toybox train there; do: leave out --resume")
+    try:
+        return _restored(path, modules, average, optimizer)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: not the state of such a training ({error})") from error
+
+
+def _restored(path: Path, modules, average, optimizer) -> int:
     tensors = load_file(path)
+    if not finite(tensors):
+        raise ValueError("it holds numbers that are not finite")
     with safe_open(path, "pt") as file:
         step = int(file.metadata()["step"])
     for name, parameter in parameters_of(modules):

@@ -55,7 +55,7 @@ def _lay_out() -> _Gallery:
 
     listed = gr.State([])
     chosen = gr.State("")
-    line = gr.HTML(words.files_line(0))
+    line = gr.HTML(words.files_line(0, []))
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             pictures = gr.Gallery(
@@ -87,7 +87,7 @@ def _listing(site: Site, user: str) -> tuple[Any, list[str], str]:
         found = site.find(one.run_id, user)
         items.append((thumbnail(found[1] if found else {}), words.caption(one)))
     pictures = gr.update(value=items, selected_index=None)
-    return pictures, [one.run_id for one in runs], words.files_line(len(runs))
+    return pictures, [one.run_id for one in runs], words.files_line(len(runs), site.left_out())
 
 
 def _opening(site: Site, gallery: _Gallery, run_id: Any, user: str) -> list[Any]:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         help="address to bind (this machine only)",
     )
-    parser.add_argument("--port", type=int, default=os.environ.get("GRADIO_SERVER_PORT", "7860"))
+    parser.add_argument("--port", type=_port, default=os.environ.get("GRADIO_SERVER_PORT", "7860"))
     parser.add_argument("--outputs", type=Path, default=Path("outputs"), help="folder of all runs")
     parser.add_argument(
         "--auth",
@@ -49,7 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", type=Path, help="YAML of differences, for every run made here")
     parser.add_argument("--open", action="store_true", help="open a browser")
-    parser.add_argument("--picture-seconds", type=float, default=3.0, help="pace of live pictures")
+    parser.add_argument(
+        "--picture-seconds", type=config_io.number, default=3.0, help="pace of live pictures"
+    )
+
+
+def _port(text: str) -> int:
+    if not 1 <= (value := int(text)) <= 65535:
+        raise ValueError(text)
+    return value
+
+
+_port.__name__ = "port of 1 to 65535"  # what argparse says was wanted
 
 
 def _accounts(texts: list[str]) -> list[tuple[str, str]]:

@@ -119,6 +119,11 @@ class Site:
             raise CheckpointError("run: it stopped before its first checkpoint; do: continue it")
         self.worker.submit(Job(kind="export", run_id=run_id, owner=user, formats=chosen))
 
+    def left_out(self) -> list[str]:
+        """Folders with a run that are not shown, for a page that one person looks at: names are
+        not for the others."""
+        return [] if self.separate else self.store.left_out()
+
     def cancel(self, run_id: Any, user: str) -> None:
         self.store.folder(run_id, user)
         self.worker.cancel(run_id)

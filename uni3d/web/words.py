@@ -196,11 +196,21 @@ def caption(one: Summary) -> str:
     return f"{prompt} · {one.label} · {HEADLINES[one.state.state].lower()}"
 
 
-def files_line(count: int) -> str:
+def files_line(count: int, left_out: Sequence[str]) -> str:
+    """How many runs there are, and the names of folders with a run that are not among them."""
     if count == 0:
-        return "<div class='u3-status u3-empty'>No runs yet. What you make is kept here.</div>"
-    runs = "1 run" if count == 1 else f"{count} runs"
-    return f"<div class='u3-small'>{runs} on this machine. Choose one to open it.</div>"
+        line = "<div class='u3-status u3-empty'>No runs yet. What you make is kept here.</div>"
+    else:
+        runs = "1 run" if count == 1 else f"{count} runs"
+        line = f"<div class='u3-small'>{runs} on this machine. Choose one to open it.</div>"
+    if left_out:
+        names = ", ".join(left_out).encode(errors="replace").decode()
+        line += (
+            f"<div class='u3-small'>Not shown: {html.escape(names)}. The page follows no links, and "
+            "names may have letters, digits, space and . _ + - alone: rename, or move the run "
+            "here.</div>"
+        )
+    return line
 
 
 def _teacher(one: Summary) -> str:
