@@ -14,6 +14,7 @@ from torch import Tensor
 from image_distill.denoisers import Denoiser, build, network_arguments
 from image_distill.pickles import ModuleNode, read_pickle, reason_of
 from uni3d.errors import CheckpointError, ExportError
+from uni3d.storage.checkpoint import finite
 from uni3d.storage.whole import temporary_names
 
 __all__ = [
@@ -244,6 +245,10 @@ def load_denoiser(folder: str | Path, device: str | torch.device = "cpu") -> Den
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
     _check_weights(denoiser, weights, str(folder))
+    if not finite(weights):
+        raise CheckpointError(
+            f"{folder / WEIGHTS}: holds numbers that are not finite; do: import it again"
+        )
     denoiser.load_state_dict(weights, assign=True)
     return denoiser.eval().requires_grad_(False)
 

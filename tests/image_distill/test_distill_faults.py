@@ -22,9 +22,10 @@ from image_distill.gang import assemble
 from image_distill.prepare import prepare
 from image_distill.recipe import Recipe
 from image_distill.state import read_state
+from image_distill.teachers import load_denoiser
 from image_distill.train import train
 from uni3d import config_io
-from uni3d.errors import ConfigError, NonFiniteError, Uni3DError
+from uni3d.errors import CheckpointError, ConfigError, NonFiniteError, Uni3DError
 from uni3d.storage.lock import held
 
 
@@ -366,3 +367,32 @@ def check_zip_bytes(data, folder: Path) -> None:
     except Uni3DError as error:
         assert isinstance(error, DataError)
     assert path.read_bytes() == before and list(folder.iterdir()) == [path]
+
+
+def test_weights_that_are_not_finite_are_refused(world, tmp_path):
+    own = shutil.copytree(world / "teacher", tmp_path / "t")
+    path = own / "network.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[-4:] = b"\xff" * 4  # NaN
+    path.write_bytes(raw)
+    with pytest.raises(CheckpointError, match="not finite"):
+        load_denoiser(own)
+
+
+def test_what_others_have_is_kept_by_every_command_that_writes(world, tmp_path, capsys):
+    (tmp_path / "network.json").write_text("mine")
+    (tmp_path / "picture.png").write_bytes(b"mine")
+    before = contents(tmp_path)
+    out = str(tmp_path)
+    for words in (
+        ["import", "network.pkl", out],
+        ["toy2d", "--steps=1", "--figure", f"{out}/picture.png"],
+        ["compare", out, "--out", f"{out}/picture.png"],
+        ["export", str(world / "teacher"), out],
+        ["export", str(world / "teacher"), out, "--overwrite"],
+        ["fashion-mnist", out],
+        ["train-teacher", f"--outdir={out}", f"--data={world / 'data.zip'}", "--cond=1"],
+    ):
+        assert main(words) == 2, words
+        one_line(capsys)
+        assert contents(tmp_path) == before

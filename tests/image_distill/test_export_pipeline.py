@@ -80,13 +80,14 @@ def test_mistakes_are_one_line_and_nothing_is_lost(tmp_path, capsys):
     write_teacher(tmp_path / "run" / "last")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
-    assert main(["export", str(tmp_path / "run"), str(tmp_path / "mine")]) == 2
-    assert "other files" in capsys.readouterr().err
+    for more, said in (([], "--overwrite"), (["--overwrite"], "other files")):
+        assert main(["export", str(tmp_path / "run"), str(tmp_path / "mine"), *more]) == 2
+        assert said in capsys.readouterr().err
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["notes.txt"]
-    # Once more into the same folder is allowed; the best network goes before the last.
+    # Once more into the same folder where asked; the best network goes before the last.
     write_teacher(tmp_path / "run" / "best", seed=1)
-    for _ in range(2):
-        assert main(["export", str(tmp_path / "run"), str(tmp_path / "out")]) == 0
+    for more in ([], ["--overwrite"]):
+        assert main(["export", str(tmp_path / "run"), str(tmp_path / "out"), *more]) == 0
     from safetensors.torch import load_file
 
     found = load_file(tmp_path / "out" / "unet" / "diffusion_pytorch_model.safetensors")

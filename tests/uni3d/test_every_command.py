@@ -125,6 +125,7 @@ def idle(stock, tmp_path_factory):
             for name in names.split():
                 patch.setattr(owner, name, reached)
         patch.setattr(doctor, "flops_per_second", lambda *_: 1e9)
+        patch.setattr(doctor, "estimate", reached)
         patch.setattr(drive, "drive", lambda *_a, **_b: None)
         for owner, name in (
             (processes, "Processes"),

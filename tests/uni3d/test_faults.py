@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from folders import one_line
+from folders import contents, one_line
 
 from uni3d import errors
 from uni3d.cli import main
@@ -22,6 +22,8 @@ from uni3d.run.folder import chosen_folder
 from uni3d.storage import cache, checkpoint
 from uni3d.storage.cache import remembered
 from uni3d.teacher.hub import find_folder
+from uni3d.toybox import state
+from uni3d.toybox.training import TrainConfig
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("small_runs")
@@ -273,3 +275,48 @@ def test_formats_as_people_write_them_and_resume_as_an_option(capsys):
     assert check_formats(["glb", " OBJ", ".ply", "glb"]) == ("glb", "obj", "ply")
     assert main(["a corgi", "--resume"]) == 2
     assert "uni3d resume FOLDER" in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["toybox", "sheet", "--out=mine/a.png"],
+        ["toybox", "render", "a car", "--out=mine/a.png"],
+        ["toybox", "mesh", "a car", "--out=mine/a.png"],
+        ["toybox", "train", "--out=mine"],
+        ["toybox", "train", "--out=mine", "--from-shipped"],
+        ["toybox", "train-recogniser", "--out=mine/a.png"],
+        ["instant", "train", "--out=mine"],
+        ["instant", "export", "mine", "--out=mine/a.png"],
+        ["instant", "evaluate", "mine/a.png", "--out=mine"],
+        ["batch", "prompts.txt", "--out=mine"],
+        ["bench", "--out=mine"],
+    ],
+)
+def test_what_others_have_is_kept_by_every_command_that_writes(words, tmp_path, capsys):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (tmp_path / "prompts.txt").write_text("a corgi\n")
+    names = ("a.png", "state.safetensors", "checkpoint.safetensors", "index.html", "metrics.jsonl")
+    for name in names:
+        (mine / name).write_text("years of work")
+    before = contents(mine)
+    assert main(words) == 2
+    one_line(capsys)
+    assert contents(mine) == before
+
+
+def test_a_state_of_a_teacher_that_is_not_finite_is_never_saved(tmp_path):
+    modules, config = {"net": torch.nn.Linear(2, 2)}, TrainConfig(out=tmp_path)
+    average = {name: p.data.clone() for name, p in state.parameters_of(modules)}
+    optimizer = torch.optim.Adam(modules["net"].parameters())
+    state.save_state(config, 3, modules, average, optimizer)
+    before = contents(tmp_path)
+    average["net.bias"][0] = float("inf")
+    with pytest.raises(errors.NonFiniteError, match="step 4"):
+        state.save_state(config, 4, modules, average, optimizer)
+    assert contents(tmp_path) == before
+    assert state.load_state(config, modules, average, optimizer) == 3
+    (tmp_path / "state.safetensors").write_bytes(b"cut")
+    with pytest.raises(CheckpointError, match="not the state"):
+        state.load_state(config, modules, average, optimizer)

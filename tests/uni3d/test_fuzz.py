@@ -11,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uni3d import config_io
-from uni3d.errors import ConfigError, Uni3DError
+from uni3d.errors import ConfigError, TeacherError, Uni3DError
 from uni3d.run import finish
 from uni3d.run.folder import MetricsLog, read_config
 from uni3d.run.run import restore_scene
 from uni3d.run.settings import RunConfig
+from uni3d.storage import checkpoint
 from uni3d.teacher.hub import find_folder
+from uni3d.teacher.model import TeacherConfig, load_teacher
 
 KEYS = sorted(config_io._dotted_keys(RunConfig))
 ODD = [0, -1, 1, 2**40, 10**30, 0.5, -0.5, 1e308, "nan", "", "x", True, None, [], [0], {"a": 1}]
@@ -50,9 +52,12 @@ def check_bytes(data, made: Path, folder: Path) -> None:
     (run / "metrics.jsonl").write_text('{"step": 1, "loss": 0.5}\n{"step": 2, "loss": 0.25}\n')
     path = run / data.draw(st.sampled_from(FILES))
     raw = bytearray(path.read_bytes())
-    end = min(len(raw), 4000)  # of the checkpoint: its header
+    # Of the checkpoint: its header, or its tensors.
+    header = 8 + int.from_bytes(raw[:8], "little") if path.suffix == ".safetensors" else 0
+    tensors = 0 < header < len(raw) and data.draw(st.booleans())
+    first, end = (header, len(raw)) if tensors else (0, min(len(raw), max(header, 4000)))
     for _ in range(data.draw(st.integers(1, 4))):
-        raw[data.draw(st.integers(0, end - 1))] = data.draw(st.integers(0, 255))
+        raw[data.draw(st.integers(first, end - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(
         raw[: data.draw(st.integers(0, len(raw)))] if data.draw(st.booleans()) else raw
     )
@@ -60,7 +65,9 @@ def check_bytes(data, made: Path, folder: Path) -> None:
         config = read_config(run)
         with MetricsLog(run, 2) as log:
             log.write(3, {"loss": 0.1})
-        restore_scene(read_config(made) if path.name != "config.yaml" else small_only(config), run)
+        known = read_config(made) if path.name != "config.yaml" else small_only(config)
+        scene, _ = restore_scene(known, run)
+        assert checkpoint.finite(scene.state())
         finish.write_report(run, {"steps_done": 2})
     except Uni3DError as error:
         assert str(error).strip()
@@ -105,17 +112,20 @@ def test_two_thousand_files(data, made, tmp_path_factory):
 
 
 def check_model(data, teacher: Path, folder: Path) -> None:
-    """Bytes of a text file of a model folder are changed; then it is looked up."""
+    """Bytes of a file of a model folder are changed, weights included; then it is loaded."""
     own = folder / "t"
     own.mkdir()
     texts = ("model_index.json", "scheduler/scheduler_config.json", "unet/config.json")
-    for name in texts:
+    weights = "unet/diffusion_pytorch_model.safetensors"
+    for name in (*texts, weights):
         (own / name).parent.mkdir(exist_ok=True)
         shutil.copy(teacher / name, own / name)
-    path = own / data.draw(st.sampled_from(texts))
+    path = own / data.draw(st.sampled_from((*texts, weights)))
     raw = bytearray(path.read_bytes())
+    header = 8 + int.from_bytes(raw[:8], "little") if path.suffix == ".safetensors" else 0
+    first = header if header and data.draw(st.booleans()) else 0
     for _ in range(data.draw(st.integers(1, 4))):
-        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+        raw[data.draw(st.integers(first, len(raw) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(
         raw[: data.draw(st.integers(0, len(raw)))] if data.draw(st.booleans()) else raw
     )
@@ -128,10 +138,21 @@ def check_model(data, teacher: Path, folder: Path) -> None:
         found = find_folder(str(own))
         text_reader(found.folder)
         load_part(found.folder, "scheduler", DDPMScheduler)
-        load_network(found.folder, "unet", UNet2DConditionModel)
+        network = load_network(found.folder, "unet", UNet2DConditionModel)
+        assert checkpoint.finite(network.state_dict())
     except Uni3DError as error:
         assert str(error).strip()
     assert contents(folder) == before
+
+
+def test_a_weight_that_is_not_finite_is_refused(tiny_folder, tmp_path):
+    own = shutil.copytree(tiny_folder, tmp_path / "t")
+    path = own / "unet" / "diffusion_pytorch_model.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[-4:] = b"\xff" * 4  # NaN, in the last number of the last tensor
+    path.write_bytes(raw)
+    with pytest.raises(TeacherError, match="not finite"):
+        load_teacher(TeacherConfig(name=str(own)))
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)

@@ -149,11 +149,11 @@ def _export(args: argparse.Namespace) -> int:
     from uni3d.instant.weights import export_weights
     from uni3d.teacher.hub import find_folder
 
-    new_target(args.out, args.overwrite)
     if not (args.training / CHECKPOINT).is_file():
         raise CheckpointError(
             f"{args.training}: no training there; wanted a folder with {CHECKPOINT}"
         )
+    new_target(args.out, args.overwrite)
     config = config_io.load(InstantConfig, config_io.read_yaml(args.training / CONFIG))
     name = find_folder(config.teacher.name, config.teacher.revision, config.teacher.variant).name
     size = export_weights(args.training / CHECKPOINT, args.out, name)

@@ -33,6 +33,8 @@ def load_weights(path: Path, teacher: str = "") -> Generator:
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
     except (KeyError, RuntimeError, ConfigError) as error:
         raise CheckpointError(f"{path}: holds no instant network ({error})") from error
+    if not checkpoint.finite(network.state_dict()):
+        raise CheckpointError(f"{path}: holds numbers that are not finite; do: other weights")
     of = described.get("teacher", "")
     own = path.resolve().parent == Path(teacher).resolve()  # a folder may have been moved
     if teacher and of and of != teacher and not own:

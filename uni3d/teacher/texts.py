@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from uni3d.errors import MissingExtraError, PromptError, TeacherError
+from uni3d.storage.checkpoint import finite
 from uni3d.teacher.hub import read_index
 
 __all__ = ["TextEncoder", "TextReader", "load_network", "load_part", "text_reader"]
@@ -81,6 +82,11 @@ def load_network(folder: Path, name: str, loader: Any, **options: Any) -> Any:
         raise TeacherError(
             f"{folder / name}: {len(missing)} weights are missing from its file ({missing[0]} and "
             "so on); do: fetch this part again"
+        )
+    if not finite(network.state_dict()):
+        raise TeacherError(
+            f"{folder / name}: its weights hold numbers that are not finite; do: fetch this part "
+            "again"
         )
     network.requires_grad_(False).eval()
     for parameter in network.parameters():

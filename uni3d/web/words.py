@@ -206,8 +206,8 @@ def files_line(count: int, left_out: Sequence[str]) -> str:
     if left_out:
         names = ", ".join(left_out).encode(errors="replace").decode()
         line += (
-            f"<div class='u3-small'>Not shown: {html.escape(names)}. The page follows no links, and "
-            "names may have letters, digits, space and . _ + - alone: rename, or move the run "
+            f"<div class='u3-small'>Not shown: {html.escape(names)}. The page follows no links, "
+            "and names may have letters, digits, space and . _ + - alone: rename, or move the run "
             "here.</div>"
         )
     return line
