@@ -1,6 +1,7 @@
 """Checkpoints: exact, whole or refused, and never replaced by a failed write."""
 
 import resource
+from pathlib import Path
 
 import pytest
 import torch
@@ -92,3 +93,11 @@ def test_restored_adam_goes_on_bit_for_bit_and_keeps_its_source(tmp_path):
         checkpoint.restore_optimizer(its, state)
         _descend(other, its, 3)
         assert torch.equal(other, weights)
+
+
+@pytest.mark.parametrize("name", [".", "", ".."])
+def test_a_folder_is_no_name_of_a_file(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="name of a file"):
+        checkpoint.save(Path(name), TENSORS, {})
+    assert not list(tmp_path.iterdir())

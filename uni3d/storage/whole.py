@@ -53,6 +53,9 @@ def temporary_names(paths: list[pathlib.Path]) -> Iterator[list[pathlib.Path]]:
 
     An OSError inside becomes an ExportError; what was at `paths` before is then still there.
     """
+    for path in paths:
+        if not path.name or path.is_dir():
+            raise ExportError(f"{path}: got a folder, want the name of a file; do: another name")
     temporaries = [path.with_name(f".{path.name}.{os.getpid()}.part") for path in paths]
     try:
         for path in paths:
