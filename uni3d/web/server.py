@@ -116,6 +116,7 @@ def _locked(folder: Path) -> Any:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        lock.close()
         raise ConfigError(
             f"{folder}: another uni3d app is using it; do: end that one, or --outputs FOLDER"
         ) from error
@@ -194,9 +195,12 @@ def _launch(site: Any, cache: Path, args: argparse.Namespace, accounts: list) ->
 
 def serve(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM; an active run then stops after its step, to be resumed."""
-    began = time.monotonic()
-    accounts = _who(args)
-    lock = _locked(args.outputs)
+    began, accounts = time.monotonic(), _who(args)
+    with _locked(args.outputs):
+        return _served(args, accounts, began)
+
+
+def _served(args: argparse.Namespace, accounts: list[tuple[str, str]], began: float) -> int:
     site, cache = _site(args, accounts), _private_cache()
     try:
         import gradio
@@ -218,5 +222,4 @@ def serve(args: argparse.Namespace) -> int:
     sys.stderr.write("uni3d: ending after the running step\n")
     site.worker.stop()
     page.close(verbose=False)
-    lock.close()
     return 0
