@@ -3,13 +3,16 @@
 import argparse
 import dataclasses
 import shutil
+import zlib
 
 import pytest
+from PIL import Image
 
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.storage.lock import held
 from uni3d.web import server, words
 from uni3d.web.guard import Guard
+from uni3d.web.result import thumbnail
 from uni3d.web.runs import RunStore
 from uni3d.web.site import Site
 from uni3d.web.worker import Job, Worker
@@ -129,3 +132,13 @@ def test_gradios_own_variables_are_heard(monkeypatch):
     monkeypatch.setenv("GRADIO_SERVER_NAME", "localhost")
     assert (parsed().port, parsed().host) == (7999, "localhost")
     assert parsed("--port", "8000").port == 8000
+
+
+@pytest.mark.parametrize("name", ["sheet.png", "live.png"])
+def test_a_picture_that_is_cut_in_its_head_is_shown_as_grey(name, tmp_path):
+    Image.new("RGB", (200, 99)).save(tmp_path / name)
+    raw = bytearray((tmp_path / name).read_bytes())
+    raw[8:12] = (4).to_bytes(4, "big")  # IHDR is thirteen bytes
+    raw[16:24] = raw[16:20] + zlib.crc32(raw[12:20]).to_bytes(4, "big")
+    (tmp_path / name).write_bytes(raw)
+    assert thumbnail({name: tmp_path / name}).getpixel((9, 9)) == (200, 203, 208)

@@ -142,7 +142,7 @@ def _has_mesh(one: Summary, files: dict[str, Path]) -> bool:
 
 def thumbnail(files: dict[str, Path]):
     """A square picture for a list: the front of the sheet, else of the live picture, else grey."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     from uni3d.mesh.pictures import first_of_sheet
 
@@ -154,6 +154,6 @@ def thumbnail(files: dict[str, Path]):
             with Image.open(files["live.png"]) as strip:
                 side = strip.height
                 return strip.convert("RGB").crop((0, 0, side, side)).resize((192, 192))
-    except (OSError, UnidentifiedImageError):
+    except Exception:  # Pillow raises whatever its parsers happen to raise
         pass
     return Image.new("RGB", (192, 192), (200, 203, 208))
