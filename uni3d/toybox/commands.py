@@ -67,8 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--export-state", type=Path, help="at the end, a small copy of the state to go on from"
     )
     recogniser = sub.add_parser("train-recogniser", help="train the recogniser")
-    recogniser.add_argument("--steps", type=count, default=6000)
+    recogniser.add_argument("--steps", type=count, default=12000)
     recogniser.add_argument("--shards", type=count, default=20)
+    recogniser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
     recogniser.add_argument("--out", type=Path, default=Path("outputs/recogniser.safetensors"))
     _add_overwrite(recogniser)
     bars = sub.add_parser("evaluate", help="the bars for recogniser and teacher")
@@ -208,7 +209,9 @@ def _train_recogniser(args: argparse.Namespace) -> None:
     from uni3d.toybox.recogniser import train_recogniser
 
     with tqdm(total=args.steps, unit="step") as bar:
-        for _, loss in train_recogniser(args.out, steps=args.steps, shards=args.shards):
+        for _, loss in train_recogniser(
+            args.out, steps=args.steps, shards=args.shards, bf16=args.bf16
+        ):
             bar.update()
             bar.set_postfix(loss=f"{loss:.3f}")
 
