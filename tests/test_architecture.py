@@ -35,7 +35,7 @@ ORDER = {
     "toybox": (
         "shapes distances kinds roles garments held things actions materials stands world grammar "
         "known phrase lexicon clauses reading read_command looks raytrace mesh dataset model state "
-        "training shipping recogniser judge variety bars instant_bars commands"
+        "training shipping recogniser recogniser_training judge variety bars instant_bars commands"
     ),
     "bench": "statistics features plan cost work truth scores report commands",
     "doctor": "planner doctor",

@@ -1,11 +1,18 @@
 """The shipped recogniser in a world that has grown since it was trained."""
 
+import dataclasses
+
 import numpy as np
+import pytest
 import torch
+from safetensors.torch import load_file
 
 from uni3d.cameras import Cameras
+from uni3d.errors import CheckpointError
+from uni3d.toybox import dataset
 from uni3d.toybox.raytrace import render_toy
 from uni3d.toybox.recogniser import Recogniser, load_recogniser
+from uni3d.toybox.recogniser_training import RecogniserConfig, train_recogniser
 from uni3d.toybox.world import KINDS, Description, build_toy
 
 
@@ -24,3 +31,41 @@ def test_the_weights_keep_the_names_they_were_trained_with():
         assert seen.kind_probability.shape == (1, len(KINDS))
         assert (seen.kind_probability[:, len(net.names["kind"]) :] == 0).all()
     assert Recogniser().names["kind"] == tuple(KINDS)  # what is trained anew knows them all
+
+
+@pytest.fixture
+def few(tmp_path, monkeypatch):
+    """A training of four steps on one small shard that stays."""
+    monkeypatch.setattr(dataset, "SHARD", 16)
+    return RecogniserConfig(tmp_path / "whole.safetensors", steps=4, batch=8, shards=1, renew=0)
+
+
+def test_a_training_that_stopped_goes_on_to_the_same_weights(few, tmp_path):
+    losses = [loss for _, loss in train_recogniser(few)]
+    parts = dataclasses.replace(few, out=tmp_path / "parts.safetensors")
+    halves = []
+    for _, loss in train_recogniser(parts, lambda: len(halves) == 2):
+        halves.append(loss)
+    assert len(halves) == 2 and not parts.out.exists()
+    rest = list(train_recogniser(dataclasses.replace(parts, resume=True)))
+    assert [step for step, _ in rest] == [3, 4]
+    assert halves + [loss for _, loss in rest] == losses
+    whole, resumed = load_file(few.out), load_file(parts.out)
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert load_recogniser(few.out).names["kind"] == tuple(KINDS)
+
+
+def test_the_loss_asks_only_what_the_prompts_name(few):
+    """The first loss is near chance: the logarithm of the rows, summed over the heads."""
+    _, first = next(train_recogniser(few))
+    chance = sum(np.log(len(rows)) for rows in Recogniser().names.values())
+    assert abs(first - chance) < 0.15 * chance
+
+
+def test_a_state_of_something_else_is_one_line(few):
+    with pytest.raises(CheckpointError, match="no state"):
+        list(train_recogniser(dataclasses.replace(few, resume=True)))
+    few.state.write_bytes(b"none")
+    with pytest.raises(CheckpointError, match="not the state"):
+        list(train_recogniser(dataclasses.replace(few, resume=True)))

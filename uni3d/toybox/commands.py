@@ -1,10 +1,12 @@
 """`uni3d toybox ...`: pictures and meshes of the world, training, and the bars."""
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -67,9 +69,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--export-state", type=Path, help="at the end, a small copy of the state to go on from"
     )
     recogniser = sub.add_parser("train-recogniser", help="train the recogniser")
-    recogniser.add_argument("--steps", type=count, default=12000)
-    recogniser.add_argument("--shards", type=count, default=20)
+    recogniser.add_argument("--steps", type=count, default=30000)
+    recogniser.add_argument("--shards", type=count, default=25)
+    recogniser.add_argument(
+        "--renew", type=natural, default=150, help="steps after which the oldest shard is replaced"
+    )
     recogniser.add_argument("--bf16", action="store_true", help="compute in bfloat16")
+    recogniser.add_argument("--resume", action="store_true")
     recogniser.add_argument("--out", type=Path, default=Path("outputs/recogniser.safetensors"))
     _add_overwrite(recogniser)
     bars = sub.add_parser("evaluate", help="the bars for recogniser and teacher")
@@ -151,6 +157,19 @@ def _render(prompt: str, seed: int, out: Path) -> None:
     write_png(np.round(strip * 255).astype(np.uint8), out)
 
 
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """Set by Ctrl-C and SIGTERM: the training saves after the step it is at, and ends."""
+    asked = threading.Event()
+    previous = signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _train(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
@@ -176,26 +195,21 @@ def _train(args: argparse.Namespace) -> None:
         resume=args.resume,
         from_shipped=args.from_shipped,
     )
-    smooth, asked = None, threading.Event()
-    previous = signal.signal(signal.SIGTERM, lambda *_: asked.set())
-    signal.signal(signal.SIGINT, lambda *_: asked.set())  # both: save after this step, and end
-    try:
-        with (
-            held(args.out),
-            tqdm(total=args.steps, unit="step") as bar,
-            (args.out.parent / f"{args.out.name}.jsonl").open("a") as log,
-        ):
-            for p in training.train(config, asked.is_set):
-                smooth = p.loss if smooth is None else 0.98 * smooth + 0.02 * p.loss
-                bar.update(p.step - bar.n)
-                bar.set_postfix(loss=f"{smooth:.4f}")
-                if p.validation is not None:
-                    record = {"step": p.step, "loss": smooth, "validation": p.validation}
-                    log.write(json.dumps({**record, "seconds": p.seconds}) + "\n")
-                    log.flush()
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    smooth = None
+    with (
+        held(args.out),
+        _asked_to_stop() as asked,
+        tqdm(total=args.steps, unit="step") as bar,
+        (args.out.parent / f"{args.out.name}.jsonl").open("a") as log,
+    ):
+        for p in training.train(config, asked.is_set):
+            smooth = p.loss if smooth is None else 0.98 * smooth + 0.02 * p.loss
+            bar.update(p.step - bar.n)
+            bar.set_postfix(loss=f"{smooth:.4f}")
+            if p.validation is not None:
+                record = {"step": p.step, "loss": smooth, "validation": p.validation}
+                log.write(json.dumps({**record, "seconds": p.seconds}) + "\n")
+                log.flush()
     if args.export_state:
         size = export_state(config.out, args.export_state)
         sys.stdout.write(f"{args.export_state}: {size / 1e6:.1f} MB\n")
@@ -206,13 +220,21 @@ def _train(args: argparse.Namespace) -> None:
 def _train_recogniser(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
-    from uni3d.toybox.recogniser import train_recogniser
+    from uni3d.toybox.recogniser_training import RecogniserConfig, train_recogniser
 
-    with tqdm(total=args.steps, unit="step") as bar:
-        for _, loss in train_recogniser(
-            args.out, steps=args.steps, shards=args.shards, bf16=args.bf16
-        ):
-            bar.update()
+    config = RecogniserConfig(
+        out=args.out,
+        steps=args.steps,
+        shards=args.shards,
+        renew=args.renew,
+        bf16=args.bf16,
+        resume=args.resume,
+    )
+    if not config.resume:
+        new_target(config.state, args.overwrite)
+    with _asked_to_stop() as asked, tqdm(total=args.steps, unit="step") as bar:
+        for step, loss in train_recogniser(config, asked.is_set):
+            bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.3f}")
 
 

@@ -8,27 +8,21 @@ else, and would blame the teacher for that.
 import dataclasses
 import functools
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from uni3d.storage.whole import temporary_names
 from uni3d.toybox import dataset
 from uni3d.toybox.shapes import COLORS
 from uni3d.toybox.world import ACTIONS, KINDS, MATERIALS, RELATIONS, WEARABLES, Description
 
-__all__ = ["Recogniser", "Verdict", "load_recogniser", "train_recogniser"]
+__all__ = ["Recogniser", "Verdict", "labels", "load_recogniser", "pictures_of"]
 
 WEIGHTS = Path(__file__).parent / "weights" / "recogniser.safetensors"
-SEED = 777
-HELD_SHARE = 0.2  # of its pictures that show held-out compositions
 NOTHING = "nothing"
 UNNAMED = -2
 WIDTHS = (32, 64, 128, 256)  # channels: of the stem and of the three blocks
@@ -148,81 +142,6 @@ def pictures_of(pictures: dataset.Pictures, indices, rng: np.random.Generator):
         images.append(rgba[:3] + (1 - rgba[3:]) * rng.random((3, 1, 1), dtype=np.float32))
         what.append(described)
     return torch.from_numpy(np.stack(images)), what
-
-
-def _augmented(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Mirroring; blur and noise, so that soft samples are judged by shape, not by sharpness."""
-    mirrored = torch.from_numpy(rng.random(len(images)) < 0.5)[:, None, None, None]
-    images = torch.where(mirrored, images.flip(3), images)
-    if rng.random() < 0.3:
-        images = nn.functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
-    if rng.random() < 0.3:
-        noise = torch.from_numpy(rng.standard_normal(images.shape, dtype=np.float32))
-        images = images + 0.04 * noise
-    shift = tuple(int(v) for v in rng.integers(-3, 4, 2))
-    return images.roll(shift, dims=(2, 3))
-
-
-def train_recogniser(
-    out: Path,
-    *,
-    steps: int = 12000,
-    batch: int = 64,
-    shards: int = 20,
-    seed: int = SEED,
-    bf16: bool = False,
-) -> Iterator[tuple[int, float]]:
-    """Train and write `out`; yields (step, loss).
-
-    `bf16`: forward and backward in bfloat16, a third of the time where the processor has it.
-    """
-    folder = out.parent / "recogniser-pictures"
-    world = []
-    for number, held in ((shards, False), (max(1, round(shards * HELD_SHARE)), True)):
-        dataset.prepare(folder, number, seed, held)
-        world.append(dataset.Pictures(folder, number, seed, held))
-    torch.manual_seed(seed)
-    net = Recogniser()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, 2e-3, total_steps=steps, pct_start=0.1
-    )
-    started = time.monotonic()
-    for step in range(steps):
-        rng = np.random.default_rng((seed, step))
-        held = round(batch * HELD_SHARE)
-        images, what = [], []
-        for pictures, count in zip(world, (batch - held, held), strict=True):
-            part = pictures_of(pictures, rng.integers(len(pictures), size=count), rng)
-            images.append(part[0])
-            what += part[1]
-        images = torch.cat(images)
-        net.train()
-        target = labels(what, net.names)
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits = net(_augmented(images, rng))
-        loss = sum(
-            cross_entropy(logits[name].float(), rows, ignore_index=-1)
-            for name, rows in target.items()
-            if (rows >= 0).any()
-        )
-        assert isinstance(loss, Tensor)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        yield step + 1, float(loss.detach())
-    tensors = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
-    card = {
-        "steps": str(steps),
-        "batch": str(batch),
-        "pictures": str(sum(map(len, world))),
-        "seed": str(seed),
-        "minutes": f"{(time.monotonic() - started) / 60:.1f}",
-        "names": json.dumps(net.names),
-    }
-    with temporary_names([out]) as (temporary,):
-        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata=card)
 
 
 @functools.cache
