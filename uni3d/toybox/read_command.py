@@ -74,10 +74,19 @@ def _agrees(reading: Reading, subject: str) -> bool:
 
 def table(lines: Iterable[str]) -> str:
     """A Markdown table by source of lines `source<TAB>subject<TAB>prompt` (the first is a head):
-    shares with the right subject, a subject in the world, one the teacher knows, all understood."""
+    shares with the right subject, a subject in the world, one the teacher knows, all understood.
+
+    Raises ConfigError for a line of another number of columns.
+    """
     counts: dict[str, Counter[str]] = {}
     rows = csv.reader(list(lines)[1:], delimiter="\t", quoting=csv.QUOTE_NONE)
-    for source, subject, prompt in rows:
+    for number, row in enumerate(rows, 2):
+        if len(row) != 3:
+            raise ConfigError(
+                f"line {number}: got {len(row)} columns; wanted source, subject and prompt, "
+                "between tabs"
+            )
+        source, subject, prompt = row
         ours, whole = read(prompt), read(prompt, today())
         for name in (source, "all"):
             count = counts.setdefault(name, Counter())
