@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from uni3d.cameras import Cameras
-from uni3d.errors import CheckpointError
+from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.toybox import dataset
 from uni3d.toybox.raytrace import render_toy
 from uni3d.toybox.recogniser import Recogniser, load_recogniser
@@ -56,16 +56,26 @@ def test_a_training_that_stopped_goes_on_to_the_same_weights(few, tmp_path):
     assert load_recogniser(few.out).names["kind"] == tuple(KINDS)
 
 
-def test_the_loss_asks_only_what_the_prompts_name(few):
-    """The first loss is near chance: the logarithm of the rows, summed over the heads."""
+def test_the_first_loss_is_at_chance(few):
+    """It is near: the logarithm of the rows, summed over the heads."""
     _, first = next(train_recogniser(few))
     chance = sum(np.log(len(rows)) for rows in Recogniser().names.values())
     assert abs(first - chance) < 0.15 * chance
 
 
 def test_a_state_of_something_else_is_one_line(few):
-    with pytest.raises(CheckpointError, match="no state"):
+    with pytest.raises(CheckpointError, match="no checkpoint"):
         list(train_recogniser(dataclasses.replace(few, resume=True)))
     few.state.write_bytes(b"none")
-    with pytest.raises(CheckpointError, match="not the state"):
+    with pytest.raises(CheckpointError, match="not a whole checkpoint"):
         list(train_recogniser(dataclasses.replace(few, resume=True)))
+
+
+def test_a_network_that_is_not_finite_is_not_saved_and_pictures_are_one_training_s(few):
+    training = train_recogniser(dataclasses.replace(few, learning_rate=1e30))
+    next(training)
+    with pytest.raises(CheckpointError, match="another process"):
+        next(train_recogniser(few))
+    with pytest.raises(NonFiniteError):
+        list(training)
+    assert not few.state.exists() and not few.out.exists()

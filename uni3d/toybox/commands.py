@@ -1,12 +1,8 @@
 """`uni3d toybox ...`: pictures and meshes of the world, training, and the bars."""
 
 import argparse
-import contextlib
 import json
-import signal
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +11,7 @@ import torch
 from uni3d.cameras import Cameras
 from uni3d.config_io import count, natural, number, share
 from uni3d.errors import PromptError
+from uni3d.run.interrupts import interrupts
 from uni3d.storage.whole import new_folder, new_target
 from uni3d.toybox.shapes import Toy
 from uni3d.toybox.world import Description
@@ -157,19 +154,6 @@ def _render(prompt: str, seed: int, out: Path) -> None:
     write_png(np.round(strip * 255).astype(np.uint8), out)
 
 
-@contextlib.contextmanager
-def _asked_to_stop() -> Iterator[threading.Event]:
-    """Set by Ctrl-C and SIGTERM: the training saves after the step it is at, and ends."""
-    asked = threading.Event()
-    previous = signal.signal(signal.SIGTERM, lambda *_: asked.set())
-    signal.signal(signal.SIGINT, lambda *_: asked.set())
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def _train(args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
@@ -198,11 +182,11 @@ def _train(args: argparse.Namespace) -> None:
     smooth = None
     with (
         held(args.out),
-        _asked_to_stop() as asked,
+        interrupts() as stop,
         tqdm(total=args.steps, unit="step") as bar,
         (args.out.parent / f"{args.out.name}.jsonl").open("a") as log,
     ):
-        for p in training.train(config, asked.is_set):
+        for p in training.train(config, lambda: bool(stop)):
             smooth = p.loss if smooth is None else 0.98 * smooth + 0.02 * p.loss
             bar.update(p.step - bar.n)
             bar.set_postfix(loss=f"{smooth:.4f}")
@@ -232,8 +216,8 @@ def _train_recogniser(args: argparse.Namespace) -> None:
     )
     if not config.resume:
         new_target(config.state, args.overwrite)
-    with _asked_to_stop() as asked, tqdm(total=args.steps, unit="step") as bar:
-        for step, loss in train_recogniser(config, asked.is_set):
+    with interrupts() as stop, tqdm(total=args.steps, unit="step") as bar:
+        for step, loss in train_recogniser(config, lambda: bool(stop)):
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.3f}")
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from uni3d.errors import CheckpointError
+from uni3d.storage import checkpoint
+from uni3d.storage.lock import held as lock
 from uni3d.storage.whole import temporary_names
 from uni3d.toybox import dataset
 from uni3d.toybox.recogniser import Recogniser, labels, pictures_of
@@ -35,7 +36,7 @@ class RecogniserConfig:
     renew: int = 150  # steps after which a fresh shard takes the place of the oldest; 0: never
     seed: int = 777  # one of its own: the teacher's pictures are not its pictures
     learning_rate: float = 2e-3
-    bf16: bool = False  # forward and backward in bfloat16, a third of the time where it is fast
+    bf16: bool = False  # forward and backward in bfloat16; weights stay fp32
     resume: bool = False
 
     @property
@@ -75,36 +76,24 @@ def _loss(net: Recogniser, images: Tensor, target: dict[str, Tensor], bf16: bool
 
 
 def _save_state(config: RecogniserConfig, step: int, net: Recogniser, optimizer) -> None:
-    tensors = {f"weight/{name}": value for name, value in net.state_dict().items()}
-    for name, parameter in net.named_parameters():
-        tensors[f"m/{name}"] = optimizer.state[parameter]["exp_avg"]
-        tensors[f"v/{name}"] = optimizer.state[parameter]["exp_avg_sq"]
-    tensors = {name: value.contiguous() for name, value in tensors.items()}
-    with temporary_names([config.state]) as (temporary,):
-        save_file(tensors, temporary, metadata={"step": str(step)})
+    tensors = checkpoint.with_prefix("network", net.state_dict())
+    tensors |= checkpoint.with_prefix("optimizer", checkpoint.optimizer_state(optimizer))
+    checkpoint.save(config.state, tensors, {"step": step})
 
 
 def _load_state(config: RecogniserConfig, net: Recogniser, optimizer) -> int:
     """Restore what `_save_state` wrote; returns the step to go on from."""
-    if not config.state.is_file():
-        raise CheckpointError(f"{config.state}: no state of a training; do: leave out --resume")
+    tensors, described = checkpoint.load(config.state)
     try:
-        tensors = load_file(config.state)
-        with safe_open(config.state, "pt") as file:
-            step = int(file.metadata()["step"])
-        net.load_state_dict({name: tensors[f"weight/{name}"] for name in net.state_dict()})
-        for name, parameter in net.named_parameters():
-            optimizer.state[parameter] = {
-                "step": torch.tensor(float(step)),
-                "exp_avg": tensors[f"m/{name}"].reshape(parameter.shape),
-                "exp_avg_sq": tensors[f"v/{name}"].reshape(parameter.shape),
-            }
-    except Exception as error:  # the file may hold anything
+        net.load_state_dict(checkpoint.without_prefix("network", tensors))
+        moments = checkpoint.without_prefix("optimizer", tensors)
+        checkpoint.restore_optimizer(optimizer, moments)
+        return int(described["step"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{config.state}: not the state of this training ({error}); wanted one of today's "
             "world and network; do: leave out --resume"
         ) from error
-    return step
 
 
 def _write(config: RecogniserConfig, net: Recogniser) -> None:
@@ -121,9 +110,18 @@ def train_recogniser(
 ) -> Iterator[tuple[int, float]]:
     """Train and write `config.out`; yields (step, loss). Ends early, its state saved, on `stop`.
 
-    Raises CheckpointError where `resume` finds no state of this training.
+    Raises CheckpointError where `resume` finds no state of this training, or another process
+    trains with the same pictures; NonFiniteError where the state is not finite (it is not saved).
     """
     folder = config.out.parent / "recogniser-pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock(folder):
+        yield from _trained(config, folder, stop)
+
+
+def _trained(
+    config: RecogniserConfig, folder: Path, stop: Callable[[], bool]
+) -> Iterator[tuple[int, float]]:
     held_shards = max(1, round(config.shards * HELD_SHARE))
     dataset.prepare(folder, held_shards, config.seed, True)
     held = dataset.Pictures(folder, held_shards, config.seed, True)
