@@ -12,7 +12,7 @@ from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.toybox import dataset
 from uni3d.toybox.raytrace import render_toy
 from uni3d.toybox.recogniser import Recogniser, load_recogniser
-from uni3d.toybox.recogniser_training import RecogniserConfig, train_recogniser
+from uni3d.toybox.recogniser_training import RecogniserConfig, _learning_rate, train_recogniser
 from uni3d.toybox.world import KINDS, Description, build_toy
 
 
@@ -79,3 +79,10 @@ def test_a_network_that_is_not_finite_is_not_saved_and_pictures_are_one_training
     with pytest.raises(NonFiniteError):
         list(training)
     assert not few.state.exists() and not few.out.exists()
+
+
+def test_the_learning_rate_rises_for_a_twentieth_and_falls_by_half_a_cosine(few):
+    config = dataclasses.replace(few, steps=1000, learning_rate=2e-3)
+    rates = [_learning_rate(config, step) for step in (0, 250, 500, 750, 1000)]
+    cosine = np.array([1 / 50, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2, 0])
+    assert np.allclose(rates, 2e-3 * cosine, rtol=1e-9, atol=1e-12)
