@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from image_distill import commands
 from uni3d import config_io
-from uni3d.errors import Uni3DError
+from uni3d.errors import Uni3DError, escape_missing_letters
 
 
 class _Parser(argparse.ArgumentParser):
@@ -185,11 +185,12 @@ def _add_detector(sub: argparse.ArgumentParser) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command; an error that the user can mend is one line, and 2."""
+    escape_missing_letters()
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
     except Uni3DError as error:
-        sys.stderr.write(f"image-distill: error: {error}\n")
+        sys.stderr.write(f"image-distill: error: {' '.join(str(error).split())}\n")
         return 2
     except OSError as error:
         where, why = error.filename or "a file", error.strerror or error

@@ -20,6 +20,7 @@ from image_distill.draws import draw, random_source
 from image_distill.feeding import pieces, real_batches
 from image_distill.gang import Gang
 from image_distill.networks import placed
+from image_distill.recipe import LIMITS
 from image_distill.runfolder import CHECKPOINT, check_outdir
 from image_distill.teachers import write_denoiser
 from uni3d import config_io
@@ -68,8 +69,12 @@ class TeacherRecipe:
         return max(1, round(self.duration * 1e6 / self.batch))
 
     def __post_init__(self) -> None:
-        if not 0 <= self.augment <= 1:
-            raise ValueError(f"augment: got {self.augment}; wanted [0, 1]; do: use 0.12, or 0")
+        sizes = {"model_channels": (4, 4096), "num_blocks": (1, 100), "warmup": (0, 1e9)}
+        config_io.within(self, "", **LIMITS, **sizes)
+        for name in ("channel_mult", "attn_resolutions"):
+            values = getattr(self, name)
+            if not all(1 <= value <= 4096 for value in values) or not self.channel_mult:
+                raise ValueError(f"{name}: got {values}; wanted whole numbers from 1 to 4096")
 
     def rate(self, step: int) -> float:
         """The learning rate of `step`."""
@@ -225,7 +230,8 @@ def _start(
     prefixes: dict[str, dict[str, Tensor]] = {
         name: state.under(name, tensors) for name in ("network", "average", "optimiser")
     }
-    network.load_state_dict(prefixes["network"])
-    average.load_state_dict(prefixes["average"])
-    state.restore_adam(optimiser, prefixes["optimiser"])
-    return int(described["step"])
+    with state.restoring(checkpoint):
+        network.load_state_dict(prefixes["network"])
+        average.load_state_dict(prefixes["average"])
+        state.restore_adam(optimiser, prefixes["optimiser"])
+    return described["step"]

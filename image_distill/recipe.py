@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from image_distill.teachers import DESCRIPTION
+from uni3d import config_io
 from uni3d.errors import ConfigError
 from uni3d.instruct import Method, resolve_method
 
@@ -38,6 +39,21 @@ _REFERENCES = {
 }
 _DETECTOR = f"{_CDN}/stylegan2-ada-pytorch/pretrained/metrics/inception-2015-12-05.pt"
 MODELS = Path("models")  # where an --edm_model given by name is expected
+
+# Of the keys that the two recipes share: the least and the most.
+LIMITS: dict[str, tuple[float, float]] = {
+    "batch": (1, 2**20),
+    "batch_gpu": (1, 2**20),
+    "lr": (1e-30, 10),
+    "dropout": (0, 0.999),
+    "augment": (0, 1),
+    "ema": (0, 1e6),
+    "duration": (1e-9, 1e6),
+    "tick": (1e-9, 1e9),
+    "dump": (0, 1e9),
+    "seed": (0, 2**63 - 1),
+    "workers": (0, 256),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,21 +125,29 @@ class Recipe:
     workers: int = 0  # processes that read images
 
     def __post_init__(self) -> None:
-        for name in ("batch", "duration", "tick", "lr", "glr", "init_sigma"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name}: got {getattr(self, name)}; wanted more than 0")
-        if not 0 < self.tmax <= 1000:
-            raise ValueError(f"tmax: got {self.tmax}; wanted (0, 1000]; do: use 800")
-        if not 0 <= self.karras_share <= 1:
-            raise ValueError(f"karras_share: got {self.karras_share}; wanted [0, 1]")
-        if self.critic_steps < 1:
-            raise ValueError(f"critic_steps: got {self.critic_steps}; wanted 1 or more")
-        if self.batch_gpu is not None and self.batch_gpu < 1:
-            raise ValueError(f"batch_gpu: got {self.batch_gpu}; wanted 1 or more")
+        config_io.within(
+            self,
+            "",
+            **LIMITS,
+            then_at=(0, 1e6),
+            ls=(0, 1e6),
+            lsd=(0, 1e6),
+            lsg=(0, 1e6),
+            lsg_gan=(0, 1e6),
+            init_sigma=(1e-6, 1e4),
+            tmax=(1e-6, 1000),
+            karras_share=(0, 1),
+            critic_steps=(1, 1000),
+            glr=(1e-30, 10),
+            warmup_fake=(0, 1e9),
+            warmup_sim=(0, 1e9),
+            snap=(0, 1e9),
+            metric_images=(2, 1e8),
+            metric_sets=(1, 1000),
+            teacher_steps=(0, 10_000),
+        )
         if self.fp16 and self.bf16:
             raise ValueError("fp16: got fp16 and bf16; wanted one of them; do: use bf16")
-        if not 0 <= self.augment <= 1:
-            raise ValueError(f"augment: got {self.augment}; wanted [0, 1]; do: use 0.12, or 0")
         if self.metrics != "none" and not self.data_stat:
             raise ValueError(
                 f"data_stat: got none with metrics {self.metrics}; wanted an npz with mu and "

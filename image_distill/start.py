@@ -111,5 +111,6 @@ def resume(recipe: Recipe, players: Players) -> int | None:
                 f"{key}: got {now[key]} while resuming a run with {then[key]}; wanted the "
                 "same; do: leave it out, or start a new run with --sid_model"
             )
-    players.restore(tensors)
-    return int(described["step"])
+    with state.restoring(path):
+        players.restore(tensors)
+    return described["step"]

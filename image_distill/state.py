@@ -1,7 +1,8 @@
 """Training states: one safetensors file with JSON in its header, replaced as a whole."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from uni3d.errors import CheckpointError, ExportError, NonFiniteError
 from uni3d.storage.checkpoint import finite
 from uni3d.storage.whole import temporary_names
 
-__all__ = ["adam_state", "read_state", "restore_adam", "under", "write_state"]
+__all__ = ["adam_state", "read_state", "restore_adam", "restoring", "under", "write_state"]
 
 _KEY = "image_distill"
 
@@ -42,6 +43,19 @@ def restore_adam(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
         rows.setdefault(int(index), {})[name] = torch.empty_like(like).copy_(value)
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": rows, "param_groups": groups})
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Within it, tensors that do not fit where they belong are a CheckpointError of `path`."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"{path}: got a damaged state ({reason}); wanted one of this recipe; "
+            "do: resume from another"
+        ) from error
 
 
 def write_state(
@@ -73,15 +87,21 @@ def write_state(
 
 
 def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors, "part/name", and the description. Raises CheckpointError if damaged."""
+    """The tensors, "part/name", and what they are of: `step`, `recipe` and more.
+
+    Raises CheckpointError if damaged."""
     if not path.is_file():
         raise CheckpointError(f"{path}: got no such file; wanted a checkpoint; do: check the path")
     try:
         with safe_open(path, "pt") as file:
             described = json.loads((file.metadata() or {})[_KEY])
-            if not isinstance(described, dict):
-                raise ValueError("its description is no mapping")
-            return {key: file.get_tensor(key) for key in file.keys()}, described
+            recipe, step = described["recipe"], described["step"]
+            if not isinstance(recipe, dict) or type(step) is not int or step < 0:
+                raise ValueError("its description is not one")
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+            if not finite(tensors):
+                raise ValueError("it holds numbers that are not finite")
+            return tensors, described
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{path}: got no complete checkpoint of image-distill ({error}); wanted one; "

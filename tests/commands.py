@@ -2,10 +2,12 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-__all__ = ["ODD", "VALUE", "flags", "leaves", "run"]
+__all__ = ["ODD", "VALUE", "drawn", "flags", "leaves", "marks", "run", "settled"]
 
 ODD = [
     *("0", "-1", "1", "2", "1.5", "nan", "inf", "-inf", "1e999", "9" * 30, "9" * 5000, ""),
@@ -47,3 +49,32 @@ def run(main, words: list[str], capsys, name: str) -> int:
     told = [line for line in said.splitlines() if line.startswith(f"{name}: error: ")]
     assert "Traceback" not in said and (code != 2 or len(told) == 1), (words, said)
     return code
+
+
+settled = settings(
+    deadline=None,
+    max_examples=150,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def drawn(data, base: dict[str, list[str]], parsers: dict[str, argparse.ArgumentParser]):
+    """A command with one or two of its flags odd, or one of its first words."""
+    name = data.draw(st.sampled_from(sorted(base)))
+    words = list(base[name])
+    own = flags(parsers[name])
+    for _ in range(data.draw(st.integers(1, 2))):
+        if own and (not words or data.draw(st.integers(0, 3))):
+            flag = data.draw(st.sampled_from(sorted(own)))
+            words.append(f"{flag}={data.draw(VALUE)}" if own[flag] else flag)
+        elif words:
+            place = data.draw(st.integers(0, len(words) - 1))
+            words[place] = data.draw(VALUE)
+    return [*name.split(), *words]
+
+
+def marks(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Size and time of every file below that is no lock."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}

@@ -1,7 +1,6 @@
 """The command line: a thin shell over the pipeline; it holds no algorithm."""
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from uni3d import __version__
-from uni3d.errors import ConfigError, Uni3DError
+from uni3d.errors import ConfigError, Uni3DError, escape_missing_letters
 from uni3d.run.arguments import (
     add_file_arguments,
     add_run_arguments,
@@ -304,9 +303,7 @@ def _edits(typed: str, known: str) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Entry point; user errors are one line and exit code 2."""
     argv = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):  # a terminal of fewer letters costs letters, no run
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    escape_missing_letters()
     try:
         if argv and argv[0] not in COMMANDS and argv[0] not in ("-h", "--help", "--version"):
             _meant(argv)

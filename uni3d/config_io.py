@@ -140,11 +140,15 @@ number.__name__, share.__name__ = "finite number from 0", "number of 0 to 1"
 
 
 def within(config: Any, where: str, **limits: tuple[float, float]) -> None:
-    """Raise ConfigError unless the named numbers of `config` lie in their (least, most)."""
+    """Raise ConfigError unless the named numbers of `config` are None or in their (least, most).
+
+    `where`: the group of the keys, "" for those at the top.
+    """
     for name, (least, most) in limits.items():
         value = getattr(config, name)
-        if not least <= value <= most:
-            raise ConfigError(f"{where}.{name}: got {value}; want {least:g} to {most:g}; change it")
+        if value is not None and not least <= value <= most:
+            key = f"{where}.{name}" if where else name
+            raise ConfigError(f"{key}: got {value}; want {least:g} to {most:g}; change it")
 
 
 def to_dict(config: Any) -> dict[str, Any]:

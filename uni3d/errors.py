@@ -1,5 +1,8 @@
 """Errors meant for the person who made them: what, got, wanted, what to do, in one line."""
 
+import io
+import sys
+
 __all__ = [
     "CheckpointError",
     "ConfigError",
@@ -10,6 +13,7 @@ __all__ = [
     "PromptError",
     "TeacherError",
     "Uni3DError",
+    "escape_missing_letters",
 ]
 
 
@@ -56,3 +60,10 @@ class MissingExtraError(Uni3DError):
             f"{package} is needed for this and is not installed; do, in this project's folder: "
             f"pip install -e {place}"
         )
+
+
+def escape_missing_letters() -> None:
+    """stdout and stderr write an escape where they lack a letter: it costs that, not the run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

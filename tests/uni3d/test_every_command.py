@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from commands import ODD, VALUE, flags, leaves, run
-from hypothesis import HealthCheck, given, settings
+from commands import ODD, drawn, flags, leaves, marks, run, settled
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import TINY, small_pictures
 
@@ -136,12 +136,6 @@ def idle(stock, tmp_path_factory):
         yield
 
 
-def marks(folder: Path) -> dict[Path, tuple[int, int]]:
-    """Size and time of every file below that is no lock."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
-    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
-
-
 def check(words: list[str], folder: Path, teacher: Path, capsys) -> None:
     """Run beside the files of BASE, none of which may change; what is new is removed."""
     before = marks(folder)
@@ -159,40 +153,17 @@ def check(words: list[str], folder: Path, teacher: Path, capsys) -> None:
             path.rmdir()
 
 
-settled = settings(
-    deadline=None,
-    max_examples=150,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-
-
-def drawn(data) -> list[str]:
-    """A command with one or two of its flags odd, or one of its first words."""
-    name = data.draw(st.sampled_from(sorted(BASE)))
-    words = list(BASE[name])
-    own = flags(ALL[name])
-    for _ in range(data.draw(st.integers(1, 2))):
-        if own and (not words or data.draw(st.integers(0, 3))):
-            flag = data.draw(st.sampled_from(sorted(own)))
-            words.append(f"{flag}={data.draw(VALUE)}" if own[flag] else flag)
-        elif words:
-            place = data.draw(st.integers(0, len(words) - 1))
-            words[place] = data.draw(VALUE)
-    return [*name.split(), *words]
-
-
 @settled
 @given(data=st.data())
 def test_odd_values_of_any_argument_end_in_a_line(data, idle, stock, tiny_folder, capsys):
-    check(drawn(data), stock.parent, tiny_folder, capsys)
+    check(drawn(data, BASE, ALL), stock.parent, tiny_folder, capsys)
 
 
 @pytest.mark.slow
 @settings(settled, max_examples=2000, derandomize=False)
 @given(data=st.data())
 def test_two_thousand_command_lines(data, idle, stock, tiny_folder, capsys):
-    check(drawn(data), stock.parent, tiny_folder, capsys)
+    check(drawn(data, BASE, ALL), stock.parent, tiny_folder, capsys)
 
 
 @pytest.mark.slow
