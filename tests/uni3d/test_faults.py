@@ -21,6 +21,7 @@ from uni3d.run import finish
 from uni3d.run.folder import chosen_folder
 from uni3d.storage import cache, checkpoint
 from uni3d.storage.cache import remembered
+from uni3d.storage.lock import held
 from uni3d.teacher.hub import find_folder
 from uni3d.toybox import state
 from uni3d.toybox.training import TrainConfig
@@ -304,6 +305,22 @@ def test_what_others_have_is_kept_by_every_command_that_writes(words, tmp_path, 
     assert main(words) == 2
     one_line(capsys)
     assert contents(mine) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        (["toybox", "train", "--out=t", "--resume"], "t"),
+        (["toybox", "train-recogniser", "--out=r.safetensors"], "recogniser-pictures"),
+    ],
+)
+def test_a_training_is_written_by_one_process(words, written, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / written).mkdir()
+    with held(Path(written)):
+        assert main(words) == 2
+    assert "another process is writing" in one_line(capsys)
+    assert [p.name for p in tmp_path.rglob("*")] == [written, ".lock"]
 
 
 def test_a_state_of_a_teacher_that_is_not_finite_is_never_saved(tmp_path):

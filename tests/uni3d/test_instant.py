@@ -1,11 +1,13 @@
 """The instant network: its lookup, its gradient, tied noise; a training resumes exactly."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
 from families import save_family
+from folders import contents
 from tiny import tiny_teacher
 
 from uni3d.cameras import Cameras
@@ -16,6 +18,7 @@ from uni3d.instant.sentences import FileSentences, WorldSentences
 from uni3d.instant.training import InstantConfig, Trainer
 from uni3d.instant.weights import load_weights
 from uni3d.scene.render import RenderConfig, render
+from uni3d.storage.lock import held
 from uni3d.teacher.codecs import SpaceToDepth
 from uni3d.teacher.model import load_teacher
 
@@ -186,7 +189,17 @@ def test_train_then_export_then_make_by_command(tmp_path, capsys):
     assert main([*command, *shrink]) == 2  # no grammar, no --prompts
     assert "--prompts FILE" in capsys.readouterr().err
     assert main([*command, *shrink, "--prompts", str(tmp_path / "prompts.txt")]) == 0
-    assert len((out / "metrics.jsonl").read_text().splitlines()) == 2
+    with (out / "metrics.jsonl").open("a") as log:  # as a kill after the checkpoint leaves it
+        log.write('{"step": 3, "loss": 9.0}\n{"step": 4, "lo')
+    go_on = ["instant", "train", "--resume", "--out", str(out), "--steps", "3"]
+    go_on += ["--prompts", str(tmp_path / "prompts.txt")]
+    before = contents(out)
+    with held(out):
+        assert main(go_on) == 2
+    assert "another process is writing" in capsys.readouterr().err and contents(out) == before
+    assert main(go_on) == 0
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3] and lines[2]["loss"] != 9.0
     network = tmp_path / "network.safetensors"
     assert main(["instant", "export", str(out), "--out", str(network)]) == 0
     assert load_weights(network, str(teacher)).config.channels == (8, 8, 8)
