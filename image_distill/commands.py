@@ -40,9 +40,13 @@ def import_network(arguments: argparse.Namespace) -> None:
 
 def prepare_data(arguments: argparse.Namespace) -> None:
     """`prepare`."""
+    from image_distill.data import ImageStore
     from image_distill.prepare import prepare
 
     new_target(arguments.out, arguments.overwrite)
+    if arguments.kind == "folder" and (left := ImageStore(arguments.source).left_out):
+        more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+        sys.stderr.write(f"left out, no images of a known kind: {', '.join(left[:3])}{more}\n")
     number = prepare(
         arguments.kind, arguments.source, arguments.out, resolution=arguments.resolution
     )

@@ -59,17 +59,23 @@ def eight_bits(image: Any, name: str) -> Any:
 
 
 def decode(data: bytes, name: str) -> np.ndarray:
-    """The bytes of a picture file as uint8 [height, width], or [height, width, 3].
+    """The bytes of a picture file as uint8 [height, width], or [height, width, 3], upright.
 
     Raises:
-        DataError: not a picture, damaged, too large, or of a kind that has no 8-bit form.
+        DataError: not a picture, damaged, too large, several in one file, or of a kind that has
+            no 8-bit form.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return np.array(eight_bits(Image.open(io.BytesIO(data)), name))
+            image = Image.open(io.BytesIO(data))
+            if (frames := getattr(image, "n_frames", 1)) > 1:
+                raise DataError(
+                    f"{name}: got {frames} pictures in one file; wanted one; do: split them"
+                )
+            return np.array(eight_bits(ImageOps.exif_transpose(image), name))
     except DataError:
         raise
     except Exception as error:  # Pillow raises whatever its parsers happen to raise
@@ -102,6 +108,8 @@ class ImageStore:
             )
         self.names = sorted(name for name in names if not foreign(name))
         self.images = [n for n in self.names if Path(n).suffix.lower() in IMAGE_SUFFIXES]
+        known = {*self.images, "dataset.json"}
+        self.left_out = [n for n in self.names if n not in known and Path(n).name[0] != "."]
 
     def _archive(self) -> zipfile.ZipFile:
         if self._zip is None or self._process != os.getpid():

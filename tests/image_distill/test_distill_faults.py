@@ -224,6 +224,27 @@ def test_one_grey_among_colours_is_made_rgb(tmp_path):
     assert np.array_equal(grey[:, 0, 0], [77] * 3) and np.array_equal(colour[:, 0, 0], [1, 2, 3])
 
 
+def test_a_photo_is_upright_and_alone_in_its_file(tmp_path, capsys):
+    photos, sheets = tmp_path / "photos", tmp_path / "sheets"
+    photos.mkdir(), sheets.mkdir()
+    pixels = np.zeros((16, 16), np.uint8)
+    pixels[:, :8] = 200  # bright on the left
+    turned = Image.Exif()
+    turned[0x112] = 6  # to be shown turned right by 90 degrees: bright at the top
+    Image.fromarray(pixels).save(photos / "a.jpg", exif=turned, quality=95)
+    (photos / "b.gif").write_bytes(b"")
+    (photos / ".DS_Store").write_bytes(b"")
+    assert main(["prepare", "folder", str(photos), str(tmp_path / "o.zip")]) == 0
+    assert capsys.readouterr().err == "left out, no images of a known kind: b.gif\n"
+    store = ImageStore(tmp_path / "o.zip")
+    (image,) = store.read_image(store.images[0])
+    assert image[:6].mean() > 190 and image[10:].mean() < 10
+    page = Image.fromarray(pixels)
+    page.save(sheets / "a.tif", save_all=True, append_images=[page])
+    assert main(["prepare", "folder", str(sheets), str(tmp_path / "p.zip")]) == 2
+    assert "2 pictures in one file" in one_line(capsys)
+
+
 def test_what_macos_adds_is_no_image(tmp_path):
     save(tmp_path / "in", "a.png", np.zeros((8, 8), np.uint8))
     (tmp_path / "in" / "._a.png").write_bytes(b"\0\5\x16\7")
