@@ -41,6 +41,10 @@ pytestmark = pytest.mark.usefixtures("small_runs")
         ("scheduler/scheduler_config", {"_class_name": "FlowMatchEulerDiscreteScheduler"}, "Flow"),
         ("scheduler/scheduler_config", {"_class_name": "ScoreSdeVeScheduler"}, "ScoreSdeVe"),
         ("scheduler/scheduler_config", {"use_flow_sigmas": True}, "use_flow_sigmas"),
+        ("scheduler/scheduler_config", {"timestep_type": "continuous"}, "timestep_type"),
+        ("scheduler/scheduler_config", {"beta_start": None}, "no betas"),
+        ("vae/config", {"shift_factor": 0.1159}, "shift_factor"),
+        ("unet/config", {"_class_name": "UNetMotionModel"}, "UNetMotionModel"),
         ("unet/config", {"class_embed_type": "timestep"}, "class labels"),
         ("unet/config", {"projection_class_embeddings_input_dim": 2048}, "class labels"),
         ("unet/config", {"class_embed_type": None, "num_class_embeds": 1000}, "class labels"),
@@ -59,6 +63,16 @@ def test_teachers_of_other_kinds_are_refused_by_name(tiny_folder, tmp_path, part
     path.write_text(json.dumps(told | changes))
     with pytest.raises(TeacherError, match=named):
         find_folder(str(folder))
+
+
+@pytest.mark.parametrize("changes", [{"beta_end": 2.0}, {"num_train_timesteps": 0}])
+def test_betas_that_are_no_schedule_are_one_line(tiny_folder, tmp_path, changes, capsys):
+    folder = shutil.copytree(tiny_folder, tmp_path / "t")
+    path = folder / "scheduler" / "scheduler_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    assert main(["a corgi", "--teacher", str(folder), "--out", str(tmp_path / "o")]) == 2
+    assert "no noise schedule" in one_line(capsys)
+    assert not (tmp_path / "o").exists()
 
 
 def test_a_teacher_without_betas_or_without_a_unet_is_refused(tiny_folder, tmp_path, capsys):

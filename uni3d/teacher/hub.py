@@ -22,6 +22,8 @@ __all__ = [
     "wanted_files",
 ]
 
+UNET = "UNet2DConditionModel"
+BETAS = ("beta_start", "beta_end", "beta_schedule")
 BUILT_IN = "toybox"  # the name of the teacher in the package, and where it lies
 TOYBOX = Path(__file__).parents[1] / "toybox" / "weights" / "teacher"
 
@@ -151,24 +153,30 @@ def _refuse_unknown_kinds(found: Found) -> None:
             f"{found.name}: its scheduler is {kind}; wanted one with betas ({', '.join(SCHEDULERS)}"
             f"), other schedules are not read yet; do: another teacher, {INSTEAD}"
         )
-    if settings and not settings.keys() & {"beta_start", "beta_end", "trained_betas"}:
+    given = {key for key in BETAS if settings.get(key) is not None}
+    if settings and len(given) < 3 and not settings.get("trained_betas"):
         raise TeacherError(
             f"{found.name}: its scheduler's settings tell no betas, so its noise levels are not "
             f"known; do: fetch scheduler/scheduler_config.json again, {INSTEAD}"
         )
-    if settings.get("use_flow_sigmas"):
-        raise TeacherError(
-            f"{found.name}: its scheduler has use_flow_sigmas, a schedule that is not read yet; "
-            f"do: another teacher, {INSTEAD}"
-        )
+    for key, foreign in (("use_flow_sigmas", True), ("timestep_type", "continuous")):
+        if settings.get(key) == foreign:
+            raise TeacherError(
+                f"{found.name}: its scheduler has {key} {foreign}, a schedule that is not read "
+                f"yet; do: another teacher, {INSTEAD}"
+            )
     vae, codec = _settings(folder / "vae" / "config.json"), folder / "codec" / "config.json"
-    for key in ("latents_mean", "latents_std"):
-        if vae.get(key) is not None:
+    for key in ("latents_mean", "latents_std", "shift_factor"):
+        if vae.get(key):
             raise TeacherError(
                 f"{found.name}: its autoencoder has {key}, which is not read yet; wanted one with "
                 f"a scaling_factor alone; do: another teacher, {INSTEAD}"
             )
     unet = _settings(folder / "unet" / "config.json")
+    if (kind := unet.get("_class_name", UNET)) != UNET:
+        raise TeacherError(
+            f"{found.name}: its U-Net is a {kind}; wanted a {UNET}; do: another teacher, {INSTEAD}"
+        )
     labels, width = unet.get("class_embed_type"), unet.get("projection_class_embeddings_input_dim")
     if (
         unet.get("num_class_embeds")

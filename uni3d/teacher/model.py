@@ -112,7 +112,13 @@ class Teacher:
         self.fingerprint, self.revision, self.origin = fingerprint, revision, origin
         self.dtype: torch.dtype = unet.dtype
         self.device = torch.device(unet.device)
-        self.schedule = VPSchedule.from_alphas_cumprod(scheduler.alphas_cumprod)
+        try:
+            self.schedule = VPSchedule.from_alphas_cumprod(scheduler.alphas_cumprod)
+        except ValueError as error:
+            raise TeacherError(
+                f"{name}: its scheduler's betas are no noise schedule ({error}); "
+                "do: fetch scheduler/scheduler_config.json again"
+            ) from error
         kind = scheduler.config.prediction_type
         if kind not in DENOISERS:
             raise TeacherError(

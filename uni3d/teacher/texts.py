@@ -180,7 +180,7 @@ class TextReader:
         longest = min(tokenizer.model_max_length, encoder.context or tokenizer.model_max_length)
         texts = [encoder.clean(text) for text in prompts]
         for text in texts:
-            count = len(tokenizer(text, truncation=False).input_ids)
+            count = len(tokenizer(text, truncation=False, verbose=False).input_ids)
             if count > longest:
                 raise PromptError(
                     f"the text {text[:40] + '...'!r} has {count} tokens; wanted at most "
