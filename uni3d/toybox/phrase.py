@@ -117,6 +117,25 @@ IRREGULAR = {
     "sushi": "sushi",
     "people": "people",
 }
+JOBS = {  # what a person is whose emoji is joined to this one
+    "rocket": "astronaut",
+    "cooking": "chef",
+    "fire engine": "firefighter",
+    "artist palette": "painter",
+    "microphone": "singer",
+    "airplane": "pilot",
+    "ear of rice": "farmer",
+    "graduation cap": "student",
+    "microscope": "scientist",
+    "staff of aesculapius": "doctor",
+    "school": "teacher",
+}
+# Vowel signs and accents, of scripts up to Vedic Sanskrit; no variation selectors.
+MARKS = "".join(
+    chr(code) for code in range(0x300, 0x1D00) if unicodedata.category(chr(code)) in ("Mn", "Mc")
+)
+LETTERS = rf"[^\W_](?:[^\W_]|[{MARKS}])*"
+WORD = re.compile(rf"{LETTERS}(?:['-]{LETTERS})*|[,.;:()]")
 BRITISH = {"grey": "gray", "coloured": "colored", "armour": "armor", "jewellery": "jewelry"}
 
 
@@ -145,23 +164,67 @@ def singular(word: str) -> str:
     return word[:-1] if word.endswith("s") else word
 
 
-def _emoji_name(char: str) -> str:
-    """What an emoji is called ("dog" for the dog's face), or the character itself."""
-    name = unicodedata.name(char, "").lower()
-    return " ".join(w for w in name.split() if w not in ("face", "with")) or char
+def _is_emoji(char: str) -> bool:
+    return unicodedata.category(char) == "So" and char >= "\u2190"
 
 
-def words_of(prompt: str) -> list[str]:
-    """Lower-case words and punctuation of a prompt, of any script; accents of Latin ones stay."""
-    text = unicodedata.normalize("NFKC", prompt).lower().replace("’", "'")
-    text = "".join(
-        f" {_emoji_name(c)} " if unicodedata.category(c) == "So" else c
-        for c in text
-        if unicodedata.category(c) not in ("Mn", "Cf", "Cc") or c.isspace()
-    )
-    found = re.findall(r"[^\W_]+(?:['-][^\W_]+)*|[,.;:()]", text)
-    plain = [str(w).removesuffix("'s") for w in found]
+def _emoji_name(sequence: str) -> str:
+    """What an emoji is called in words: "dog" for the dog's face, "astronaut" for a woman joined
+    to a rocket. Of others that are joined, the first."""
+    names = [unicodedata.name(c, "emoji").lower() for c in sequence if _is_emoji(c)]
+    if names[0] in ("man", "woman", "adult") and names[-1] in JOBS:
+        return JOBS[names[-1]]
+    if names[0].startswith("regional indicator"):
+        return "flag"
+    # "heavy black heart": how the sign is printed, not what it shows.
+    words = [w for w in names[0].split() if w not in ("face", "with", "heavy", "black", "white")]
+    return " ".join(words) or names[0]
+
+
+def _emoji_length(text: str) -> int:
+    """Characters of the emoji that `text` begins with: joined ones, skin and variation are its."""
+    size = 1
+    while size < len(text) and (
+        text[size] in "\u200d\ufe0f\u20e3"
+        or unicodedata.category(text[size]) == "Sk"
+        or (text[size - 1] == "\u200d" and _is_emoji(text[size]))
+    ):
+        size += 1
+    return size
+
+
+def words_of(prompt: str, nouns: frozenset[str] = frozenset()) -> list[str]:
+    """Lower-case words and punctuation of a prompt, of any script; accents of Latin ones stay.
+
+    Emoji are read by their names. One behind a noun of `nouns` is another thing: a comma.
+    """
+    text = _normal(prompt).replace("’", "'")
+    found: list[str] = []
+    place, written = 0, ""
+    while place < len(text):
+        char = text[place]
+        if _is_emoji(char):
+            size = _emoji_length(text[place:])
+            found += WORD.findall(written)
+            written = ""
+            if found and singular(found[-1]) in nouns:
+                found.append(",")
+            found += WORD.findall(_emoji_name(text[place : place + size]))
+            place += size
+            continue
+        if char.isspace() or unicodedata.category(char) not in ("Cf", "Cc"):
+            # Marks belong to the letters of most scripts; in Latin they are decoration.
+            mark = char in MARKS
+            latin = mark and "LATIN" in unicodedata.name(written.rstrip(MARKS)[-1:] or "a", "")
+            written += "" if latin else char
+        place += 1
+    found += WORD.findall(written)
+    plain = [w.removesuffix("'s") for w in found]
     return [BRITISH.get(w, w) for w in plain]
+
+
+def _normal(prompt: str) -> str:
+    return unicodedata.normalize("NFKC", prompt.replace("№", " # ")).lower()
 
 
 def is_foreign(word: str) -> bool:
@@ -171,7 +234,7 @@ def is_foreign(word: str) -> bool:
 
 def without_style(prompt: str) -> str:
     """The prompt less what only says how a picture looks ("a DSLR photo of", "8k")."""
-    text = " ".join(unicodedata.normalize("NFKC", prompt).lower().split())
+    text = " ".join(_normal(prompt).split())
     text = COMMAND.sub("", text)
     for _ in range(2):
         text = PREFIX.sub("", text)

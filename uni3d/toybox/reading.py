@@ -238,7 +238,7 @@ def _own_words() -> frozenset[str]:
 def read(prompt: str, known: Known | None = None) -> Reading:
     """What a prompt asks for and what of it is shown; `known` is the shipped teacher's world."""
     known = known or shipped_known()
-    words = translated(words_of(without_style(prompt)))
+    words = translated(words_of(without_style(prompt), nouns()))
     parts = split(words, nouns())
     reader = _Reader(prompt, known)
     reader.head(parts.phrase)
