@@ -224,6 +224,13 @@ def test_a_teacher_is_found_from_anywhere(tiny_folder, tmp_path, monkeypatch):
         find_folder(str(tmp_path / "model.safetensors"))
 
 
+@pytest.mark.parametrize("inside", ["unet", "model_index.json", "unet/config.json", ".."])
+def test_a_teachers_folder_is_named_from_near_it(tiny_folder, tmp_path, inside):
+    folder = shutil.copytree(tiny_folder, tmp_path / "t").resolve()
+    with pytest.raises(TeacherError, match=f"do: --teacher {re.escape(str(folder))}"):
+        find_folder(str((folder / inside).resolve()))
+
+
 def test_weights_of_one_variant_are_named(tiny_folder, tmp_path):
     folder = tmp_path / "t"
     shutil.copytree(tiny_folder, folder)

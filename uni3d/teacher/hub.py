@@ -79,6 +79,13 @@ def find_folder(
     return found
 
 
+def _near(path: Path) -> Path | None:
+    """The folder in diffusers layout that `path` lies in, or the only one in `path`."""
+    around = [p for p in (path.parent, path.parent.parent) if (p / "model_index.json").is_file()]
+    inside = [p.parent for p in path.glob("*/model_index.json")]
+    return around[0] if around else inside[0] if len(inside) == 1 else None
+
+
 def _find(name: str, revision: str, variant: str, download: bool) -> Found:
     folder = TOYBOX if name == BUILT_IN else _folder_of(name)
     if (folder / "model_index.json").is_file():
@@ -90,6 +97,10 @@ def _find(name: str, revision: str, variant: str, download: bool) -> Found:
         if name == BUILT_IN:
             return Found(name, folder, "", BUILT_IN)
         return Found(str(folder), folder, "", "local folder")
+    if near := _near(folder):
+        raise TeacherError(
+            f"teacher {name!r}: got no folder in diffusers layout; do: --teacher {near}, which is"
+        )
     if folder.is_file():
         raise TeacherError(
             f"teacher {name!r}: got a file; wanted a folder in diffusers layout; do, once, in "
