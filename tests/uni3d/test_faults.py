@@ -90,9 +90,10 @@ def test_a_teacher_without_betas_or_without_a_unet_is_refused(tiny_folder, tmp_p
         find_folder(str(folder))
 
 
-@pytest.mark.parametrize("what", ["processor", "diffusers", "card"])
+@pytest.mark.parametrize("what", ["processor", "instructions", "diffusers", "uni3d"])
 def test_samples_of_another_machine_or_library_are_others(monkeypatch, what):
     key, here = {"teacher": "t"}, cache._machine()
+    assert what in here
     assert remembered("k", key, lambda: torch.ones(1)) == 1
     assert remembered("k", key, lambda: torch.zeros(1)) == 1
     monkeypatch.setattr(cache, "_machine", lambda: here | {what: "another"})

@@ -1,6 +1,7 @@
 """The teacher against diffusers' own scheduler, and against damaged folders."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -10,7 +11,8 @@ from closeness import assert_close_report
 from uni3d.cameras import Cameras
 from uni3d.errors import TeacherError
 from uni3d.teacher.codecs import SpaceToDepth
-from uni3d.teacher.model import Condition, load_teacher
+from uni3d.teacher.hub import find_folder
+from uni3d.teacher.model import Condition, fingerprint, load_teacher
 from uni3d.teacher.prompts import PromptConfig, PromptSet
 
 
@@ -149,6 +151,33 @@ def test_damaged_folders_are_one_line(tiny_folder, tmp_path, damage):
     with pytest.raises(TeacherError) as caught:
         load_teacher(str(folder))
     assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", ["a linked part", "weights of the same time", "variant"])
+def test_other_weights_are_another_fingerprint(tiny_folder, tmp_path, change):
+    """The cache takes teachers of one fingerprint for the same."""
+    folder, unet = tmp_path / "teacher", tmp_path / "unet"
+    shutil.copytree(tiny_folder, folder)
+    shutil.move(folder / "unet", unet)
+    if change == "a linked part":
+        (folder / "unet").symlink_to(unet, target_is_directory=True)
+    else:
+        unet = unet.rename(folder / "unet")
+    for part in ("unet", "text_encoder"):
+        (weights,) = (folder / part).glob("*.safetensors")
+        shutil.copy2(weights, weights.with_suffix(".fp16.safetensors"))
+    found = find_folder(str(folder))
+    before = fingerprint(found, "")
+    assert fingerprint(found, "") == before
+    if change == "variant":
+        assert fingerprint(found, "fp16") != before
+        return
+    for path in unet.glob("*.safetensors"):
+        times = path.stat()
+        path.write_bytes(path.read_bytes()[:-1] + b"\1")
+        if change == "weights of the same time":
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert fingerprint(found, "") != before
 
 
 def test_unknown_teacher_is_one_line_and_names_what_is_known():

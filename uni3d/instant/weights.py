@@ -60,7 +60,7 @@ def text_features(sentence: str, config: TeacherConfig, teacher: Teacher | None 
     if teacher is not None:
         return teacher.encode_text([sentence]).float().cpu()
     found = find_folder(config.name, config.revision, config.variant)
-    key = {"teacher": fingerprint(found), "texts": [sentence]}
+    key = {"teacher": fingerprint(found, config.variant), "texts": [sentence]}
     return remembered(
         "texts", key, lambda: text_reader(found.folder, config.variant)([sentence]).float()
     )

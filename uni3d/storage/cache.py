@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from uni3d import __version__
 from uni3d.errors import CheckpointError, NonFiniteError
 from uni3d.storage import checkpoint
 
@@ -41,7 +42,8 @@ def _machine() -> dict[str, str]:
         processor = next(line for line in cores if line.startswith("model name"))
     except (OSError, UnicodeDecodeError, StopIteration):
         processor = platform.processor()
-    found = {"processor": processor, "machine": platform.machine()}
+    found = {"processor": processor, "machine": platform.machine(), "uni3d": __version__}
+    found["instructions"] = torch.backends.cpu.get_cpu_capability()  # an environment may lower them
     if torch.cuda.is_available():
         found["card"] = torch.cuda.get_device_name()
     for package in ("torch", "diffusers", "transformers"):

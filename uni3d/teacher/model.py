@@ -264,12 +264,16 @@ def _pooled_text(config: Any, image_size: int, name: str) -> tuple[int, list[flo
     return width - len(ids) * config.addition_time_embed_dim, [float(i) for i in ids]
 
 
-def fingerprint(found: Found) -> str:
-    """Changes when the files of the teacher do."""
-    digest = hashlib.sha256(found.revision.encode())
-    for path in sorted(p for p in found.folder.rglob("*") if p.is_file()):
+def fingerprint(found: Found, variant: str) -> str:
+    """Changes when the files of the teacher do, or when others of them are read (`variant`)."""
+    digest = hashlib.sha256(f"{found.revision} {variant} ".encode())
+    # Two levels, as a pipeline has, and no rglob: that leaves out parts that are links to folders.
+    both = (*found.folder.glob("*"), *found.folder.glob("*/*"))
+    for path in sorted(p for p in both if p.is_file()):
         status = path.stat()
-        mark = path.read_bytes() if path.suffix == ".json" else f"{status.st_mtime_ns}".encode()
+        # ctime: unpacked archives and images of containers give all files one mtime.
+        times = f"{status.st_mtime_ns} {status.st_ctime_ns}".encode()
+        mark = path.read_bytes() if path.suffix == ".json" else times
         digest.update(f"{path.relative_to(found.folder)} {status.st_size} ".encode() + mark)
     return digest.hexdigest()
 
@@ -330,7 +334,7 @@ def load_teacher(which: TeacherConfig | str) -> Teacher:
         scheduler,
         codec,
         found.name,
-        fingerprint=fingerprint(found),
+        fingerprint=fingerprint(found, config.variant),
         revision=found.revision,
         origin=found.how,
     )
