@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from uni3d.errors import Uni3DError
+from uni3d.storage.below import files_below
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 
@@ -97,8 +98,7 @@ class ImageStore:
         self._zip: zipfile.ZipFile | None = None
         self._process = -1
         if self.path.is_dir():
-            inside = (p for p in self.path.rglob("*") if p.is_file())
-            names = [p.relative_to(self.path).as_posix() for p in inside]
+            names = [p.relative_to(self.path).as_posix() for p in files_below(self.path)]
         elif self.path.is_file():
             names = [name for name in self._archive().namelist() if not name.endswith("/")]
         else:

@@ -21,6 +21,7 @@ import numpy as np
 
 from image_distill.data import IMAGE_SUFFIXES, DataError, ImageStore, decode, foreign
 from uni3d.errors import Uni3DError
+from uni3d.storage.below import files_below
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 _SYNSET = re.compile(r"n\d{8}")
@@ -157,7 +158,7 @@ def _files(source: Path) -> Iterator[tuple[str, IO[bytes]]]:
     A data set that was split into several archives is therefore given as the folder they are in.
     """
     if source.is_dir():
-        paths = sorted(p for p in source.rglob("*") if p.is_file())
+        paths = files_below(source)
     elif source.is_file() and _is_archive(source.name):
         paths = [source]
     else:
@@ -252,7 +253,8 @@ def fashion_mnist(
     arrays = {}
     for what, dimensions in (("images", 3), ("labels", 1)):
         wanted = f"{part}-{what}-idx{dimensions}-ubyte"
-        found = sorted(source.rglob(wanted + ".gz")) + sorted(source.rglob(wanted))
+        there = files_below(source)
+        found = [p for name in (wanted + ".gz", wanted) for p in there if p.name == name]
         if not found:
             raise DataError(
                 f"{source}: got no {wanted}.gz; wanted the folder with the training files; "

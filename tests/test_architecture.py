@@ -16,7 +16,7 @@ PACKAGE = ROOT / "uni3d"
 ORDER = {
     "errors": "",
     "config_io": "",
-    "storage": "whole checkpoint cache lock",
+    "storage": "below whole checkpoint cache lock",
     "instruct": "names divergences noise denoiser density_ratio loss",
     "cameras": "",
     "scene": (

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_distill.data import DataError
+from image_distill.data import DataError, ImageDataset, ImageStore
 from image_distill.prepare import prepare
 
 
@@ -53,6 +53,21 @@ def cifar_archive(path, batches, name="data_batch_{}.bin"):
             add(archive, f"cifar-10-batches-bin/{name.format(batch + 1)}", data)
         add(archive, "cifar-10-batches-bin/test_batch.bin", bytes(3073))
     return images, labels
+
+
+def test_pictures_in_linked_folders_count(tmp_path):
+    """A class folder may lie on another disk; a link to the folder that it is in ends."""
+    source, elsewhere = tmp_path / "pictures", tmp_path / "elsewhere"
+    for folder, shade in ((source / "cat", 10), (elsewhere, 200)):
+        folder.mkdir(parents=True)
+        (folder / "a.png").write_bytes(encoded(np.full((8, 8), shade, np.uint8)))
+    (source / "dog").symlink_to(elsewhere, target_is_directory=True)
+    (elsewhere / "loop").symlink_to(source, target_is_directory=True)
+    assert ImageDataset(str(source), use_labels=False).resolution == 8
+    assert len(ImageStore(source).images) == 2
+    assert prepare("folder", source, tmp_path / "out.zip") == 2
+    images, _ = read_back(tmp_path / "out.zip")
+    assert sorted(int(image.max()) for image in images) == [10, 200]
 
 
 def test_cifar10(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from uni3d.errors import MissingExtraError, TeacherError
+from uni3d.storage.below import files_below
 
 __all__ = [
     "BUILT_IN",
@@ -214,7 +215,7 @@ def _refuse_unknown_kinds(found: Found) -> None:
 
 def _refuse_missing_variant(found: Found, variant: str) -> None:
     """Say which variant of the weights is there where the one that was asked for is not."""
-    names = [p.relative_to(found.folder).as_posix() for p in found.folder.rglob("*")]
+    names = [p.relative_to(found.folder).as_posix() for p in files_below(found.folder)]
     for part in NETWORKS:
         stems = (
             ("diffusion_pytorch_model",) if part in ("unet", "vae") else ("model", "pytorch_model")
@@ -300,7 +301,7 @@ def _hub() -> Any:
 
 
 def _whole(folder: Path, variant: str) -> bool:
-    names = [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()]
+    names = [str(p.relative_to(folder)) for p in files_below(folder)]
     try:
         index = read_index(folder)
         listed = {n.split("/")[0] for n in wanted_files(names, variant)}

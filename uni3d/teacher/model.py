@@ -25,6 +25,7 @@ from uni3d.instruct import (
     perp_neg,
 )
 from uni3d.instruct.noise import expand_like
+from uni3d.storage.below import files_below
 from uni3d.teacher.codecs import Codec, Pixels, VaeCodec, read_space_to_depth
 from uni3d.teacher.hub import BUILT_IN, TOYBOX, Found, find_folder, read_index
 from uni3d.teacher.prompts import ViewConditioning
@@ -267,9 +268,7 @@ def _pooled_text(config: Any, image_size: int, name: str) -> tuple[int, list[flo
 def fingerprint(found: Found, variant: str) -> str:
     """Changes when the files of the teacher do, or when others of them are read (`variant`)."""
     digest = hashlib.sha256(f"{found.revision} {variant} ".encode())
-    # Two levels, as a pipeline has, and no rglob: that leaves out parts that are links to folders.
-    both = (*found.folder.glob("*"), *found.folder.glob("*/*"))
-    for path in sorted(p for p in both if p.is_file()):
+    for path in files_below(found.folder):
         status = path.stat()
         # ctime: unpacked archives and images of containers give all files one mtime.
         times = f"{status.st_mtime_ns} {status.st_ctime_ns}".encode()
