@@ -271,12 +271,18 @@ def _meant(argv: list[str]) -> None:
     names = (word.partition("=")[0] for word in argv if word.startswith("--"))
     if any(_edits(name, "--resume") <= 1 for name in names):
         raise ConfigError("--resume: is no option here; do: uni3d resume FOLDER")
-    word = argv[0].lower()
+    _no_command(argv[0])
+
+
+def _no_command(text: str) -> None:
+    """Stop at a prompt that is a command, or very like one."""
+    word = text.strip().lower()
     for command in COMMANDS:
         if abs(len(word) - len(command)) <= 2 and _edits(word, command) <= len(command) // 3 <= 3:
+            why = "a command stands first" if word == command else "is no command and very like one"
             raise ConfigError(
-                f"{argv[0]}: is no command and very like one; do: uni3d {command}, or for this "
-                f"as a prompt: uni3d generate {argv[0]}"
+                f"{text}: {why}; do: uni3d {command}, or for this as a prompt: uni3d generate "
+                f"{text}"
             )
 
 
@@ -307,7 +313,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if argv and argv[0] not in COMMANDS and argv[0] not in ("-h", "--help", "--version"):
             _meant(argv)
-            argv.insert(0, "generate")
+            args = _parser().parse_args(["generate", *argv])
+            _no_command(args.prompt)  # options may stand before it
+            return _run_command(args)
         if argv[:1] == ["app"]:
             return _app(argv[1:])
         return _run_command(_parser().parse_args(argv))

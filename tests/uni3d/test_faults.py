@@ -142,6 +142,14 @@ def test_a_misspelt_command_is_no_prompt(word, command, capsys, tmp_path):
     assert f"uni3d {command}" in one_line(capsys) and not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.parametrize("word", ["docotr", "Doctor", "doctor", " doctor "])
+@pytest.mark.parametrize("before", [["--seed", "1"], ["--teacher=nowhere"], ["--"]])
+def test_a_misspelt_command_behind_options_is_no_prompt(before, word, capsys):
+    assert main([*before, word]) == 2
+    line = one_line(capsys)
+    assert "uni3d doctor" in line and f"uni3d generate {word.strip()}" in line
+
+
 def test_only_extras_that_exist_are_named():
     table = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1]
     extras = set(re.findall(r"^(\w+) = \[", table.split("\n[")[0], re.M))
