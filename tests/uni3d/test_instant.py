@@ -164,6 +164,34 @@ def test_a_training_that_was_stopped_goes_on_bit_for_bit(tmp_path, method):
     assert not torch.equal(before["constant"], wanted["generator/constant"])
 
 
+def test_one_object_a_step_weighs_by_the_ratio_of_other_steps(tmp_path, monkeypatch):
+    """h over the mean of a batch of one would be 1, whatever the ratio says."""
+    settings = config(
+        **{"sentences": 1, "noises": 1, "views": 1, "sds_share": 0.0, "fake_share": 0.0},
+        **{"method": "uni-instruct", "divergence": "forward-kl", "steps": 2},
+    )
+    teacher = load_teacher(str(tiny_teacher(tmp_path / "teacher")))
+    trainer = Trainer(settings, teacher, SENTENCES)
+    ratios = iter([0.0, 1.0])
+
+    def log_ratio(features, sigma):
+        return torch.full_like(sigma, next(ratios)), torch.zeros_like(sigma, dtype=torch.bool)
+
+    monkeypatch.setattr(trainer.fake, "log_ratio", log_ratio)
+    monkeypatch.setattr(trainer.fake.mean_h, "bin_of", lambda s: torch.zeros_like(s).long())
+    of, shares = trainer.fake.mean_h.of, []
+
+    def record(h, sigma):
+        mean = of(h, sigma)
+        shares.append(float(h / mean))
+        return mean
+
+    monkeypatch.setattr(trainer.fake.mean_h, "of", record)
+    list(trainer.steps())
+    # forward-kl has h = r: 1 and e, whose running means are 1 and (1 + e) / 2.
+    assert shares == pytest.approx([1.0, 2 * math.e / (1 + math.e)], rel=1e-4)
+
+
 def test_a_teacher_with_an_autoencoder_trains_the_generator(tmp_path):
     teacher = load_teacher(str(save_family("sd1", tmp_path / "sd")))
     trainer = Trainer(config(steps=5, sds_share=0.4, fake_share=0.2), teacher, SENTENCES)

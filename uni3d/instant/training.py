@@ -300,15 +300,16 @@ class Trainer:
             divergence="reverse-kl" if sds else str(method.divergence),
             form="integral" if sds else str(method.form),
             sid_alpha=None if sds else method.sid_alpha,
-            normalise_h=log_ratio is not None,
             constant_h=constant_h,
         )
-        loss = terms.per_sample.mean() / x0[0].numel()
-        gap = float(terms.terms["u_norm"].mean()) / x0[0].numel() ** 0.5
-        metrics = {"loss": float(loss.detach()), "gap": gap}
-        if log_ratio is not None:
+        per_sample, metrics = terms.per_sample, {}
+        if log_ratio is not None:  # by a running mean: that of a batch of one is h itself
+            assert self.fake is not None and self.fake.mean_h is not None
+            per_sample = per_sample / self.fake.mean_h.of(terms.terms["h"], sigma)
             metrics["ratio"] = float(log_ratio.exp().mean())
-        return loss, metrics
+        loss = per_sample.mean() / x0[0].numel()
+        gap = float(terms.terms["u_norm"].mean()) / x0[0].numel() ** 0.5
+        return loss, {"loss": float(loss.detach()), "gap": gap, **metrics}
 
     def _real(self, views: ViewConditioning, camera, generator, share: float) -> Tensor | None:
         """Teacher samples of this step's sentences and cameras, every few steps; else None."""
