@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 
 from uni3d.toybox import bars
 from uni3d.toybox.known import read_known, shipped_known, today, write_known
@@ -56,3 +57,35 @@ def test_peoples_prompts_are_counted_and_cut_to_what_the_teacher_reads(monkeypat
     assert (captions, kinds) == (["a cat", "a red chair"], ["cat", "chair"])
     assert written[0] == "a sleeping cat"
     assert long.startswith(written[1]) and 20 < len(written[1]) < len(long)
+
+
+def test_the_recognisers_bar_tells_plain_toys_and_those_from_above(monkeypatch):
+    angles = np.zeros((8, 3), np.float32)
+    angles[:, 1] = [0, 50, 0, 50, 80, 0, 0, 46]
+
+    class Pictures:
+        def __init__(self, *_):
+            self.angles = [angles[:4], angles[4:]]
+
+        def composed(self):
+            return np.array([4, 5, 6, 7])
+
+        def __len__(self):
+            return 8
+
+    class Tally:
+        def __init__(self, _net):
+            self.hits = {"kind": [torch.tensor([1, 1, 1, 0]) > 0, torch.tensor([0, 0, 1, 1]) > 0]}
+
+        def add(self, *_):
+            pass
+
+        def shares(self):
+            return {"kind": 0.625}
+
+    monkeypatch.setattr(bars, "_Tally", Tally)
+    monkeypatch.setattr(bars.dataset, "Pictures", Pictures)
+    monkeypatch.setattr(bars.dataset, "prepare", lambda *_, **__: None)
+    monkeypatch.setattr(bars, "pictures_of", lambda *_: ())
+    found = bars._recogniser_bar(held=False)
+    assert found == {"pictures": 8, "kind": 0.625, "kind, plain": 0.75, "kind, from above": 0.5}

@@ -26,6 +26,7 @@ __all__ = ["known_to_both", "measure", "measure_prompts"]
 
 BARS = {"kind": "kind", "color": "color", "worn": "role", "material": "material", "doing": "doing"}
 STEPS, GUIDANCE = 25, 3.0  # of the teacher's samples
+ABOVE = 45  # degrees of elevation: from there on a toy is seen from above
 FRESH_SEED = 4242  # of pictures neither network was trained on
 
 
@@ -75,7 +76,12 @@ def _recogniser_bar(held: bool) -> dict[str, Any]:
         tally = _Tally(load_recogniser())
         for start in range(0, len(pictures), 250):
             tally.add(*pictures_of(pictures, range(start, start + 250), rng))
-        return {"pictures": len(pictures)} | tally.shares()
+        hits = torch.cat(tally.hits["kind"])
+        composed = torch.zeros(len(hits), dtype=torch.bool)
+        composed[pictures.composed()] = True
+        above = torch.from_numpy(np.concatenate(pictures.angles)[:, 1] > ABOVE)
+        parts = {"kind, plain": _share(hits, ~composed), "kind, from above": _share(hits, above)}
+        return {"pictures": len(pictures)} | tally.shares() | parts
 
 
 def _drawn(texts: list[str], rng: np.random.Generator, generator: torch.Generator) -> torch.Tensor:
