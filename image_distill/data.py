@@ -109,7 +109,9 @@ class ImageStore:
         self.names = sorted(name for name in names if not foreign(name))
         self.images = [n for n in self.names if Path(n).suffix.lower() in IMAGE_SUFFIXES]
         known = {*self.images, "dataset.json"}
-        self.left_out = [n for n in self.names if n not in known and Path(n).name[0] != "."]
+        self.left_out = [
+            n for n in self.names if n not in known and not Path(n).name.startswith(".")
+        ]
 
     def _archive(self) -> zipfile.ZipFile:
         if self._zip is None or self._process != os.getpid():

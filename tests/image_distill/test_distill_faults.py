@@ -245,6 +245,13 @@ def test_a_photo_is_upright_and_alone_in_its_file(tmp_path, capsys):
     assert "2 pictures in one file" in one_line(capsys)
 
 
+def test_a_name_of_a_zip_may_be_no_name(tmp_path):
+    path = write_data(tmp_path / "d.zip", number=1)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(".", b"x")
+    assert len(ImageStore(path).images) == 1 and ImageStore(path).left_out == []
+
+
 def test_what_macos_adds_is_no_image(tmp_path):
     save(tmp_path / "in", "a.png", np.zeros((8, 8), np.uint8))
     (tmp_path / "in" / "._a.png").write_bytes(b"\0\5\x16\7")
