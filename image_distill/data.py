@@ -110,7 +110,7 @@ class ImageStore:
         self.images = [n for n in self.names if Path(n).suffix.lower() in IMAGE_SUFFIXES]
         known = {*self.images, "dataset.json"}
         self.left_out = [
-            n for n in self.names if n not in known and not Path(n).name.startswith(".")
+            n for n in self.names if n not in known and (Path(n).name or ".")[0] != "."
         ]
 
     def _archive(self) -> zipfile.ZipFile:
