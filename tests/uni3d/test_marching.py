@@ -1,6 +1,9 @@
 """Samples along rays: by hand, against the twin, and as a quadrature."""
 
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -101,3 +104,27 @@ def test_pruning_changes_opacity_by_less_than_promised():
     less = composite_reference(densities[index], grey[index], kept).opacity
     assert len(index) < 0.8 * len(densities)
     assert ((full - less) >= -1e-6).all() and (full - less).max() < 1e-2 + 1e-3 * 42
+
+
+def test_kernels_leave_torch_its_number_of_threads():
+    """numba's threads start with the first kernel, and bring torch to as many as they are."""
+    program = """
+import torch
+from uni3d.cameras import Cameras
+from uni3d.scene.backends import CPU
+from uni3d.scene.march import Limits
+from uni3d.scene.render import flat_rays
+
+class Fog:
+    def density(self, points):
+        return points[:, 0] * 0 + 1
+
+rays = flat_rays(Cameras.orbit([0.0], [0.0]), 4, 4, None, torch.device("cpu"))
+CPU.sample(Fog(), torch.ones(1, 1, 1, dtype=torch.bool), rays, Limits(0.1, 0, 0))
+print(torch.get_num_threads())
+"""
+    told = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=told, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "1"

@@ -133,8 +133,8 @@ def run(args: argparse.Namespace) -> int:
     import numba
     import torch
 
+    numba.set_num_threads(1)  # first: starting its threads changes torch's number of them
     torch.set_num_threads(1)
-    numba.set_num_threads(1)
     from uni3d.bench.plan import read_plan
     from uni3d.bench.report import pareto, picture, tables, write_results
     from uni3d.bench.scores import scores_of

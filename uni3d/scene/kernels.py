@@ -69,9 +69,14 @@ def _cache_of(file: Path, inlined: Sequence[ModuleType]) -> Iterator[None]:
 def launch(function: Callable, *args) -> None:
     """Run a parallel kernel with as many threads as torch uses (never more than numba has)."""
     with _LOCK:
-        threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+        wanted = torch.get_num_threads()
+        threads = min(wanted, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
         numba.set_num_threads(max(threads, 1))
         function(*args)
+        # When numba's own threads start, torch gets as many. With OMP_NUM_THREADS=1 and another
+        # program on the other core, all of torch was 8 to 20 times slower from then on.
+        if torch.get_num_threads() != wanted:
+            torch.set_num_threads(wanted)
 
 
 def as_array(tensor: Tensor):
