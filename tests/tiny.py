@@ -16,11 +16,11 @@ def tiny_teacher(folder: Path, prediction_type: str = "sample") -> Path:
     from diffusers import DDPMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
+    from uni3d.teacher.hub import BUILT_IN, SHIPPED
     from uni3d.toybox.model import adopt_tokenizer, build_tokenizer
-    from uni3d.toybox.state import SHIPPED
 
     folder.mkdir(parents=True, exist_ok=True)
-    adopt_tokenizer(SHIPPED / "tokenizer", folder / "tokenizer")
+    adopt_tokenizer(SHIPPED[BUILT_IN] / "tokenizer", folder / "tokenizer")
     vocabulary = json.loads((folder / "tokenizer" / "vocab.json").read_text())
     spare = range(len(vocabulary), VOCABULARY)
     vocabulary |= {f"<spare {n}>": n for n in spare}

@@ -10,7 +10,7 @@ from tiny import tiny_teacher
 
 from uni3d.errors import TeacherError
 from uni3d.storage.cache import cache_folder
-from uni3d.teacher.hub import CHAINS, TOYBOX, find_folder, wanted_files
+from uni3d.teacher.hub import CHAINS, SHIPPED, find_folder, wanted_files
 
 FILES = (
     "unet/config.json",
@@ -163,7 +163,7 @@ def test_other_names_are_refused_in_one_line(name, part):
 
 
 def test_toybox_is_always_there():
-    assert find_folder("toybox").folder == TOYBOX
+    assert find_folder("toybox").folder == SHIPPED["toybox"]
 
 
 # Listings in the forms that published repositories have.

@@ -135,7 +135,7 @@ def test_sentences_are_of_the_known_world_and_never_held_out():
     from uni3d.toybox.reading import read
     from uni3d.toybox.world import is_held_out
 
-    source, rng = WorldSentences(), np.random.default_rng(0)
+    source, rng = WorldSentences("toybox"), np.random.default_rng(0)
     found = [read(source.draw(rng)).description for _ in range(200)]
     assert {what.kind for what in found} <= set(shipped_known().kinds)
     assert not any(is_held_out(what) for what in found)

@@ -1,14 +1,67 @@
 """What the shipped teacher knows of a world that has grown, and what is said of the rest."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 import torch
 
-from uni3d.toybox import bars
+from uni3d.errors import PromptError
+from uni3d.run.prompt import read_prompt
+from uni3d.run.settings import RunConfig
+from uni3d.teacher.abilities import teacher_for
+from uni3d.toybox import bars, known, lexicon, reading
 from uni3d.toybox.known import read_known, shipped_known, today, write_known
+from uni3d.toybox.reading import read_as_shipped
 from uni3d.toybox.world import KINDS, Description, sample
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """A package with toybox alone."""
+    for module in (lexicon, reading):
+        monkeypatch.setattr(module, "wide_is_there", lambda: False)
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """A package whose toybox knows a cat and a chair, and whose other teacher the whole world."""
+    few = dataclasses.replace(today(), kinds=("cat", "chair"), materials=())
+    names = {"toybox": few, "toybox-wide": today()}
+    for module in (lexicon, reading):
+        monkeypatch.setattr(module, "wide_is_there", lambda: True)
+        monkeypatch.setattr(module, "shipped_known", lambda name="toybox": names[name])
+    reading.read.cache_clear()
+    yield
+    reading.read.cache_clear()
+
+
+def test_a_prompt_is_drawn_by_the_teacher_that_knows_its_subject_better(both):
+    """toybox where it knows the subject, whatever is left out; else the other one."""
+    name, found = read_as_shipped("a golden cat")
+    assert (name, found.caption, found.left_out) == ("toybox", "a cat", ("golden",))
+    name, found = read_as_shipped("a golden tiger")
+    assert (name, found.caption, found.left_out) == ("toybox-wide", "a golden tiger", ())
+    name, found = read_as_shipped("a zorblax")
+    assert (name, found.drawable) == ("toybox", False)
+    assert teacher_for("toybox", "a golden tiger") == "toybox-wide"
+    assert teacher_for("toybox-wide", "a cat") == "toybox-wide"  # as asked for
+    assert teacher_for("/some/folder", "a golden tiger") == "/some/folder"
+
+
+def test_a_run_records_the_teacher_that_draws_it(both, monkeypatch):
+    monkeypatch.setattr(known, "shipped_known", reading.shipped_known)  # that of the abilities
+    config, note = read_prompt(RunConfig(prompt="a sleeping golden tiger", seed=1))
+    assert (config.teacher.name, config.caption) == ("toybox-wide", "a golden tiger")
+    assert note == (
+        "toybox-wide: shown as 'a golden tiger'; left out: sleeping; "
+        "drawn by it, as toybox does not know the subject"
+    )
+    config, note = read_prompt(RunConfig(prompt="a cat", seed=1))
+    assert (config.teacher.name, note) == ("toybox", "")
+    with pytest.raises(PromptError, match="^toybox: 'zorblax' is not known"):
+        read_prompt(RunConfig(prompt="a zorblax", seed=1))
 
 
 def test_names_survive_the_file(tmp_path):
@@ -36,23 +89,24 @@ def test_the_first_world_is_the_first_53_kinds_without_materials():
 @pytest.mark.parametrize("held", [False, True])
 def test_bars_ask_only_for_what_both_networks_know(held):
     rng = np.random.default_rng(0)
-    drawn = [sample(rng, held, bars.known_to_both) for _ in range(300)]
+    drawn = [sample(rng, held, functools.partial(bars.known_to_both, "toybox")) for _ in range(300)]
     assert all(shipped_known().covers(what) for what in drawn)
     assert len({what.kind for what in drawn}) > 25
 
 
-def test_peoples_prompts_are_counted_and_cut_to_what_the_teacher_reads(monkeypatch):
+def test_peoples_prompts_are_counted_and_cut_to_what_the_teacher_reads(monkeypatch, narrow):
     """Told the caption; told the prompt itself, less its last words where it is too long."""
     told = []
 
-    def shares(texts, what, seed):
+    def shares(name, texts, what, seed):
+        assert name == "toybox"
         told.append((texts, [w.kind for w in what]))
         return {"kind": 0.5}
 
     monkeypatch.setattr(bars, "_shares", shares)
     long = "a sleeping red chair in the " + "very " * 30 + "zorblax"
     found = bars.measure_prompts(["a sleeping cat", "a zorblax", long])
-    assert (found["prompts"], found["subject known"]) == (3, 2)
+    assert (found["prompts"], found["toybox"]["subject known"]) == (3, 2)
     (captions, kinds), (written, _) = told
     assert (captions, kinds) == (["a cat", "a red chair"], ["cat", "chair"])
     assert written[0] == "a sleeping cat"
@@ -87,5 +141,5 @@ def test_the_recognisers_bar_tells_plain_toys_and_those_from_above(monkeypatch):
     monkeypatch.setattr(bars.dataset, "Pictures", Pictures)
     monkeypatch.setattr(bars.dataset, "prepare", lambda *_, **__: None)
     monkeypatch.setattr(bars, "pictures_of", lambda *_: ())
-    found = bars._recogniser_bar(held=False)
+    found = bars._recogniser_bar("toybox", held=False)
     assert found == {"pictures": 8, "kind": 0.625, "kind, plain": 0.75, "kind, from above": 0.5}

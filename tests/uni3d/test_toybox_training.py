@@ -9,9 +9,9 @@ import torch
 from safetensors.torch import load_file
 
 from uni3d.errors import ConfigError
+from uni3d.teacher.hub import SHIPPED
 from uni3d.toybox import dataset, grammar, model, training
 from uni3d.toybox.state import (
-    SHIPPED,
     export_state,
     load_shipped,
     load_state,
@@ -245,7 +245,7 @@ def test_a_batch_is_the_pictures_over_one_colour_with_their_cameras(tmp_path, ti
 def test_a_grown_vocabulary_leaves_old_prompts_to_the_bit(tmp_path):
     """The shipped text encoder, before and after new words: the same numbers, the same features."""
     folder = tmp_path / "words"
-    model.adopt_tokenizer(SHIPPED / "tokenizer", folder)
+    model.adopt_tokenizer(SHIPPED["toybox"] / "tokenizer", folder)
     old = model.build_tokenizer(folder)
     before = {"unet": torch.nn.Identity(), "text_encoder": model.build_networks(len(old), 0)[1]}
     grown = model.grow_tokenizer(folder, ["zyzzyva", "corgi", *grammar.caption_words()])
@@ -254,7 +254,7 @@ def test_a_grown_vocabulary_leaves_old_prompts_to_the_bit(tmp_path):
     after = {"unet": torch.nn.Identity(), "text_encoder": model.build_networks(len(new), 0)[1]}
     assert len(new) > len(old)
     for modules in (before, after):
-        load_shipped(modules)
+        load_shipped(modules, "toybox")
     vocab = new.get_vocab()
     assert {word: vocab[word] for word in old.get_vocab()} == old.get_vocab()
     assert sorted(vocab.values()) == list(range(len(new)))

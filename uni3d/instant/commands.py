@@ -71,13 +71,14 @@ def _sentences(args: argparse.Namespace, teacher: str):
     """Where sentences come from, and what the sheet shows."""
     from uni3d.instant.sentences import FileSentences, WorldSentences
     from uni3d.instant.sheet import SHOWN
+    from uni3d.teacher.hub import SHIPPED
 
     if args.prompts:
         found = FileSentences.read(args.prompts)
         return found, found.sentences[:12]
-    if teacher != "toybox":
+    if teacher not in SHIPPED:
         raise ConfigError(f"instant train: teacher {teacher} has no grammar; do: --prompts FILE")
-    return WorldSentences(), SHOWN
+    return WorldSentences(teacher), SHOWN
 
 
 def _train(args: argparse.Namespace) -> int:

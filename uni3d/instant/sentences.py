@@ -36,12 +36,12 @@ class FileSentences:
 
 
 class WorldSentences:
-    """Those of toybox's training grammar that the shipped teacher knows; held-out pairs never."""
+    """Those of toybox's training grammar that a built-in teacher knows; held-out pairs never."""
 
-    def __init__(self) -> None:
+    def __init__(self, teacher: str) -> None:
         from uni3d.toybox.known import shipped_known
 
-        self.known = shipped_known()
+        self.known = shipped_known(teacher)
 
     def draw(self, rng: np.random.Generator) -> str:
         from uni3d.toybox.grammar import canonical

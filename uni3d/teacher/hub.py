@@ -16,7 +16,8 @@ from uni3d.storage.below import files_below
 __all__ = [
     "BUILT_IN",
     "CHAINS",
-    "TOYBOX",
+    "SHIPPED",
+    "WIDE",
     "Found",
     "find_folder",
     "read_index",
@@ -25,8 +26,10 @@ __all__ = [
 
 UNET = "UNet2DConditionModel"
 BETAS = ("beta_start", "beta_end", "beta_schedule")
-BUILT_IN = "toybox"  # the name of the teacher in the package, and where it lies
-TOYBOX = Path(__file__).parents[1] / "toybox" / "weights" / "teacher"
+BUILT_IN = "toybox"  # the name of the teacher in the package
+WIDE = "toybox-wide"  # another one: of the whole world, which it draws less surely
+_WEIGHTS = Path(__file__).parents[1] / "toybox" / "weights"
+SHIPPED = {BUILT_IN: _WEIGHTS / "teacher", WIDE: _WEIGHTS / "wide"}
 
 # Short names, and the ids that are tried for them in this order. Stability's own 2.x and Runway's
 # 1.5 are gone from the hub; these are the copies that peers moved to.
@@ -69,12 +72,13 @@ def find_folder(
 ) -> Found:
     """Where the teacher `name` lies on this machine, downloaded if need be.
 
-    name: "toybox", a folder, a hub id "owner/model", or a key of CHAINS (ids tried in order).
+    name: a key of SHIPPED, a folder, a hub id "owner/model", or a key of CHAINS (its ids are
+    tried in order).
     Raises TeacherError in one line that says what to download and how, or what in the folder is of
     a kind that is not supported.
     """
     found = _find(name, revision, variant, download)
-    if name != BUILT_IN:
+    if name not in SHIPPED:
         _refuse_unknown_kinds(found)
         _refuse_missing_variant(found, variant)
     return found
@@ -88,15 +92,15 @@ def _near(path: Path) -> Path | None:
 
 
 def _find(name: str, revision: str, variant: str, download: bool) -> Found:
-    folder = TOYBOX if name == BUILT_IN else _folder_of(name)
+    folder = SHIPPED[name] if name in SHIPPED else _folder_of(name)
     if (folder / "model_index.json").is_file():
         if revision:
             raise TeacherError(
                 f"teacher {name!r} is a folder and has no revisions; got --revision {revision}; "
                 "do: leave it out"
             )
-        if name == BUILT_IN:
-            return Found(name, folder, "", BUILT_IN)
+        if name in SHIPPED:
+            return Found(name, folder, "", name)
         return Found(str(folder), folder, "", "local folder")
     if near := _near(folder):
         raise TeacherError(

@@ -27,13 +27,12 @@ from uni3d.instruct import (
 from uni3d.instruct.noise import expand_like
 from uni3d.storage.below import files_below
 from uni3d.teacher.codecs import Codec, Pixels, VaeCodec, read_space_to_depth
-from uni3d.teacher.hub import BUILT_IN, TOYBOX, Found, find_folder, read_index
+from uni3d.teacher.hub import SHIPPED, Found, find_folder, read_index
 from uni3d.teacher.prompts import ViewConditioning
 from uni3d.teacher.sampler import euler
 from uni3d.teacher.texts import TextEncoder, load_network, load_part, text_reader
 
 __all__ = [
-    "TOYBOX",
     "Condition",
     "Teacher",
     "TeacherConfig",
@@ -281,7 +280,7 @@ def place(config: TeacherConfig) -> tuple[torch.device, torch.dtype]:
     """Where the teacher will run, and in what precision."""
     kind = config.device
     if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() and config.name != BUILT_IN else "cpu"
+        kind = "cuda" if torch.cuda.is_available() and config.name not in SHIPPED else "cpu"
     if kind == "cuda" and not torch.cuda.is_available():
         raise TeacherError("device: got cuda, and torch sees no CUDA device; do: --device cpu")
     precision = config.precision
@@ -319,7 +318,7 @@ def load_teacher(which: TeacherConfig | str) -> Teacher:
     found = find_folder(config.name, config.revision, config.variant)
     folder = found.folder
     options: dict[str, Any] = {"torch_dtype": dtype}
-    if config.variant and found.name != BUILT_IN:
+    if config.variant and found.name not in SHIPPED:
         options["variant"] = config.variant
     texts = text_reader(folder, options.get("variant", ""))
     unet = load_network(folder, "unet", diffusers.UNet2DConditionModel, **options)

@@ -1,5 +1,6 @@
-"""The bars of the world: how well the recogniser and the teacher do, printed by one command."""
+"""The bars of the world: how well a recogniser and a teacher do, printed by one command."""
 
+import functools
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,9 +13,10 @@ from uni3d.cameras import Cameras
 from uni3d.errors import PromptError
 from uni3d.toybox import dataset, grammar
 from uni3d.toybox.known import shipped_known
-from uni3d.toybox.reading import read
+from uni3d.toybox.reading import Reading, read_as_shipped
 from uni3d.toybox.recogniser import (
     UNNAMED,
+    WEIGHTS,
     Recogniser,
     labels,
     load_recogniser,
@@ -60,20 +62,22 @@ class _Tally:
         return shares
 
 
-def known_to_both(what: Description) -> bool:
-    """Whether the shipped teacher has seen such toys and the recogniser has their names."""
-    named = labels([what], load_recogniser().names)
-    return shipped_known().covers(what) and all(int(label) != UNNAMED for label in named.values())
+def known_to_both(teacher: str, what: Description) -> bool:
+    """Whether a built-in teacher has seen such toys and its recogniser has their names."""
+    named = labels([what], load_recogniser(WEIGHTS[teacher]).names)
+    known = shipped_known(teacher).covers(what)
+    return known and all(int(label) != UNNAMED for label in named.values())
 
 
-def _recogniser_bar(held: bool) -> dict[str, Any]:
+def _recogniser_bar(teacher: str, held: bool) -> dict[str, Any]:
     """The recogniser on fresh renders of one part of the world: what a perfect teacher of that
-    part would be given. Of the world that the shipped teacher knows, and the recogniser too."""
+    part would be given. Of the world that the teacher knows, and the recogniser too."""
+    allowed = functools.partial(known_to_both, teacher)
     with tempfile.TemporaryDirectory() as folder:
-        dataset.prepare(Path(folder), 1, FRESH_SEED, held, allowed=known_to_both)
+        dataset.prepare(Path(folder), 1, FRESH_SEED, held, allowed=allowed)
         pictures = dataset.Pictures(Path(folder), 1, FRESH_SEED, held)
         rng = np.random.default_rng(FRESH_SEED)
-        tally = _Tally(load_recogniser())
+        tally = _Tally(load_recogniser(WEIGHTS[teacher]))
         for start in range(0, len(pictures), 250):
             tally.add(*pictures_of(pictures, range(start, start + 250), rng))
         hits = torch.cat(tally.hits["kind"])
@@ -84,12 +88,12 @@ def _recogniser_bar(held: bool) -> dict[str, Any]:
         return {"pictures": len(pictures)} | tally.shares() | parts
 
 
-def _drawn(texts: list[str], rng: np.random.Generator, generator: torch.Generator) -> torch.Tensor:
-    """The shipped teacher's picture of each text from a random side, `[n, 3, 64, 64]`."""
-    from uni3d.teacher.model import load_teacher
+def _drawn(
+    teacher: Any, texts: list[str], rng: np.random.Generator, generator: torch.Generator
+) -> torch.Tensor:
+    """A teacher's picture of each text from a random side, `[n, 3, 64, 64]`."""
     from uni3d.teacher.prompts import ViewConditioning
 
-    teacher = load_teacher("toybox")
     azimuth, elevation = rng.uniform(0, 360, len(texts)), rng.uniform(-10, 45, len(texts))
     cameras = Cameras.orbit(azimuth, elevation)
     context = teacher.encode_text(texts)
@@ -102,20 +106,24 @@ def _drawn(texts: list[str], rng: np.random.Generator, generator: torch.Generato
     return teacher.codec.decode(latents).clamp(0, 1)
 
 
-def _shares(texts: list[str], what: list[Description], seed: int) -> dict[str, float]:
-    """What the recogniser finds in the teacher's pictures of texts of descriptions."""
+def _shares(name: str, texts: list[str], what: list[Description], seed: int) -> dict[str, float]:
+    """What its recogniser finds in a teacher's pictures of texts of descriptions."""
+    from uni3d.teacher.model import load_teacher
+
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    tally = _Tally(load_recogniser())
+    tally, teacher = _Tally(load_recogniser(WEIGHTS[name])), load_teacher(name)
     for start in range(0, len(texts), 32):
         part = slice(start, start + 32)
-        tally.add(_drawn(texts[part], rng, generator), what[part])
+        tally.add(_drawn(teacher, texts[part], rng, generator), what[part])
     return tally.shares()
 
 
-def _teacher_bar(prompts: int, held: bool) -> dict[str, Any]:
+def _teacher_bar(teacher: str, prompts: int, held: bool) -> dict[str, Any]:
     rng = np.random.default_rng(99 + held)
-    what = [sample(rng, held, known_to_both) for _ in range(prompts)]
-    return {"prompts": prompts} | _shares([grammar.canonical(w) for w in what], what, 99 + held)
+    allowed = functools.partial(known_to_both, teacher)
+    what = [sample(rng, held, allowed) for _ in range(prompts)]
+    captions = [grammar.canonical(w) for w in what]
+    return {"prompts": prompts} | _shares(teacher, captions, what, 99 + held)
 
 
 def _cut(prompt: str, encode: Callable[[list[str]], torch.Tensor]) -> str:
@@ -130,26 +138,34 @@ def _cut(prompt: str, encode: Callable[[list[str]], torch.Tensor]) -> str:
 
 
 def measure_prompts(prompts: Sequence[str]) -> dict[str, Any]:
-    """Shares of people's prompts that the teacher draws right, of those whose subject it knows.
+    """Shares of people's prompts that are drawn right, by the teacher that draws each of them.
 
     caption: told as in a run. as written: told the prompt itself, cut where it is too long.
     """
-    readings = [read(prompt) for prompt in prompts]
-    readings = [r for r in readings if r.description and known_to_both(r.description)]
-    what = [r.description for r in readings if r.description]
-    from uni3d.teacher.model import load_teacher
-
-    teacher = load_teacher("toybox")
-    written = [_cut(r.prompt, teacher.encode_text) for r in readings]
-    return {
-        "prompts": len(prompts),
-        "subject known": len(readings),
-        "caption": _shares([r.caption for r in readings], what, 7),
-        "as written": _shares(written, what, 7),
+    by_teacher: dict[str, list[Reading]] = {}
+    for prompt in prompts:
+        name, reading = read_as_shipped(prompt)
+        if reading.description and known_to_both(name, reading.description):
+            by_teacher.setdefault(name, []).append(reading)
+    return {"prompts": len(prompts)} | {
+        name: _measure_readings(name, readings) for name, readings in by_teacher.items()
     }
 
 
-def measure(prompts: int = 512) -> dict[str, Any]:
+def _measure_readings(name: str, readings: list[Reading]) -> dict[str, Any]:
+    from uni3d.teacher.model import load_teacher
+
+    teacher = load_teacher(name)
+    what = [r.description for r in readings if r.description]
+    written = [_cut(r.prompt, teacher.encode_text) for r in readings]
+    return {
+        "subject known": len(readings),
+        "caption": _shares(name, [r.caption for r in readings], what, 7),
+        "as written": _shares(name, written, what, 7),
+    }
+
+
+def measure(teacher: str, prompts: int = 512) -> dict[str, Any]:
     """Every bar as a share in [0, 1], beside what is wanted."""
     return {
         "wanted": {
@@ -157,8 +173,8 @@ def measure(prompts: int = 512) -> dict[str, Any]:
             "teacher": {"kind": 0.95, "color": 0.95, "role": 0.88, "material": 0.80, "doing": 0.60},
             "teacher_held_out": {"kind": 0.92, "role": 0.70},
         },
-        "recogniser": _recogniser_bar(held=False),
-        "recogniser_held_out": _recogniser_bar(held=True),
-        "teacher": _teacher_bar(prompts, held=False),
-        "teacher_held_out": _teacher_bar(prompts, held=True),
+        "recogniser": _recogniser_bar(teacher, held=False),
+        "recogniser_held_out": _recogniser_bar(teacher, held=True),
+        "teacher": _teacher_bar(teacher, prompts, held=False),
+        "teacher_held_out": _teacher_bar(teacher, prompts, held=True),
     }

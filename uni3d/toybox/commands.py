@@ -13,6 +13,7 @@ from uni3d.config_io import count, natural, number, share
 from uni3d.errors import PromptError
 from uni3d.run.interrupts import interrupts
 from uni3d.storage.whole import new_folder, new_target
+from uni3d.teacher.hub import BUILT_IN, SHIPPED
 from uni3d.toybox.shapes import Toy
 from uni3d.toybox.world import Description
 
@@ -60,8 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     train.add_argument("--bf16", action="store_true", help="compute in bfloat16 where it is safe")
     train.add_argument("--resume", action="store_true")
-    train.add_argument("--from-shipped", action="store_true", help="start from the shipped weights")
-    train.add_argument("--ship", action="store_true", help="write the weights into the package")
+    own = {"nargs": "?", "const": BUILT_IN, "default": "", "choices": tuple(SHIPPED)}
+    train.add_argument("--from-shipped", help="start from a teacher of the package", **own)
+    train.add_argument("--ship", help="put the weights into the package, in its place", **own)
     train.add_argument(
         "--export-state", type=Path, help="at the end, a small copy of the state to go on from"
     )
@@ -77,6 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_overwrite(recogniser)
     bars = sub.add_parser("evaluate", help="the bars for recogniser and teacher")
     bars.add_argument("--prompts", type=count, default=512)
+    bars.add_argument(
+        "--teacher",
+        default=BUILT_IN,
+        choices=tuple(SHIPPED),
+        help="which, where there is no --file: people's prompts are each drawn by the teacher "
+        "that a run takes",
+    )
     bars.add_argument(
         "--file", type=Path, help="people's prompts, one a line: how many are drawn right"
     )
@@ -198,7 +207,7 @@ def _train(args: argparse.Namespace) -> None:
         size = export_state(config.out, args.export_state)
         sys.stdout.write(f"{args.export_state}: {size / 1e6:.1f} MB\n")
     if args.ship:
-        ship(config)
+        ship(config, args.ship)
 
 
 def _train_recogniser(args: argparse.Namespace) -> None:
@@ -250,6 +259,10 @@ def run(args: argparse.Namespace) -> int:
         from uni3d.toybox.read_command import lines_of
 
         torch.manual_seed(0)
-        found = measure_prompts(lines_of(args.file)) if args.file else measure(args.prompts)
+        found = (
+            measure_prompts(lines_of(args.file))
+            if args.file
+            else measure(args.teacher, args.prompts)
+        )
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
     return 0

@@ -12,8 +12,9 @@ from uni3d.mesh.types import Mesh
 from uni3d.run.finish import check_mesh, read_mesh, sheet_cameras
 from uni3d.run.folder import write_report
 from uni3d.run.settings import RunConfig
-from uni3d.teacher.hub import BUILT_IN
+from uni3d.teacher.hub import SHIPPED
 from uni3d.toybox.distances import distance
+from uni3d.toybox.known import Known, shipped_known
 from uni3d.toybox.reading import read
 from uni3d.toybox.recogniser import WEIGHTS, load_recogniser
 from uni3d.toybox.world import KINDS, build_toy
@@ -55,11 +56,13 @@ def inside(mesh: Mesh, resolution: int) -> np.ndarray:
     return crossings
 
 
-def verdict(prompt: str, images: Tensor) -> dict[str, Any]:
-    """What the recogniser sees in views `[n, 3, 64, 64]` beside what the prompt asks for."""
-    if not WEIGHTS.is_file():  # a checkout whose recogniser was not trained yet
+def verdict(teacher: str, prompt: str, images: Tensor) -> dict[str, Any]:
+    """What the recogniser sees in views `[n, 3, 64, 64]` beside what the prompt asks for, as the
+    built-in `teacher` reads it."""
+    if not WEIGHTS[teacher].is_file():  # a checkout whose recogniser was not trained yet
         return {}
-    wanted, judged = read(prompt).description, load_recogniser().judge(images)
+    wanted = read(prompt, shipped_known(teacher)).description
+    judged = load_recogniser(WEIGHTS[teacher]).judge(images)
     return {
         "wanted": wanted.kind if wanted else None,
         "right_views": sum(kind == wanted.kind for kind in judged.kinds) if wanted else 0,
@@ -70,12 +73,12 @@ def verdict(prompt: str, images: Tensor) -> dict[str, Any]:
     }
 
 
-def certainty(prompt: str, images: Tensor) -> float | None:
+def certainty(teacher: str, prompt: str, images: Tensor) -> float | None:
     """Mean probability of the prompt's kind over views `[n, 3, 64, 64]`; None without a kind."""
-    wanted = read(prompt).description
-    if wanted is None or not WEIGHTS.is_file():
+    wanted = read(prompt, shipped_known(teacher)).description
+    if wanted is None or not WEIGHTS[teacher].is_file():
         return None
-    judged = load_recogniser().judge(images)
+    judged = load_recogniser(WEIGHTS[teacher]).judge(images)
     return float(judged.kind_probability[:, list(KINDS).index(wanted.kind)].mean())
 
 
@@ -102,9 +105,11 @@ def _aligned(solid: np.ndarray) -> np.ndarray:
     return grid & valid[0][:, None, None] & valid[1][None, :, None] & valid[2][None, None, :]
 
 
-def best_iou(mesh: Mesh, prompt: str, candidates: int = CANDIDATES) -> tuple[float, float]:
+def best_iou(
+    mesh: Mesh, prompt: str, candidates: int = CANDIDATES, known: Known | None = None
+) -> tuple[float, float]:
     """Volumetric IoU with the best of `candidates` objects of the prompt: (as placed, aligned)."""
-    what = read(prompt).description
+    what = read(prompt, known).description
     if what is None:
         raise ConfigError(f"{prompt!r} names no kind of toybox; there is no ground truth for it")
     solid = inside(mesh, RESOLUTION)
@@ -121,14 +126,17 @@ def best_iou(mesh: Mesh, prompt: str, candidates: int = CANDIDATES) -> tuple[flo
 
 def evaluate_run(config: RunConfig, run: Path) -> dict[str, Any]:
     """Recogniser verdict from eight views and best-of-16 IoU; also merged into report.json."""
-    if config.teacher.name != BUILT_IN:
+    if config.teacher.name not in SHIPPED:
         raise ConfigError(
-            f"evaluate: got teacher {config.teacher.name!r}; ground truth exists for {BUILT_IN}"
+            f"evaluate: got teacher {config.teacher.name!r}; ground truth exists for "
+            f"{' and '.join(SHIPPED)}"
         )
     check_mesh(config, run)
     mesh = read_mesh(run)
     result: dict[str, Any] = {"prompt": config.prompt}
-    result |= verdict(config.prompt, shade(mesh, sheet_cameras(), 64, 64))
-    result["best_iou"], result["best_iou_aligned"] = best_iou(mesh, config.prompt)
+    result |= verdict(config.teacher.name, config.prompt, shade(mesh, sheet_cameras(), 64, 64))
+    result["best_iou"], result["best_iou_aligned"] = best_iou(
+        mesh, config.prompt, known=shipped_known(config.teacher.name)
+    )
     write_report(run, {"evaluation": result})
     return result

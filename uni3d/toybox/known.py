@@ -8,13 +8,13 @@ import functools
 import json
 from pathlib import Path
 
+from uni3d.teacher.hub import BUILT_IN, SHIPPED, WIDE
 from uni3d.toybox import world
 from uni3d.toybox.shapes import COLORS, PATTERNS
 from uni3d.toybox.world import Description
 
-__all__ = ["Known", "read_known", "shipped_known", "today", "write_known"]
-
-FILE = Path(__file__).parent / "weights" / "teacher" / "world.json"
+FILE = "world.json"  # beside the weights
+__all__ = ["Known", "read_known", "shipped_known", "today", "wide_is_there", "write_known"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,16 +62,22 @@ def today() -> Known:
     )
 
 
-def write_known(known: Known, path: Path = FILE) -> None:
+def write_known(known: Known, path: Path) -> None:
     path.write_text(json.dumps(dataclasses.asdict(known), indent=1) + "\n")
 
 
-def read_known(path: Path = FILE) -> Known:
+def read_known(path: Path) -> Known:
     names = json.loads(path.read_text())
     return Known(**{key: tuple(known) for key, known in names.items()})
 
 
 @functools.cache
-def shipped_known() -> Known:
-    """What the teacher in the package knows."""
-    return read_known()
+def shipped_known(name: str = BUILT_IN) -> Known:
+    """What a teacher in the package knows."""
+    return read_known(SHIPPED[name] / FILE)
+
+
+@functools.cache
+def wide_is_there() -> bool:
+    """Whether the teacher of the whole world is in this package."""
+    return (SHIPPED[WIDE] / FILE).is_file()

@@ -11,7 +11,7 @@ from pathlib import Path
 from uni3d.errors import ConfigError
 from uni3d.toybox.known import today
 from uni3d.toybox.phrase import singular
-from uni3d.toybox.reading import Reading, read
+from uni3d.toybox.reading import Reading, read, read_as_shipped
 
 __all__ = ["KEYS", "lines_of", "read_prompts", "table"]
 
@@ -52,7 +52,7 @@ def read_prompts(
     if not prompts:
         raise ConfigError("read: got no prompt; wanted PROMPT... or --file FILE; do: give one")
     for prompt in prompts:
-        reading = read(prompt)
+        _, reading = read_as_shipped(prompt)
         values = dataclasses.asdict(reading)
         chosen = {key: values[key] for key in KEYS}
         if as_json:
@@ -74,7 +74,7 @@ def _agrees(reading: Reading, subject: str) -> bool:
 
 def table(lines: Iterable[str]) -> str:
     """A Markdown table by source of lines `source<TAB>subject<TAB>prompt` (the first is a head):
-    shares with the right subject, a subject in the world, one the teacher knows, all understood.
+    shares with the right subject, a subject in the world, one a teacher knows, all understood.
 
     Raises ConfigError for a line of another number of columns.
     """
@@ -87,7 +87,7 @@ def table(lines: Iterable[str]) -> str:
                 "between tabs"
             )
         source, subject, prompt = row
-        ours, whole = read(prompt), read(prompt, today())
+        (_, ours), whole = read_as_shipped(prompt), read(prompt, today())
         for name in (source, "all"):
             count = counts.setdefault(name, Counter())
             count["prompts"] += 1

@@ -11,9 +11,10 @@ import difflib
 import functools
 import re
 
+from uni3d.teacher.hub import BUILT_IN, WIDE
 from uni3d.toybox.clauses import Clauses
 from uni3d.toybox.grammar import OUTFITS, canonical
-from uni3d.toybox.known import Known, shipped_known
+from uni3d.toybox.known import Known, shipped_known, wide_is_there
 from uni3d.toybox.lexicon import (
     AGENTS,
     COLOR_OF,
@@ -39,7 +40,7 @@ from uni3d.toybox.phrase import (
 )
 from uni3d.toybox.world import KINDS, Description, actions_of, relations_of, suits
 
-__all__ = ["Reading", "read"]
+__all__ = ["Reading", "read", "read_as_shipped"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -236,7 +237,7 @@ def _own_words() -> frozenset[str]:
 
 @functools.lru_cache(maxsize=256)
 def read(prompt: str, known: Known | None = None) -> Reading:
-    """What a prompt asks for and what of it is shown; `known` is the shipped teacher's world."""
+    """What a prompt asks for and what of it is shown; `known` is toybox's unless given."""
     known = known or shipped_known()
     words = translated(words_of(without_style(prompt), nouns()))
     parts = split(words, nouns())
@@ -262,3 +263,14 @@ def read(prompt: str, known: Known | None = None) -> Reading:
         understood=description is not None and not reader.left,
         description=description,
     )
+
+
+def read_as_shipped(prompt: str) -> tuple[str, Reading]:
+    """The built-in teacher that draws a prompt, and its reading: toybox where it knows the subject,
+    else the one of the whole world."""
+    reading = read(prompt)
+    if not reading.drawable and wide_is_there():
+        wide = read(prompt, shipped_known(WIDE))
+        if wide.drawable:
+            return WIDE, wide
+    return BUILT_IN, reading

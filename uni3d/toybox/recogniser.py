@@ -16,13 +16,18 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from uni3d.teacher.hub import BUILT_IN, SHIPPED, WIDE
 from uni3d.toybox import dataset
 from uni3d.toybox.shapes import COLORS
 from uni3d.toybox.world import ACTIONS, KINDS, MATERIALS, RELATIONS, WEARABLES, Description
 
 __all__ = ["Recogniser", "Verdict", "labels", "load_recogniser", "pictures_of"]
 
-WEIGHTS = Path(__file__).parent / "weights" / "recogniser.safetensors"
+# That of each built-in teacher.
+WEIGHTS = {
+    BUILT_IN: SHIPPED[BUILT_IN].parent / "recogniser.safetensors",
+    WIDE: SHIPPED[WIDE] / "recogniser.safetensors",
+}
 NOTHING = "nothing"
 UNNAMED = -2
 WIDTHS = (32, 64, 128, 256)  # channels: of the stem and of the three blocks
@@ -145,8 +150,8 @@ def pictures_of(pictures: dataset.Pictures, indices, rng: np.random.Generator):
 
 
 @functools.cache
-def load_recogniser(path: Path = WEIGHTS) -> Recogniser:
-    """The shipped recogniser, in evaluation mode; it knows the names its file holds."""
+def load_recogniser(path: Path = WEIGHTS[BUILT_IN]) -> Recogniser:
+    """A shipped recogniser, in evaluation mode; it knows the names its file holds."""
     tensors = load_file(path)
     with safe_open(path, "pt") as file:
         text = (file.metadata() or {}).get("names")

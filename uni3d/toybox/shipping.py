@@ -5,32 +5,38 @@ from typing import Any
 
 from safetensors.torch import load_file
 
+from uni3d.teacher.hub import SHIPPED
 from uni3d.toybox import dataset, grammar, model
 from uni3d.toybox.known import today, write_known
-from uni3d.toybox.state import SHIPPED, parameters_of, state_files
+from uni3d.toybox.state import parameters_of, state_files
 
 __all__ = ["ship"]
 
 
-def ship(config: Any) -> None:
-    """Write the averaged weights of a run into the package, with their card and world.json."""
+def ship(config: Any, name: str) -> None:
+    """Write the averaged weights of a run into the package as the teacher `name`, with their card
+    and world.json."""
+    folder = SHIPPED[name]
+    folder.mkdir(exist_ok=True)
     tokenizer = model.build_tokenizer(config.out / "tokenizer")
     unet, text_encoder, scheduler = model.build_networks(len(tokenizer), config.seed)
     tensors = load_file(state_files(config.out)[0])
     for name, parameter in parameters_of({"unet": unet, "text_encoder": text_encoder}):
         parameter.data.copy_(tensors[f"average/{name}"])
-    model.save_folder(SHIPPED, unet, text_encoder, tokenizer, scheduler)
-    write_known(today(), SHIPPED / "world.json")
+    model.save_folder(folder, unet, text_encoder, tokenizer, scheduler)
+    write_known(today(), folder / "world.json")
     state = json.loads(state_files(config.out)[1].read_text())
     count = sum(p.numel() for p in unet.parameters())
-    continued = state["config"]["from_shipped"] == "True"
-    history = _history() if continued else []
-    command = f"uni3d toybox train{' --from-shipped' if continued else ''} --steps {config.steps}"
+    start = state["config"]["from_shipped"]
+    history = _history(start) if start else []
+    begin = f" --from-shipped {start}" if start else ""
+    command = f"uni3d toybox train{begin} --steps {config.steps}"
     history.append(
         f"  - {state['step']} of {config.steps} steps of {config.batch} pictures (twice that at "
         f"half size, {config.small_share:.0%} of them), AdamW {config.learning_rate}: `{command} "
         f"--shards {config.shards} --renew {config.renew} --seed {config.seed} "
-        f"--small-share {config.small_share} --composed-share {config.composed_share} --ship`"
+        f"--small-share {config.small_share} --composed-share {config.composed_share} "
+        f"--ship {name}`"
     )
     lines = "\n".join(history)
     card = f"""# The toybox teacher
@@ -45,11 +51,11 @@ knows nothing else. {count / 1e6:.1f} M parameters, 64x64 pictures, weights in h
 - limits: only the canonical captions of its world (world.json); one object on a plain background;
   64x64 pixels
 """
-    (SHIPPED / "README.md").write_text(card)
+    (folder / "README.md").write_text(card)
 
 
-def _history() -> list[str]:
-    """What the card in the package says of earlier trainings."""
-    card = SHIPPED / "README.md"
+def _history(name: str) -> list[str]:
+    """What the card of a teacher in the package says of its trainings."""
+    card = SHIPPED[name] / "README.md"
     lines = card.read_text().splitlines() if card.exists() else []
     return [line for line in lines if line.startswith("  - ")]

@@ -14,10 +14,10 @@ from torch import Tensor
 from uni3d.errors import CheckpointError, ExportError, NonFiniteError
 from uni3d.storage.checkpoint import finite
 from uni3d.storage.whole import temporary_names
+from uni3d.teacher.hub import SHIPPED
 from uni3d.toybox import model
 
 __all__ = [
-    "SHIPPED",
     "export_state",
     "load_shipped",
     "load_state",
@@ -26,7 +26,6 @@ __all__ = [
     "state_files",
 ]
 
-SHIPPED = Path(__file__).parent / "weights" / "teacher"
 WORDS = "text_encoder.embeddings.token_embedding.weight"  # the one tensor that grows
 
 
@@ -107,15 +106,15 @@ def _restored(path: Path, modules, average, optimizer) -> int:
     return step
 
 
-def load_shipped(modules) -> None:
-    """Take the weights that the package ships; words it does not know get random rows."""
+def load_shipped(modules, name: str) -> None:
+    """Take the weights of a teacher in the package; words it does not know get random rows."""
     for prefix, file in (("unet", "diffusion_pytorch_model"), ("text_encoder", "model")):
-        tensors = load_file(SHIPPED / prefix / f"{file}.safetensors")
+        tensors = load_file(SHIPPED[name] / prefix / f"{file}.safetensors")
         tensors = {k: v.float() for k, v in tensors.items()}
         if prefix == "text_encoder":
-            name = next(k for k in tensors if k.endswith("token_embedding.weight"))
+            words = next(k for k in tensors if k.endswith("token_embedding.weight"))
             rows = modules[prefix].config.vocab_size
-            tensors[name] = model.grow_embedding(tensors[name], rows)
+            tensors[words] = model.grow_embedding(tensors[words], rows)
         modules[prefix].load_state_dict(tensors, strict=False)
 
 

@@ -19,9 +19,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import avg_pool2d, pixel_shuffle, pixel_unshuffle
 
 from uni3d.errors import ConfigError
+from uni3d.teacher.hub import SHIPPED
 from uni3d.teacher.sampler import euler
 from uni3d.toybox import dataset, grammar, model
-from uni3d.toybox.state import SHIPPED, load_shipped, load_state, parameters_of, save_state
+from uni3d.toybox.state import load_shipped, load_state, parameters_of, save_state
 
 __all__ = ["TrainConfig", "TrainProgress", "sample_pictures", "train"]
 
@@ -67,7 +68,7 @@ class TrainConfig:
     device: str = "cpu"
     bf16: bool = False  # forward and backward in bfloat16 where it is safe; weights stay fp32
     resume: bool = False
-    from_shipped: bool = False  # start from the weights in the package, with fresh moments
+    from_shipped: str = ""  # start from this teacher of the package, with fresh moments
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,14 +204,14 @@ def _networks(config: TrainConfig):
     if not config.resume:
         (words / "merges.txt").unlink(missing_ok=True)  # an earlier run's
         if config.from_shipped:
-            model.adopt_tokenizer(SHIPPED / "tokenizer", words)
+            model.adopt_tokenizer(SHIPPED[config.from_shipped] / "tokenizer", words)
     model.build_tokenizer(words)
     model.grow_tokenizer(words, grammar.caption_words())
     tokenizer = model.build_tokenizer(words)
     unet, text_encoder, scheduler = model.build_networks(len(tokenizer), config.seed)
     modules = {"unet": unet, "text_encoder": text_encoder}
     if config.from_shipped:
-        load_shipped(modules)
+        load_shipped(modules, config.from_shipped)
     if torch.device(config.device).type != "cpu":
         unet.to(memory_format=torch.channels_last)  # on a processor it costs a tenth of a step
     unet.to(config.device)

@@ -65,9 +65,9 @@ class Site:
             return ""
         if not self.worker.ready.is_set() or teacher not in list(self.teachers):
             return ""
-        from uni3d.teacher.abilities import abilities_of
+        from uni3d.teacher.abilities import abilities_of, teacher_for
 
-        able = abilities_of(self.teachers[teacher])
+        able = abilities_of(teacher_for(self.teachers[teacher], prompt))
         return small(able.read(prompt).note) if able else ""
 
     def start(self, values: Mapping[str, Any], user: str) -> str:
