@@ -240,6 +240,15 @@ def test_train_then_export_then_make_by_command(tmp_path, capsys):
     mesh = trimesh.load_mesh(tmp_path / "ball" / "mesh.glb", process=False)
     low, high = mesh.bounds
     assert np.allclose(low, -high, atol=0.1) and 0.2 < high.max() < 0.9
+    # A new training from it: without a step taken, the same numbers, rounded as they were.
     capsys.readouterr()
+    again = [*command, "--prompts", str(tmp_path / "prompts.txt"), "--from", str(network)]
+    assert main([*again, "--resume"]) == 2
+    assert "--from with --resume" in capsys.readouterr().err
+    again[again.index(str(out))] = str(tmp_path / "again")
+    assert main([*again, *shrink[:10], "--minutes", "0"]) == 0  # sizes of the network: its own
+    one, two = load_weights(network), load_weights(tmp_path / "again" / "checkpoint.safetensors")
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, two.state_dict()[name])
     assert main(["instant", "export", str(tmp_path), "--out", str(network)]) == 2
     assert "no training there" in capsys.readouterr().err

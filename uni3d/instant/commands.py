@@ -1,6 +1,7 @@
 """`uni3d instant ...`: train the network that makes an object in one pass, and judge it."""
 
 import argparse
+import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -35,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument("--divergence")
     train.add_argument("--prompts", type=Path, help="file with a sentence a line")
     train.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    train.add_argument(
+        "--from",
+        type=Path,
+        dest="start",
+        metavar="FILE",
+        help="begin with a trained network's numbers, of instant export or a checkpoint",
+    )
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides")
     export = actions.add_parser("export", help="the trained network as one file of half precision")
     export.add_argument("training", type=Path, help="the --out of instant train")
@@ -49,7 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     judged.add_argument("--noises", type=count, default=16, help="z of each prompt, for variety")
 
 
-def _configured(args: argparse.Namespace):
+def _configured(args: argparse.Namespace, network: Any):
+    """The training that is asked for; `network`: the one it begins with, or None."""
     from uni3d.instant.training import InstantConfig
 
     if args.resume:
@@ -64,6 +73,8 @@ def _configured(args: argparse.Namespace):
     teacher = {"name": args.teacher, "device": args.device}
     teacher = {name: value for name, value in teacher.items() if value is not None}
     mapping = config_io.merge(mapping, {"teacher": teacher})
+    if network is not None:
+        mapping["generator"] = dataclasses.asdict(network.config)
     return config_io.load(InstantConfig, config_io.apply_overrides(mapping, args.overrides))
 
 
@@ -87,19 +98,35 @@ def _train(args: argparse.Namespace) -> int:
 
     started = time.monotonic()
     until = float("inf") if args.minutes is None else started + 60 * args.minutes
-    config = _configured(args)
+    network = _network(args)
+    config = _configured(args, network)
     sentences, shown = _sentences(args, config.teacher.name)
     if not args.resume:
         new_folder(args.out, "--resume, or another --out", (CONFIG,))
     teacher = load_teacher(config.teacher)
     with held(args.out), interrupts() as stop:
         trainer = _trainer(config, teacher, sentences)
+        if network is not None:
+            trainer.start_from(network)
         if args.resume and (args.out / CHECKPOINT).exists():
             trainer.restore(args.out / CHECKPOINT)
         replace_all({args.out / CONFIG: config_io.dump(config).encode()})
         _follow(trainer, args.out, shown, until, stop)
     sys.stdout.write(f"{args.out}\n")
     return 130 if stop else 0
+
+
+def _network(args: argparse.Namespace):
+    """The network that a new training begins with; None without one."""
+    from uni3d.instant.weights import load_weights
+
+    if args.start is None:
+        return None
+    if args.resume:
+        raise ConfigError("instant train: got --from with --resume, which has its own; do: one")
+    if not args.start.is_file():
+        raise CheckpointError(f"--from: got {args.start}; wanted a file of uni3d instant")
+    return load_weights(args.start, args.teacher or "toybox")
 
 
 def _trainer(config, teacher, sentences):

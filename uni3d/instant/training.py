@@ -53,20 +53,21 @@ class InstantConfig:
     sizes: tuple[tuple[float, int], ...] = ((0.0, 24), (0.3, 32), (0.75, 48))  # (share, pixels)
     render_step: float = 2.4  # scene units, over the pixels of a side
     camera: CameraConfig = CameraConfig()
-    sds_share: float = 0.7
-    fake_share: float = 0.6  # from here on the fake score is fitted
-    # Guidance; 1 is none. With guidance z is pushed away: where the noise is red, the teacher
-    # without text answers red more readily than the one with it, and is then subtracted.
-    sds_scale: float = 1.0
-    scale: float = 1.0
+    sds_share: float = 0.5
+    fake_share: float = 0.45  # from here on the fake score is fitted
+    # Guidance; 1 is none. Without it a large world stays blobs for a long time. With it z is pushed
+    # away: where the noise is red, the teacher without text answers red more readily than the one
+    # with it, and is then subtracted.
+    sds_scale: float = 5.0
+    scale: float = 4.0
     t_min: float = 0.02
     t_max: float = 0.98
     t_max_end: float = 0.58
     anneal_end: float = 0.7
     # How loud z is in the noise of the sds phase, 1: a unit normal part of it like any other; 0:
-    # not at all. Later the noise must not know z.
-    tied_noise: float = 2.0
-    reader: int = 11  # numbers of z that are read back from the pictures; 0: none
+    # not at all. Later the noise must not know z. Wants sds_scale 1.
+    tied_noise: float = 0.0
+    reader: int = 0  # numbers of z that are read back from the pictures; 0: none
     reader_weight: float = 0.02
     learning_rate: float = 2e-3
     warm_up: int = 100  # steps
@@ -191,6 +192,11 @@ class Trainer:
             ratio = DIVERGENCES[str(self.method.divergence)].needs_ratio
             self.fake = FakeScore(teacher, config.fake_score, config.seed, ratio)
         self.texts = _Texts(teacher)
+
+    def start_from(self, network: Generator) -> None:
+        """Take the numbers of a trained network of the same sizes, with fresh moments."""
+        self.generator.load_state_dict(network.state_dict())
+        self.average.load_state_dict(network.state_dict())
 
     def take_step(self) -> Step:
         """One step of the algorithm."""
