@@ -15,7 +15,7 @@ from uni3d import config_io
 from uni3d.cameras import Cameras
 from uni3d.cli import main
 from uni3d.errors import CheckpointError, ConfigError
-from uni3d.instant.files import FILE
+from uni3d.instant.files import FILE, varies
 from uni3d.instant.generator import Generator, GeneratorConfig
 from uni3d.instant.objects import InstantScene
 from uni3d.instant.start import fit_scene
@@ -117,7 +117,7 @@ def first_step(config, folder):
 def test_another_preset_begins_with_the_object_and_half_of_its_steps(
     weights, tiny_folder, tmp_path
 ):
-    named = {"instant": {"weights": str(weights)}}
+    named = {"instant": {"weights": str(weights), "use": True}}
     config = tiny_run(tiny_folder, steps=8, scene={"field": {"levels": 6}}, **named)
     run, first = first_step(config, tmp_path / "run")
     assert first.step == 4 and run.config.begin == 0.5
@@ -137,9 +137,33 @@ def test_a_teachers_folder_may_hold_its_network(weights, tmp_path):
 
     teacher = tiny_teacher(tmp_path / "teacher")
     (teacher / FILE).write_bytes(weights.read_bytes())
-    run, first = first_step(tiny_run(teacher), tmp_path / "run")
+    run, first = first_step(tiny_run(teacher, instant={"use": True}), tmp_path / "run")
     assert first.step == 3
     assert run.config.instant.weights == str(teacher / FILE)
+
+
+def test_a_network_whose_objects_are_all_alike_makes_no_variations(
+    weights, command, tmp_path, capsys
+):
+    """What the log of its training says of two z goes with the exported file."""
+    training = tmp_path / "training"
+    training.mkdir()
+    (training / "checkpoint.safetensors").write_bytes(weights.read_bytes())
+    network = dataclasses.asdict(load_weights(weights).config)
+    kept = checkpoint.load(weights)[0]
+    checkpoint.save(training / "checkpoint.safetensors", kept, {"network": network})
+    (training / "instant.yaml").write_text("teacher:\n  name: toybox\n")
+    named = {}
+    for apart in (0.002, 0.03):
+        lines = [{"step": 1, "apart": 0.5}, {"step": 2, "apart": apart}, {"step": 3}]
+        (training / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+        named[apart] = tmp_path / f"{apart}.safetensors"
+        assert main(["instant", "export", str(training), "--out", str(named[apart])]) == 0
+    assert varies(named[0.03]) and varies(weights) and not varies(named[0.002])
+    capsys.readouterr()
+    alike = [*command, "--instant-weights", str(named[0.002]), "--teacher", "toybox"]
+    assert instant(alike, tmp_path / "choice", "--variations", "2") == 2
+    assert "makes the same object for every seed" in capsys.readouterr().err
 
 
 def test_a_teacher_without_a_network_says_so_and_goes_on_from_scratch(

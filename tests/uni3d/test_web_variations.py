@@ -1,8 +1,10 @@
 """Four objects side by side: what is queued, and what is shown as the files appear."""
 
 import pytest
+from tiny import tiny_teacher
 
 from uni3d.errors import ConfigError
+from uni3d.storage import checkpoint
 from uni3d.web.runs import RunStore
 from uni3d.web.site import Site
 from uni3d.web.variations import COUNT, look_at_four, start_four
@@ -13,7 +15,7 @@ from uni3d.web.worker import Worker
 def site(tmp_path):
     """A site with an instant network, whose worker never begins."""
     weights = tmp_path / "network.safetensors"
-    weights.write_bytes(b"only its place is looked at")
+    checkpoint.save(weights, {}, {"apart": 0.02})
     store = RunStore(tmp_path / "outputs")
     base = {"steps": 10, "instant": {"weights": str(weights)}}
     return Site(store=store, worker=Worker(store), base=base, teachers={"toybox": "toybox"})
@@ -78,6 +80,6 @@ def test_what_is_refined_goes_on_as_a_run(site):
 
 def test_a_site_without_a_network_offers_none(tmp_path):
     store = RunStore(tmp_path)
-    for base in ({}, {"instant": {"use": False}}):
-        plain = Site(store=store, worker=Worker(store), base=base, teachers={"toybox": "toybox"})
-        assert not plain.instant
+    teacher = tiny_teacher(tmp_path / "teacher")
+    plain = Site(store=store, worker=Worker(store), base={}, teachers={"tiny": str(teacher)})
+    assert not plain.instant and not plain.instant_varies

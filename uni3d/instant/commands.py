@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 import sys
 import time
 from pathlib import Path
@@ -184,9 +185,18 @@ def _export(args: argparse.Namespace) -> int:
     new_target(args.out, args.overwrite)
     config = config_io.load(InstantConfig, config_io.read_yaml(args.training / CONFIG))
     name = find_folder(config.teacher.name, config.teacher.revision, config.teacher.variant).name
-    size = export_weights(args.training / CHECKPOINT, args.out, name)
+    size = export_weights(
+        args.training / CHECKPOINT, args.out, name, _apart(args.training / METRICS)
+    )
     sys.stdout.write(f"{args.out}: {size / 2**20:.1f} MB\n")
     return 0
+
+
+def _apart(metrics: Path) -> float | None:
+    """What a training's log says last of the difference between two z."""
+    lines = metrics.read_text().splitlines() if metrics.is_file() else []
+    found = [json.loads(line)["apart"] for line in lines if '"apart"' in line]
+    return float(found[-1]) if found else None
 
 
 def _evaluate(args: argparse.Namespace) -> int:

@@ -5,9 +5,10 @@ from pathlib import Path
 from uni3d.errors import ConfigError, TeacherError
 from uni3d.teacher.hub import find_folder
 
-__all__ = ["FILE", "find_weights"]
+__all__ = ["FILE", "find_weights", "varies"]
 
 FILE = "instant.safetensors"  # in a teacher's folder
+APART = 0.01  # mean difference of pixels in 0..1; of two true toys of a sentence 0.04
 
 
 def find_weights(weights: str, teacher: str, revision: str = "", variant: str = "") -> Path | None:
@@ -25,3 +26,14 @@ def find_weights(weights: str, teacher: str, revision: str = "", variant: str = 
     except TeacherError:
         return None
     return path if path.is_file() else None
+
+
+def varies(weights: Path) -> bool:
+    """Whether two seeds make two objects: pictures of them differ by APART or more on average.
+
+    A file that does not say so is taken to vary. CheckpointError for a file of something else.
+    """
+    from uni3d.storage.checkpoint import described
+
+    apart = described(weights).get("apart")
+    return not isinstance(apart, float) or apart >= APART

@@ -1,14 +1,18 @@
 """The sentences that the instant network is trained on."""
 
 import dataclasses
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from uni3d.errors import ConfigError
-from uni3d.teacher.prompts import check_prompt
+from uni3d.teacher.model import Teacher
+from uni3d.teacher.prompts import PromptConfig, PromptSet, check_prompt
 
-__all__ = ["FileSentences", "WorldSentences"]
+__all__ = ["FileSentences", "Texts", "WorldSentences"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,3 +52,23 @@ class WorldSentences:
         from uni3d.toybox.world import sample
 
         return canonical(sample(rng, allowed=self.known.covers))
+
+
+class Texts:
+    """Encoded sentences, the last of them."""
+
+    def __init__(self, teacher: Teacher, keep: int = 1500) -> None:
+        self.teacher, self.keep = teacher, keep
+        self.known: OrderedDict[str, tuple[Tensor, PromptSet]] = OrderedDict()
+
+    def of(self, sentence: str) -> tuple[Tensor, PromptSet]:
+        """Features `[tokens, width]` of the sentence without view words, and its views'."""
+        if sentence not in self.known:
+            with torch.no_grad():
+                plain = self.teacher.encode_text([sentence])[0].float().cpu()
+            views = PromptSet(sentence, PromptConfig(), self.teacher.encode_text)
+            self.known[sentence] = plain, views
+            if len(self.known) > self.keep:
+                self.known.popitem(last=False)
+        self.known.move_to_end(sentence)
+        return self.known[sentence]

@@ -7,7 +7,6 @@ generator of z in place of one scene. Everything random follows from (seed, step
 import copy
 import dataclasses
 import time
-from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +20,7 @@ from uni3d.config_io import within
 from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
 from uni3d.instant.diversity import NoiseReader, TiedNoise
 from uni3d.instant.generator import Generator, GeneratorConfig, TriplaneField
+from uni3d.instant.sentences import Texts
 from uni3d.instruct import DIVERGENCES, Method, add_noise, resolve_method, uni_instruct_loss
 from uni3d.instruct.density_ratio import ratio_is_steep
 from uni3d.scene.field import random_background
@@ -28,7 +28,7 @@ from uni3d.scene.render import RenderConfig, render
 from uni3d.storage import checkpoint
 from uni3d.teacher.fake_score import FakeScore, FakeScoreConfig
 from uni3d.teacher.model import Condition, Teacher, TeacherConfig
-from uni3d.teacher.prompts import PromptConfig, PromptSet, ViewConditioning
+from uni3d.teacher.prompts import PromptSet, ViewConditioning
 
 __all__ = ["InstantConfig", "Sentences", "Step", "Trainer"]
 
@@ -145,26 +145,6 @@ class Step:
     metrics: dict[str, float]
 
 
-class _Texts:
-    """Encoded sentences, the last of them."""
-
-    def __init__(self, teacher: Teacher, keep: int = 1500) -> None:
-        self.teacher, self.keep = teacher, keep
-        self.known: OrderedDict[str, tuple[Tensor, PromptSet]] = OrderedDict()
-
-    def of(self, sentence: str) -> tuple[Tensor, PromptSet]:
-        """Features `[tokens, width]` of the sentence without view words, and its views'."""
-        if sentence not in self.known:
-            with torch.no_grad():
-                plain = self.teacher.encode_text([sentence])[0].float().cpu()
-            views = PromptSet(sentence, PromptConfig(), self.teacher.encode_text)
-            self.known[sentence] = plain, views
-            if len(self.known) > self.keep:
-                self.known.popitem(last=False)
-        self.known.move_to_end(sentence)
-        return self.known[sentence]
-
-
 class Trainer:
     """A training in progress; everything that changes is in `state()`."""
 
@@ -191,7 +171,7 @@ class Trainer:
         if self.method.learned_fake_score and config.sds_share < 1:
             ratio = DIVERGENCES[str(self.method.divergence)].needs_ratio
             self.fake = FakeScore(teacher, config.fake_score, config.seed, ratio)
-        self.texts = _Texts(teacher)
+        self.texts = Texts(teacher)
 
     def start_from(self, network: Generator) -> None:
         """Take the numbers of a trained network of the same sizes, with fresh moments."""

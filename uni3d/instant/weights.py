@@ -45,12 +45,17 @@ def load_weights(path: Path, teacher: str = "") -> Generator:
     return network.requires_grad_(False)
 
 
-def export_weights(training: Path, out: Path, teacher: str) -> int:
-    """Write the average of a training's checkpoint in half precision; the size in bytes."""
+def export_weights(training: Path, out: Path, teacher: str, apart: float | None = None) -> int:
+    """Write the average of a training's checkpoint in half precision; the size in bytes.
+
+    apart: mean difference of the pictures of two z, where it was measured.
+    """
     network = load_weights(training)
     _, description = checkpoint.load(training)
     tensors = {name: value.half() for name, value in network.state_dict().items()}
     described = {"network": dataclasses.asdict(network.config), "teacher": teacher}
+    if apart is not None:
+        described["apart"] = apart
     checkpoint.save(out, tensors, described | {"step": description.get("step", 0)})
     return out.stat().st_size
 

@@ -36,11 +36,13 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument(
-        "--instant-weights", metavar="FILE", help="of uni3d instant train or export"
+        "--instant-weights", metavar="FILE", help="of uni3d instant train or export; start from it"
     )
-    parser.add_argument(
-        "--from-scratch", action="store_true", help="not from the instant network's object"
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument(
+        "--from-instant", action="store_true", help="optimise the instant network's object"
     )
+    start.add_argument("--from-scratch", action="store_true", help="not from such an object")
     parser.add_argument("--guidance-scale", type=float)
     parser.add_argument("--negative-prompt")
     parser.add_argument("--config", type=Path, help="YAML file of differences from the defaults")
@@ -71,7 +73,10 @@ def run_mapping(args: argparse.Namespace) -> dict[str, Any]:
     if args.guidance_scale is not None:
         mapping = config_io.merge(mapping, {"guidance": {"scale": args.guidance_scale}})
     if args.instant_weights is not None:
-        mapping = config_io.merge(mapping, {"instant": {"weights": args.instant_weights}})
+        named = {"weights": args.instant_weights, "use": True}
+        mapping = config_io.merge(mapping, {"instant": named})
+    if args.from_instant:
+        mapping = config_io.merge(mapping, {"instant": {"use": True}})
     if args.from_scratch:
         mapping = config_io.merge(mapping, {"instant": {"use": False, "only": False}})
     teacher = {"name": args.teacher, "revision": args.revision, "variant": args.variant}

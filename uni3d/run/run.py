@@ -131,7 +131,7 @@ class Run:
     def _find_instant(self) -> str:
         """Put the instant network that there is into the configuration; a line where one lacks."""
         config, teacher, weights = self.config, self.config.teacher, None
-        if config.instant.use:
+        if config.instant.use or config.instant.only:
             named = (config.instant.weights, teacher.name, teacher.revision, teacher.variant)
             weights = find_weights(*named)
         found = dataclasses.replace(

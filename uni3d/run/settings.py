@@ -64,7 +64,7 @@ class GuidanceConfig:
 class InstantStart:
     """What a run takes from the teacher's instant network (uni3d.instant), where it has one."""
 
-    use: bool = True  # start from its object; false: from scratch
+    use: bool = False  # start from its object and optimise it; false: from scratch
     only: bool = False  # nothing is optimised: its object is the result, and seed is its z
     weights: str = ""  # its file; empty: instant.safetensors in the teacher's folder, if any
     begin: float = 0.5  # fraction of the run, 0..1, from which on its object is optimised

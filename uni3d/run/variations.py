@@ -10,7 +10,7 @@ import torch
 from uni3d import config_io
 from uni3d.cameras import Cameras
 from uni3d.errors import CheckpointError, ConfigError
-from uni3d.instant.files import find_weights
+from uni3d.instant.files import find_weights, varies
 from uni3d.instant.objects import InstantScene
 from uni3d.mesh import pictures
 from uni3d.mesh.types import FileOptions
@@ -43,10 +43,16 @@ def check_variations(config: RunConfig, count: int) -> None:
         raise ConfigError("variations: they are made by one network; do: --preset instant")
     teacher = config.teacher
     named = (config.instant.weights, teacher.name, teacher.revision, teacher.variant)
-    if not config.instant.use or find_weights(*named) is None:
+    weights = find_weights(*named)
+    if weights is None:
         raise ConfigError(
             f"variations: the teacher {teacher.name} has no instant network to make them; "
             "do: one run for each --seed, or --instant-weights FILE"
+        )
+    if not varies(weights):
+        raise ConfigError(
+            f"variations: the network of {teacher.name} makes the same object for every seed; "
+            "do: one run of --preset draft for each --seed, or --instant-weights FILE"
         )
 
 

@@ -202,7 +202,7 @@ def _make_tab(site: Site, page: Any):
             form = _form(site)
             make = gr.Button("Make it", variant="primary", size="lg", elem_id="make")
             four = gr.Button(
-                f"Show {COUNT} at once", size="lg", elem_id="four", visible=site.instant
+                f"Show {COUNT} at once", size="lg", elem_id="four", visible=site.instant_varies
             )
         with gr.Column(scale=7, min_width=320):
             watched = _Watched(site)
@@ -244,7 +244,7 @@ class _Watched:
         self.site = site
         self.shown = gr.State("")  # the `_key` of what is on the page
         notice = gr.HTML(words.engine(False), elem_id="engine")
-        self.variations = VariationsRow(site) if site.instant else None
+        self.variations = VariationsRow(site) if site.instant_varies else None
         status = gr.HTML(words.status(None), elem_id="status")
         self.cancel = gr.Button(
             "Cancel", variant="stop", size="sm", elem_id="cancel", visible=False

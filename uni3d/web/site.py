@@ -40,15 +40,21 @@ class Site:
     @functools.cached_property
     def instant(self) -> bool:
         """Whether the first teacher has a network that makes objects in one pass."""
+        return self._instant_weights() is not None
+
+    @functools.cached_property
+    def instant_varies(self) -> bool:
+        """Whether that network makes another object for another seed."""
+        from uni3d.instant.files import varies
+
+        weights = self._instant_weights()
+        return weights is not None and varies(weights)
+
+    def _instant_weights(self) -> Path | None:
         from uni3d.instant.files import find_weights
 
-        settings = self.base.get("instant", {})
-        if not settings.get("use", True):
-            return False
-        return (
-            find_weights(settings.get("weights", ""), next(iter(self.teachers.values())))
-            is not None
-        )
+        named = self.base.get("instant", {}).get("weights", "")
+        return find_weights(named, next(iter(self.teachers.values())))
 
     def user(self, request: Any) -> str:
         """The owner that counts for a gradio request; "" where all see all."""
