@@ -21,8 +21,8 @@ def ship(config: Any, name: str) -> None:
     tokenizer = model.build_tokenizer(config.out / "tokenizer")
     unet, text_encoder, scheduler = model.build_networks(len(tokenizer), config.seed)
     tensors = load_file(state_files(config.out)[0])
-    for name, parameter in parameters_of({"unet": unet, "text_encoder": text_encoder}):
-        parameter.data.copy_(tensors[f"average/{name}"])
+    for key, parameter in parameters_of({"unet": unet, "text_encoder": text_encoder}):
+        parameter.data.copy_(tensors[f"average/{key}"])
     model.save_folder(folder, unet, text_encoder, tokenizer, scheduler)
     write_known(today(), folder / "world.json")
     state = json.loads(state_files(config.out)[1].read_text())
@@ -39,7 +39,7 @@ def ship(config: Any, name: str) -> None:
         f"--ship {name}`"
     )
     lines = "\n".join(history)
-    card = f"""# The toybox teacher
+    card = f"""# The teacher {name}
 
 A text-to-image diffusion model of a procedural world of {len(grammar.KINDS)} kinds of toys; it
 knows nothing else. {count / 1e6:.1f} M parameters, 64x64 pictures, weights in half precision.
