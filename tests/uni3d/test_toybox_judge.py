@@ -142,7 +142,7 @@ def test_a_run_is_evaluated_from_its_file(truth, tmp_path, monkeypatch):
         shown.append(tuple(images.shape))
         return types.SimpleNamespace(kinds=kinds, worn=[], colors=["red"] * 8)
 
-    monkeypatch.setattr(judge, "load_recogniser", lambda: types.SimpleNamespace(judge=look))
+    monkeypatch.setattr(judge, "load_recogniser", lambda _: types.SimpleNamespace(judge=look))
     monkeypatch.setattr(judge, "CANDIDATES", 1)
     result = judge.evaluate_run(uni3d.configure("a corgi"), tmp_path)
     assert shown == [(8, 3, 64, 64)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from uni3d.cli import main
+from uni3d.toybox import reading
 from uni3d.toybox.known import shipped_known, today
 from uni3d.toybox.lexicon import FILLERS, SILENT, lexicon, nearest_kinds
 from uni3d.toybox.phrase import singular, without_style, words_of
@@ -133,7 +134,8 @@ def test_the_command_prints_the_keys(capsys, tmp_path):
     assert main(["toybox", "read", "--file", str(tmp_path / "none.txt")]) == 2
 
 
-def test_the_table_counts_by_source():
+def test_the_table_counts_by_source(monkeypatch):
+    monkeypatch.setattr(reading, "wide_is_there", lambda: False)  # no teacher knows a tiger
     lines = [
         "source\tsubject\tprompt",
         "one\tred chair\ta red chair",

@@ -25,7 +25,8 @@ __all__ = [
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """What a RunConfig is made from, besides the prompt."""
     parser.add_argument(
-        "--teacher", help="toybox, sd, sdxl, if, a hub id, or a folder in diffusers layout"
+        "--teacher",
+        help="toybox, toybox-wide, sd, sdxl, if, a hub id, a folder in diffusers layout",
     )
     parser.add_argument("--revision", help="branch, tag or commit of a hub id")
     parser.add_argument("--variant", help="of the weight files, such as fp16")
