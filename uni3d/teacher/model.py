@@ -50,9 +50,8 @@ class TeacherConfig:
     the hub's (variant: "fp16").
     """
 
-    name: str = (
-        "toybox"  # toybox, toybox-wide, sd, sdxl, if, a folder in diffusers layout, a hub id
-    )
+    # toybox, toybox-wide, sd, sdxl, if, a folder in diffusers layout, or a hub id
+    name: str = "toybox"
     revision: str = ""  # branch, tag or commit of a hub id; empty: the newest
     variant: str = ""  # of the weight files, such as fp16
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: cuda where there is one, but for toybox
