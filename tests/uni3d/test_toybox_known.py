@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from uni3d.cli import main
 from uni3d.errors import PromptError
 from uni3d.run.prompt import read_prompt
 from uni3d.run.settings import RunConfig
@@ -111,6 +112,17 @@ def test_peoples_prompts_are_counted_and_cut_to_what_the_teacher_reads(monkeypat
     assert (captions, kinds) == (["a cat", "a red chair"], ["cat", "chair"])
     assert written[0] == "a sleeping cat"
     assert long.startswith(written[1]) and 20 < len(written[1]) < len(long)
+
+
+def test_what_no_recogniser_judges_is_counted_and_said(both, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(bars, "_shares", lambda *_: {"kind": 0.5})
+    monkeypatch.setitem(bars.WEIGHTS, "toybox-wide", tmp_path / "nothing")
+    found = bars.measure_prompts(["a cat", "a tiger", "a golden zebra"])
+    assert found["toybox"]["subject known"] == 1
+    assert found["toybox-wide"]["subject known"] == 2
+    assert "nothing is missing" in found["toybox-wide"]["judged"]
+    assert main(["toybox", "evaluate", "--teacher", "toybox-wide"]) == 2
+    assert "toybox-wide has no recogniser" in capsys.readouterr().err
 
 
 def test_the_recognisers_bar_tells_plain_toys_and_those_from_above(monkeypatch):

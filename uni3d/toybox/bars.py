@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from uni3d.cameras import Cameras
-from uni3d.errors import PromptError
+from uni3d.errors import ConfigError, PromptError
 from uni3d.toybox import dataset, grammar
 from uni3d.toybox.known import shipped_known
 from uni3d.toybox.reading import Reading, read_as_shipped
@@ -145,7 +145,8 @@ def measure_prompts(prompts: Sequence[str]) -> dict[str, Any]:
     by_teacher: dict[str, list[Reading]] = {}
     for prompt in prompts:
         name, reading = read_as_shipped(prompt)
-        if reading.description and known_to_both(name, reading.description):
+        judged = WEIGHTS[name].is_file()
+        if reading.description and (not judged or known_to_both(name, reading.description)):
             by_teacher.setdefault(name, []).append(reading)
     return {"prompts": len(prompts)} | {
         name: _measure_readings(name, readings) for name, readings in by_teacher.items()
@@ -155,6 +156,8 @@ def measure_prompts(prompts: Sequence[str]) -> dict[str, Any]:
 def _measure_readings(name: str, readings: list[Reading]) -> dict[str, Any]:
     from uni3d.teacher.model import load_teacher
 
+    if not WEIGHTS[name].is_file():
+        return {"subject known": len(readings), "judged": f"no: {WEIGHTS[name]} is missing"}
     teacher = load_teacher(name)
     what = [r.description for r in readings if r.description]
     written = [_cut(r.prompt, teacher.encode_text) for r in readings]
@@ -166,7 +169,12 @@ def _measure_readings(name: str, readings: list[Reading]) -> dict[str, Any]:
 
 
 def measure(teacher: str, prompts: int = 512) -> dict[str, Any]:
-    """Every bar as a share in [0, 1], beside what is wanted."""
+    """Every bar as a share in [0, 1], beside what is wanted; ConfigError without a recogniser."""
+    if not WEIGHTS[teacher].is_file():
+        raise ConfigError(
+            f"evaluate: {teacher} has no recogniser to judge it ({WEIGHTS[teacher]} is missing); "
+            "do: uni3d toybox train-recogniser, and put its file there"
+        )
     return {
         "wanted": {
             "recogniser": {"kind": 0.97, "color": 0.95},
