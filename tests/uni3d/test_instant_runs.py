@@ -1,5 +1,6 @@
 """The instant network as a person meets it: preset, variations, refine, a start for other runs."""
 
+import argparse
 import dataclasses
 import json
 
@@ -21,6 +22,7 @@ from uni3d.instant.objects import InstantScene
 from uni3d.instant.start import fit_scene
 from uni3d.instant.weights import export_weights, load_weights, make_scene
 from uni3d.run import run as running
+from uni3d.run.arguments import add_run_arguments, run_mapping
 from uni3d.run.presets import PRESETS
 from uni3d.run.run import Run
 from uni3d.scene.scene import Scene, SceneConfig
@@ -156,7 +158,9 @@ def test_a_network_whose_objects_are_all_alike_makes_no_variations(
     named = {}
     for apart in (0.002, 0.03):
         lines = [{"step": 1, "apart": 0.5}, {"step": 2, "apart": apart}, {"step": 3}]
-        (training / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+        (training / "metrics.jsonl").write_text(
+            "".join(json.dumps(x) + "\n" for x in lines) + '{"apart": 0.'
+        )
         named[apart] = tmp_path / f"{apart}.safetensors"
         assert main(["instant", "export", str(training), "--out", str(named[apart])]) == 0
     assert varies(named[0.03]) and varies(weights) and not varies(named[0.002])
@@ -164,6 +168,23 @@ def test_a_network_whose_objects_are_all_alike_makes_no_variations(
     alike = [*command, "--instant-weights", str(named[0.002]), "--teacher", "toybox"]
     assert instant(alike, tmp_path / "choice", "--variations", "2") == 2
     assert "makes the same object for every seed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "use"),
+    [
+        ([], None),
+        (["--from-instant"], True),
+        (["--instant-weights", "x"], True),
+        (["--instant-weights", "x", "--from-scratch"], False),
+        (["--preset", "instant", "--from-scratch"], False),
+    ],
+)
+def test_what_a_command_line_starts_from(words, use):
+    parser = argparse.ArgumentParser()
+    add_run_arguments(parser)
+    asked = run_mapping(parser.parse_args(words)).get("instant", {})
+    assert asked.get("use") is use and not asked.get("only")
 
 
 def test_a_teacher_without_a_network_says_so_and_goes_on_from_scratch(

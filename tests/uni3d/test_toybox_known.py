@@ -20,9 +20,9 @@ from uni3d.toybox.world import KINDS, Description, sample
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """A package with toybox alone."""
+    """A package whose other teacher knows no more than toybox."""
     for module in (lexicon, reading):
-        monkeypatch.setattr(module, "wide_is_there", lambda: False)
+        monkeypatch.setattr(module, "shipped_known", lambda name="toybox": shipped_known("toybox"))
 
 
 @pytest.fixture
@@ -31,7 +31,6 @@ def both(monkeypatch):
     few = dataclasses.replace(today(), kinds=("cat", "chair"), materials=())
     names = {"toybox": few, "toybox-wide": today()}
     for module in (lexicon, reading):
-        monkeypatch.setattr(module, "wide_is_there", lambda: True)
         monkeypatch.setattr(module, "shipped_known", lambda name="toybox": names[name])
     reading.read.cache_clear()
     yield

@@ -135,7 +135,7 @@ def test_the_command_prints_the_keys(capsys, tmp_path):
 
 
 def test_the_table_counts_by_source(monkeypatch):
-    monkeypatch.setattr(reading, "wide_is_there", lambda: False)  # no teacher knows a tiger
+    monkeypatch.setattr(reading, "shipped_known", lambda _=None: shipped_known())  # no tiger
     lines = [
         "source\tsubject\tprompt",
         "one\tred chair\ta red chair",

@@ -1,6 +1,7 @@
 """The training of the toybox teacher: resumable to the bit, scheduled as written, repeatable."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from safetensors.torch import load_file
 
 from uni3d.errors import ConfigError
 from uni3d.teacher.hub import SHIPPED
-from uni3d.toybox import dataset, grammar, model, training
+from uni3d.toybox import dataset, grammar, model, shipping, training
 from uni3d.toybox.state import (
     export_state,
     load_shipped,
@@ -331,3 +332,33 @@ def test_bfloat16_changes_the_loss_little_and_the_weights_stay_whole(tmp_path, t
     assert rough[0].loss == pytest.approx(exact[0].loss, rel=0.02)
     state = load_file(tmp_path / "rough" / "state.safetensors")
     assert all(t.dtype == torch.float32 for t in state.values())
+
+
+def test_a_trained_teacher_is_shipped_with_the_card_of_the_one_it_began_with(
+    tiny, tmp_path, monkeypatch
+):
+    """The averaged weights, in half precision, and the commands of all trainings, last one last."""
+    folders = {"toybox": tmp_path / "toybox", "toybox-wide": tmp_path / "wide"}
+    monkeypatch.setattr(shipping, "SHIPPED", folders)
+    folders["toybox"].mkdir()
+    (folders["toybox"] / "README.md").write_text("# A card\n\n  - what was done before\n- more\n")
+    config = tiny(tmp_path / "run", bf16=True)
+    assert [step.step for step in training.train(config)] == [1, 2, 3]
+    described = tmp_path / "run" / "state.json"
+    said = json.loads(described.read_text())
+    said["config"]["from_shipped"] = "toybox"
+    described.write_text(json.dumps(said))
+    config = dataclasses.replace(config, resume=True, steps=4)  # that says no more what it was
+    assert [step.step for step in training.train(config)] == [4]
+    shipping.ship(config, "toybox-wide")
+    card = (folders["toybox-wide"] / "README.md").read_text()
+    assert (
+        card.startswith("# The teacher toybox-wide\n") and "evaluate --teacher toybox-wide" in card
+    )
+    before, now = [line for line in card.splitlines() if line.startswith("  - ")]
+    assert before == "  - what was done before"
+    assert "--from-shipped toybox --steps 4 " in now and "--bf16 --ship toybox-wide`" in now
+    kept = load_file(tmp_path / "run" / "state.safetensors")
+    shipped = load_file(folders["toybox-wide"] / "unet" / "diffusion_pytorch_model.safetensors")
+    for name, value in shipped.items():
+        assert torch.equal(value, kept[f"average/unet.{name}"].half())

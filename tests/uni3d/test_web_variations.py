@@ -83,3 +83,13 @@ def test_a_site_without_a_network_offers_none(tmp_path):
     teacher = tiny_teacher(tmp_path / "teacher")
     plain = Site(store=store, worker=Worker(store), base={}, teachers={"tiny": str(teacher)})
     assert not plain.instant and not plain.instant_varies
+
+
+@pytest.mark.parametrize(("apart", "varies"), [(0.02, True), (0.003, False)])
+def test_four_are_offered_only_where_seeds_differ(tmp_path, apart, varies):
+    weights = tmp_path / "network.safetensors"
+    checkpoint.save(weights, {}, {"apart": apart})
+    store = RunStore(tmp_path / "outputs")
+    base = {"instant": {"weights": str(weights)}}
+    site = Site(store=store, worker=Worker(store), base=base, teachers={"toybox": "toybox"})
+    assert site.instant and site.instant_varies is varies

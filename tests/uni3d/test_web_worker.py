@@ -226,6 +226,8 @@ def test_what_is_typed_is_read_once_the_engine_is_there(site):
     )
     assert "is not known; nearest: " in site.reading("a zorblax", "toybox")
     assert site.reading("a cat", "toybox") == site.reading(" ", "toybox") == ""
+    # A tiger is for the other built-in teacher, which knows it.
+    assert "shown as &#x27;a tiger&#x27;; left out" in site.reading("a sleeping tiger", "toybox")
     assert "<b>" not in site.reading("a <b>cat</b> zorblax", "toybox")
 
 

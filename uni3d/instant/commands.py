@@ -1,6 +1,7 @@
 """`uni3d instant ...`: train the network that makes an object in one pass, and judge it."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
@@ -193,10 +194,12 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _apart(metrics: Path) -> float | None:
-    """What a training's log says last of the difference between two z."""
+    """What a training's log says last of the difference between two z; a kill may cut a line."""
     lines = metrics.read_text().splitlines() if metrics.is_file() else []
-    found = [json.loads(line)["apart"] for line in lines if '"apart"' in line]
-    return float(found[-1]) if found else None
+    for line in reversed(lines):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return float(json.loads(line)["apart"])
+    return None
 
 
 def _evaluate(args: argparse.Namespace) -> int:

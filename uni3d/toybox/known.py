@@ -1,4 +1,4 @@
-"""What the shipped teacher was trained on: the world grows before its teacher does.
+"""What the shipped teachers were trained on: the world grows before they do.
 
 `world.json` beside the weights lists the names of kinds, colours, ... that it has seen.
 """
@@ -8,13 +8,13 @@ import functools
 import json
 from pathlib import Path
 
-from uni3d.teacher.hub import BUILT_IN, SHIPPED, WIDE
+from uni3d.teacher.hub import BUILT_IN, SHIPPED
 from uni3d.toybox import world
 from uni3d.toybox.shapes import COLORS, PATTERNS
 from uni3d.toybox.world import Description
 
 FILE = "world.json"  # beside the weights
-__all__ = ["Known", "read_known", "shipped_known", "today", "wide_is_there", "write_known"]
+__all__ = ["Known", "read_known", "shipped_known", "today", "write_known"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,9 +75,3 @@ def read_known(path: Path) -> Known:
 def shipped_known(name: str = BUILT_IN) -> Known:
     """What a teacher in the package knows."""
     return read_known(SHIPPED[name] / FILE)
-
-
-@functools.cache
-def wide_is_there() -> bool:
-    """Whether the teacher of the whole world is in this package."""
-    return (SHIPPED[WIDE] / FILE).is_file()

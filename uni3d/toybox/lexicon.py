@@ -6,9 +6,9 @@ Tables that are long are files in `words/`: a language is added by one of them.
 import functools
 from pathlib import Path
 
-from uni3d.teacher.hub import BUILT_IN, WIDE
+from uni3d.teacher.hub import WIDE
 from uni3d.toybox.grammar import OUTFITS, SYNONYMS
-from uni3d.toybox.known import shipped_known, wide_is_there
+from uni3d.toybox.known import shipped_known
 from uni3d.toybox.phrase import DETERMINERS, EDGES, singular
 from uni3d.toybox.shapes import COLORS
 from uni3d.toybox.stands import STANDS
@@ -311,8 +311,8 @@ def translated(words: list[str]) -> list[str]:
 
 
 def nearest_kinds(kind: str | None, subject: str, count: int = 3) -> list[str]:
-    """Kinds that a built-in teacher knows, nearest in meaning to one or a subject unknown to it."""
-    known = shipped_known(WIDE if wide_is_there() else BUILT_IN).kinds
+    """Kinds that a built-in teacher knows, nearest in meaning to a kind or subject it does not."""
+    known = shipped_known(WIDE).kinds
     family = FAMILY_OF.get(singular(subject.split(" ")[-1]), "")
     if kind is not None:
         family = KINDS[kind].category

@@ -14,7 +14,7 @@ import re
 from uni3d.teacher.hub import BUILT_IN, WIDE
 from uni3d.toybox.clauses import Clauses
 from uni3d.toybox.grammar import OUTFITS, canonical
-from uni3d.toybox.known import Known, shipped_known, wide_is_there
+from uni3d.toybox.known import Known, shipped_known
 from uni3d.toybox.lexicon import (
     AGENTS,
     COLOR_OF,
@@ -269,8 +269,7 @@ def read_as_shipped(prompt: str) -> tuple[str, Reading]:
     """The built-in teacher that draws a prompt, and its reading: toybox where it knows the subject,
     else the one of the whole world."""
     reading = read(prompt)
-    if not reading.drawable and wide_is_there():
-        wide = read(prompt, shipped_known(WIDE))
-        if wide.drawable:
-            return WIDE, wide
-    return BUILT_IN, reading
+    if reading.drawable:
+        return BUILT_IN, reading
+    wide = read(prompt, shipped_known(WIDE))
+    return (WIDE, wide) if wide.drawable else (BUILT_IN, reading)

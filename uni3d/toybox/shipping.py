@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from uni3d.teacher.hub import SHIPPED
 from uni3d.toybox import dataset, grammar, model
 from uni3d.toybox.known import today, write_known
-from uni3d.toybox.state import parameters_of, state_files
+from uni3d.toybox.state import began_with, parameters_of, state_files
 
 __all__ = ["ship"]
 
@@ -27,7 +27,7 @@ def ship(config: Any, name: str) -> None:
     write_known(today(), folder / "world.json")
     state = json.loads(state_files(config.out)[1].read_text())
     count = sum(p.numel() for p in unet.parameters())
-    start = state["config"]["from_shipped"]
+    start = began_with(config.out)
     history = _history(start) if start else []
     begin = f" --from-shipped {start}" if start else ""
     command = f"uni3d toybox train{begin} --steps {config.steps}"
@@ -36,7 +36,7 @@ def ship(config: Any, name: str) -> None:
         f"half size, {config.small_share:.0%} of them), AdamW {config.learning_rate}: `{command} "
         f"--shards {config.shards} --renew {config.renew} --seed {config.seed} "
         f"--small-share {config.small_share} --composed-share {config.composed_share} "
-        f"--ship {name}`"
+        f"{'--bf16 ' if config.bf16 else ''}--ship {name}`"
     )
     lines = "\n".join(history)
     card = f"""# The teacher {name}
@@ -47,7 +47,7 @@ knows nothing else. {count / 1e6:.1f} M parameters, 64x64 pictures, weights in h
 - data: shards of {dataset.SHARD} pictures, as many and from the seed that each command names
 - trained by these, each going on from the one before (average 0.999; to go on: `--from-shipped`):
 {lines}
-- what it reaches: `uni3d toybox evaluate` prints it
+- what it reaches: docs/toybox.md; `uni3d toybox evaluate --teacher {name}` prints it
 - limits: only the canonical captions of its world (world.json); one object on a plain background;
   64x64 pixels
 """

@@ -18,6 +18,7 @@ from uni3d.teacher.hub import SHIPPED
 from uni3d.toybox import model
 
 __all__ = [
+    "began_with",
     "export_state",
     "load_shipped",
     "load_state",
@@ -104,6 +105,12 @@ def _restored(path: Path, modules, average, optimizer) -> int:
             count = torch.tensor(float(step), device=parameter.device)
             optimizer.state[parameter] = {"step": count, **moments}
     return step
+
+
+def began_with(out: Path) -> str:
+    """The teacher of the package that the run in `out` began with; "" for none."""
+    name = json.loads(state_files(out)[1].read_text())["config"]["from_shipped"]
+    return name if name in SHIPPED else ""
 
 
 def load_shipped(modules, name: str) -> None:

@@ -22,7 +22,13 @@ from uni3d.errors import ConfigError
 from uni3d.teacher.hub import SHIPPED
 from uni3d.teacher.sampler import euler
 from uni3d.toybox import dataset, grammar, model
-from uni3d.toybox.state import load_shipped, load_state, parameters_of, save_state
+from uni3d.toybox.state import (
+    began_with,
+    load_shipped,
+    load_state,
+    parameters_of,
+    save_state,
+)
 
 __all__ = ["TrainConfig", "TrainProgress", "sample_pictures", "train"]
 
@@ -275,7 +281,10 @@ def train(config: TrainConfig, stop: Callable[[], bool] = lambda: False) -> Iter
     parameters = [p for _, p in parameters_of(modules)]
     optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     average = {n: p.data.clone() for n, p in parameters_of(modules)}
-    step = load_state(config, modules, average, optimizer) if config.resume else 0
+    step = 0
+    if config.resume:
+        step = load_state(config, modules, average, optimizer)
+        config = dataclasses.replace(config, from_shipped=began_with(config.out))  # for its card
     # 3. the loop
     started = saved = sheeted = time.monotonic()
     with window:
