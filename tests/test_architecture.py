@@ -303,3 +303,16 @@ def test_every_public_name_exists_once(module):
     names = getattr(loaded, "__all__", [])
     assert len(names) == len(set(names))
     assert [name for name in names if not hasattr(loaded, name)] == []
+
+
+def test_no_kernel_lets_its_sums_be_reordered():
+    """LLVM may add in another order in the process that compiles than in those that load."""
+    found = []
+    for file in sorted((ROOT / "uni3d").rglob("*.py")):
+        if "@kernel(" in file.read_text(encoding="utf-8"):
+            module = importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+            found += [v for v in vars(module).values() if hasattr(v, "targetoptions")]
+    assert len(found) > 12
+    for one in found:
+        allowed = one.targetoptions["fastmath"] or set()
+        assert allowed <= {"contract", "arcp"}, (one, allowed)

@@ -1,6 +1,7 @@
 """From the command line to a GLB: it opens, it repeats byte for byte, and it survives a kill."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,10 +35,13 @@ sys.exit(main(sys.argv[2:]))
 NEVER = -1
 
 
-def _run(kill_at: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+ROOT = Path(finish.__file__).parents[2]
+
+
+def _run(kill_at: int, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", RUN, str(kill_at), *arguments],
-        cwd=Path(finish.__file__).parents[2],
+        cwd=cwd,
         capture_output=True,
         text=True,
         timeout=180,
@@ -78,6 +82,19 @@ def test_a_sentence_becomes_the_same_mesh_even_after_a_kill(tiny_folder, tmp_pat
     assert (killed / "checkpoint.safetensors").exists() and not (killed / "mesh.glb").exists()
     assert _run(NEVER, "resume", str(killed), "--formats", "glb").returncode == 0
     assert (killed / "mesh.glb").read_bytes() == expected
+
+
+@pytest.mark.slow
+def test_the_run_that_compiles_the_kernels_makes_the_same_mesh(tiny_folder, tmp_path):
+    shutil.copytree(
+        ROOT / "uni3d", tmp_path / "uni3d", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in ("cold", "warm"):
+        done = _run(NEVER, *_arguments(tiny_folder, tmp_path, name), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr[-2000:]
+    assert list((tmp_path / "uni3d").rglob("*.nbc"))  # they were compiled there
+    cold, warm = ((tmp_path / name / "mesh.glb").read_bytes() for name in ("cold", "warm"))
+    assert cold == warm
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ def _configured(args: argparse.Namespace, network: Any):
     return config_io.load(InstantConfig, config_io.apply_overrides(mapping, args.overrides))
 
 
-def _sentences(args: argparse.Namespace, teacher: str):
+def _sentences(args: argparse.Namespace, teacher: str, worn_share: float):
     """Where sentences come from, and what the sheet shows."""
     from uni3d.instant.sentences import FileSentences, WorldSentences
     from uni3d.instant.sheet import SHOWN
@@ -91,7 +91,7 @@ def _sentences(args: argparse.Namespace, teacher: str):
         return found, found.sentences[:12]
     if teacher not in SHIPPED:
         raise ConfigError(f"instant train: teacher {teacher} has no grammar; do: --prompts FILE")
-    return WorldSentences(teacher), SHOWN
+    return WorldSentences(teacher, worn_share), SHOWN
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -102,7 +102,7 @@ def _train(args: argparse.Namespace) -> int:
     until = float("inf") if args.minutes is None else started + 60 * args.minutes
     network = _network(args)
     config = _configured(args, network)
-    sentences, shown = _sentences(args, config.teacher.name)
+    sentences, shown = _sentences(args, config.teacher.name, config.worn_share)
     if not args.resume:
         new_folder(args.out, "--resume, or another --out", (CONFIG,))
     teacher = load_teacher(config.teacher)

@@ -40,18 +40,27 @@ class FileSentences:
 
 
 class WorldSentences:
-    """Those of toybox's training grammar that a built-in teacher knows; held-out pairs never."""
+    """Those of toybox's training grammar that a built-in teacher knows; held-out pairs never.
 
-    def __init__(self, teacher: str) -> None:
+    worn_share: of the sentences, those that are drawn from the ones that wear something (the
+    grammar's own share is about a tenth).
+    """
+
+    def __init__(self, teacher: str, worn_share: float = 0.0) -> None:
         from uni3d.toybox.known import shipped_known
 
-        self.known = shipped_known(teacher)
+        self.known, self.worn_share = shipped_known(teacher), worn_share
 
     def draw(self, rng: np.random.Generator) -> str:
         from uni3d.toybox.grammar import canonical
-        from uni3d.toybox.world import sample
+        from uni3d.toybox.world import Description, sample
 
-        return canonical(sample(rng, allowed=self.known.covers))
+        dressed = rng.random() < self.worn_share if self.worn_share else False
+
+        def allowed(what: Description) -> bool:
+            return self.known.covers(what) and (what.wears is not None or not dressed)
+
+        return canonical(sample(rng, allowed=allowed))
 
 
 class Texts:

@@ -48,6 +48,7 @@ class InstantConfig:
     divergence: str = ""
     form: str = ""
     sentences: int = 4  # in a step
+    worn_share: float = 0.0  # of toybox's, those drawn from the ones that wear something
     noises: int = 1  # z of each sentence in a step
     views: int = 2  # pictures of each object in a step
     sizes: tuple[tuple[float, int], ...] = ((0.0, 24), (0.3, 32), (0.75, 48))  # (share, pixels)
@@ -95,6 +96,7 @@ class InstantConfig:
             "instant",
             **shares,
             **scales,
+            worn_share=(0, 1),
             **dict.fromkeys(every, (1, 10**9)),
             seed=(0, 2**42),
             render_step=(1e-3, 100),

@@ -7,6 +7,7 @@ front of the camera). The pictures agree with `Cameras.rays`, pixel for pixel.
 Texture space follows OBJ: u to the right, v up, (0, 0) is the lower left corner of the picture.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Protocol
 
 import numpy as np
@@ -148,7 +149,7 @@ def shade(
     """
     unit = vertex_normals(mesh.vertices, mesh.faces) if light == "headlight" else None
 
-    def colour(face: NDArray, weight: NDArray, toward: NDArray) -> NDArray:
+    def colour(face: NDArray, weight: NDArray, position: NDArray) -> NDArray:
         corners = mesh.faces[face]  # [n, 3]
         if mesh.texture is not None and mesh.uv is not None:
             rgb = sample_texture(mesh.texture, _blend(mesh.uv[corners], weight))
@@ -158,6 +159,7 @@ def shade(
             rgb = np.full((len(face), 3), 0.8)
         if unit is None:
             return rgb
+        toward = _normalise(position - _blend(mesh.vertices[corners], weight))
         cosine = np.abs((_normalise(_blend(unit[corners], weight)) * toward).sum(-1))
         return rgb * (0.35 + 0.65 * cosine)[:, None]
 
@@ -175,29 +177,32 @@ def normals(
     """World-space unit normals n shown as (n + 1) / 2, float32 `[batch, 3, height, width]`."""
     unit = vertex_normals(mesh.vertices, mesh.faces)
 
-    def colour(face: NDArray, weight: NDArray, toward: NDArray) -> NDArray:
+    def colour(face: NDArray, weight: NDArray, position: NDArray) -> NDArray:
         return (_normalise(_blend(unit[mesh.faces[face]], weight)) + 1) / 2
 
     return _pictures(mesh, cameras, height, width, supersample, background, colour)
 
 
 def _pictures(mesh, cameras, height, width, supersample, background, colour) -> Tensor:
-    """Rasterise every view at `supersample` times the size, colour the hits, average."""
+    """Rasterise every view at `supersample` times the size, colour the hits, average.
+
+    Views are made by as many Python threads as torch has: none depends on another.
+    """
     assert supersample >= 1, f"supersample: got {supersample}, want at least 1"
     rows, columns = height * supersample, width * supersample
     screens = project(cameras, mesh.vertices, rows, columns)
     positions = cameras.position.numpy().astype(np.float64)
-    views = []
-    for screen, position in zip(screens, positions, strict=True):
+
+    def view(screen: NDArray, position: NDArray) -> NDArray[np.float32]:
         face_index, weights, _ = rasterize(screen, mesh.faces, rows, columns)
         hit = face_index >= 0
-        face, weight = face_index[hit], weights[hit].astype(np.float64)
-        toward = _normalise(position - _blend(mesh.vertices[mesh.faces[face]], weight))
         picture = np.full((rows, columns, 3), background, dtype=np.float64)
-        picture[hit] = colour(face, weight, toward)
+        picture[hit] = colour(face_index[hit], weights[hit].astype(np.float64), position)
         blocks = picture.reshape(height, supersample, width, supersample, 3)
-        views.append(blocks.mean(axis=(1, 3)).transpose(2, 0, 1))
-    return torch.from_numpy(np.stack(views).astype(np.float32))
+        return blocks.mean(axis=(1, 3)).transpose(2, 0, 1).astype(np.float32)
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        return torch.from_numpy(np.stack(list(pool.map(view, screens, positions))))
 
 
 def _blend(corner_values: NDArray, weight: NDArray) -> NDArray:

@@ -19,7 +19,8 @@ RAY_CHUNK = 64
 TWO, TWIN = np.uint64(2), np.uint64(1)
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
 PRIME_Y, PRIME_Z = 2654435761, 805459861  # tiny-cuda-nn's coherent prime hash; x has factor 1
-FAST = {"contract", "reassoc", "arcp"}  # NaN and infinity keep their meaning
+# NaN and infinity keep their meaning. No "reassoc", as in `uni3d.scene.mlp`.
+FAST = {"contract", "arcp"}
 
 
 @kernel(fastmath=FAST)

@@ -2,8 +2,8 @@
 
 Every parallel kernel of the package splits its work in pieces whose size does not depend on the
 number of threads and never lets two pieces write to the same place, so results are bit-equal on
-every run and for every thread count. One gap: where sums may be reassociated (`mlp._backward`), the
-code that a process compiles itself adds in another order than what later ones load from the disk.
+every run and for every thread count. No kernel lets LLVM reassociate sums: the code that a process
+compiles itself then added in another order than what later ones load from the disk.
 """
 
 import contextlib
