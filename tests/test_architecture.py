@@ -26,7 +26,7 @@ ORDER = {
     "mesh": "formats types rasterize simplify level unwrap bake surface solid files usd pictures",
     "teacher": "sampler prompts codecs hub texts model own fake_score memory abilities",
     "instant": (
-        "files generator objects diversity sentences sheet training weights start commands"
+        "files generator objects diversity settings sentences sheet training weights start commands"
     ),
     "run": (
         "presets arguments interrupts settings prompt folder real_samples step saved run finish "

@@ -73,6 +73,13 @@ class Cameras:
         pick = [getattr(self, f.name)[index].reshape(-1) for f in dataclasses.fields(self)]
         return Cameras(*pick)
 
+    def replaced(self, index: Tensor, others: "Cameras") -> "Cameras":
+        """These cameras with `others` in the places `index`."""
+        names = [f.name for f in dataclasses.fields(self)]
+        return Cameras(
+            *(getattr(self, name).index_copy(0, index, getattr(others, name)) for name in names)
+        )
+
     @property
     def position(self) -> Tensor:
         """Camera centres, `[batch, 3]`."""

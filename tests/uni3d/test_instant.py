@@ -1,5 +1,6 @@
-"""The instant network: its lookup, its gradient, tied noise; a training resumes exactly."""
+"""The instant network: its lookup, its gradient, what z means; a training resumes exactly."""
 
+import dataclasses
 import json
 import math
 
@@ -12,14 +13,25 @@ from tiny import tiny_teacher
 
 from uni3d.cameras import Cameras
 from uni3d.cli import main
-from uni3d.instant.diversity import POWERS, TiedNoise
+from uni3d.instant.diversity import (
+    DEVIATIONS,
+    SIDE,
+    TRAITS,
+    Anchors,
+    apart_from,
+    deviations,
+    likeness,
+    read_anchors,
+    traits,
+    write_anchors,
+)
 from uni3d.instant.generator import AXES, Generator, GeneratorConfig, look_up_planes
 from uni3d.instant.sentences import FileSentences, WorldSentences
-from uni3d.instant.training import InstantConfig, Trainer
+from uni3d.instant.settings import InstantConfig
+from uni3d.instant.training import Trainer, draw_anchors
 from uni3d.instant.weights import load_weights
 from uni3d.scene.render import RenderConfig, render
 from uni3d.storage.lock import held
-from uni3d.teacher.codecs import SpaceToDepth
 from uni3d.teacher.model import load_teacher
 
 SMALL = GeneratorConfig(
@@ -34,7 +46,6 @@ def config(**changes) -> InstantConfig:
         "sentences": 2,
         "sizes": ((0.0, 12),),
         "render_step": 1.8,
-        "reader": 2,
         "generator": SMALL,
     }
     return InstantConfig(**settings | changes)
@@ -89,45 +100,94 @@ def test_the_gradient_of_the_generator_through_the_renderer_is_that_of_differenc
         assert slope == pytest.approx(float(parameter.grad.norm()), rel=0.02, abs=2e-4), name
 
 
-def test_tied_noise_is_unit_gaussian_and_says_z_from_all_sides():
-    codec, start = SpaceToDepth(2, 16), torch.Generator().manual_seed(2)
-    tied = TiedNoise(8, codec.encode, 16)
-    count = 6000
-    fresh = torch.randn(count, 12, 8, 8, generator=start)
-    z = torch.randn(count, 8, generator=start)
-    contrast = torch.nn.functional.normalize(torch.randn(count, 3, generator=start), dim=1)
-    eps = tied(fresh, z, contrast)
-    assert eps.mean().abs() < 5 / math.sqrt(eps.numel())
-    assert eps.std().item() == pytest.approx(1, abs=1e-3)
-    # Along any direction the variance is 1: along those that z decides, and across them.
-    for way in (tied.basis[0], tied.basis[4], torch.randn(768, generator=start)):
-        along = eps.flatten(1) @ (way / way.norm())
-        assert along.var().item() == pytest.approx(1, abs=5 * math.sqrt(2 / count))
-    # What z decides, read by plain sums over the picture: colour, then up along the contrast.
-    parts = (eps.flatten(1) @ tied.basis.T).reshape(count, 6, 3)
-    torch.testing.assert_close(parts[:, 0], z[:, :3], atol=1e-4, rtol=0)
-    up = (parts[:, 1] * contrast).sum(1)
-    torch.testing.assert_close(up, z[:, 3], atol=1e-4, rtol=0)
-    other = tied(torch.randn(fresh.shape, generator=start), z, contrast)
-    assert torch.corrcoef(torch.stack([eps[:, 0].flatten(), other[:, 0].flatten()]))[0, 1] < 0.2
+def test_deviations_are_the_residuals_of_what_the_others_say():
+    """Against leaving each one out by hand, with the noise level that the closed form chose."""
+    start = torch.Generator().manual_seed(4)
+    texts = torch.randn(3, 8, generator=start)[torch.arange(40) % 3]
+    cameras = Cameras.orbit(torch.rand(40, generator=start) * 360, 15.0)
+    own = torch.randn(40, 2, generator=start)
+    values = 5 * texts[:, :2] + torch.cos(cameras.azimuth_deg.deg2rad())[:, None] + 0.5 * own
+    found = deviations(values, texts, cameras)
+    kernel = likeness(texts.double(), cameras)
+    standard = (values.double() - values.double().mean(0)) / values.double().std(0)
+    residuals = {}
+    for noise in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0):
+        rows = []
+        for k in range(40):
+            rest = [i for i in range(40) if i != k]
+            inner = kernel[rest][:, rest] + noise * torch.eye(39, dtype=torch.float64)
+            weights = torch.linalg.solve(inner, standard[rest])
+            certain = (
+                kernel[k, k] + noise - kernel[k, rest] @ torch.linalg.solve(inner, kernel[rest, k])
+            )
+            rows.append((standard[k] - kernel[k, rest] @ weights) / certain.sqrt())
+        residuals[noise] = torch.stack(rows)
+    scaled = {n: (r / r.square().mean(0).sqrt()).clamp(-3, 3).float() for n, r in residuals.items()}
+    assert min(float((found - r).abs().max()) for r in scaled.values()) < 1e-4
+    # They are what each differs in by itself, and neither the sentence nor the side.
+    assert torch.corrcoef(torch.stack([found[:, 0], own[:, 0]]))[0, 1] > 0.6
+    assert abs(torch.corrcoef(torch.stack([found[:, 0], texts[:, 0]]))[0, 1]) < 0.3
 
 
-def test_the_maps_of_the_tied_noise_are_what_they_say():
-    codec = SpaceToDepth(2, 16)
-    tied = TiedNoise(8, codec.encode, 16)
-    pictures = codec.decode(tied.basis.reshape(18, 12, 8, 8)).reshape(6, 3, 3, 16, 16) * 2 - 1
-    for map_, (up, across) in enumerate(POWERS[:6]):
-        assert torch.allclose(pictures[map_], pictures[map_].flip(-1), atol=1e-5)
-        sign = -1 if up % 2 else 1
-        assert torch.allclose(pictures[map_], sign * pictures[map_].flip(-2), atol=1e-5), across
-        others = [pictures[map_, c, d].abs().max() for c in range(3) for d in range(3) if c != d]
-        assert max(others) < 1e-5  # one colour each
-    red = torch.tensor([[1.0, 0, 0], [0, 0, 1.0]])
-    seen = torch.full((2, 3, 16, 16), 0.5)
-    seen[:, :, 4:12, 4:12] = red[:, :, None, None]
-    found = tied.contrast(seen, torch.full((2, 3), 0.5))
-    want = torch.nn.functional.normalize(red - 0.5, dim=1)
-    torch.testing.assert_close(found, want, atol=0.02, rtol=0)
+def test_traits_are_moments_and_do_not_see_the_background():
+    pictures = torch.full((2, 3, 40, 40), 0.9)
+    pictures[0, :, 10:30, 15:25] = torch.tensor([1.0, 0.2, 0.0])[:, None, None]
+    pictures[1] = pictures[0]
+    pictures[1][:, pictures[1][0] == 0.9] = torch.tensor([0.1, 0.9, 0.9])[:, None]
+    red, green, blue, wide, high, lean = traits(pictures)[0].tolist()
+    assert (red, green, blue) == pytest.approx((1.0, 0.2, 0.0), abs=1e-6)
+    # A box of 10 by 20 of 40 pixels: deviations of a uniform distribution of pixel middles.
+    assert wide == pytest.approx(math.log(0.05 * math.sqrt((10**2 - 1) / 12)), abs=1e-5)
+    assert high == pytest.approx(math.log(0.05 * math.sqrt((20**2 - 1) / 12)), abs=1e-5)
+    assert lean == pytest.approx(0, abs=1e-5)
+    torch.testing.assert_close(traits(pictures)[1], traits(pictures)[0], atol=1e-5, rtol=1e-5)
+    # A rendering with its opacity has the same ones, over any background.
+    opacity = torch.zeros(1, 1, 40, 40)
+    opacity[:, :, 10:30, 15:25] = 1
+    grounds = torch.tensor([[0.3, 0.4, 0.5]])
+    own = torch.tensor([1.0, 0.2, 0.0])[None, :, None, None]
+    rgb = opacity * own + (1 - opacity) * grounds[:, :, None, None]
+    assert float(apart_from(rgb, opacity, grounds, pictures[:1])) < 1e-8
+    redder = rgb - 0.09 * opacity * torch.tensor([1.0, 0, 0])[None, :, None, None]
+    wanted = (0.09 / DEVIATIONS[0]) ** 2 / 4 / TRAITS
+    halo = (opacity + 0.25).clamp(max=1)
+    fog = halo * own + (1 - halo) * grounds[:, :, None, None]
+    assert float(apart_from(fog, halo, grounds, pictures[:1])) < 1e-8
+    assert float(apart_from(redder, opacity, grounds, pictures[:1])) == pytest.approx(wanted, 1e-4)
+
+
+def stub_anchors(count):
+    """Balls, of sentences from sides, that differ in colour alone: red or blue."""
+    start = torch.Generator().manual_seed(5)
+    line = torch.linspace(-1, 1, SIDE)
+    ball = (line[:, None].square() + line.square() < 0.25).float()
+    red = torch.randint(2, (count, 1, 1), generator=start) * ball
+    blue = ball - red
+    pictures = torch.stack([1 - blue, 1 - ball.expand_as(red), 1 - red], dim=1)
+    texts = torch.ones(count, 4)
+    cameras = Cameras.orbit(torch.rand(count, generator=start) * 360, 15.0)
+    z = deviations(traits(pictures), texts, cameras)
+    return Anchors([SENTENCES.sentences[k % 2] for k in range(count)], cameras, pictures, z)
+
+
+def test_z_learns_what_the_anchors_differ_in(tmp_path):
+    teacher = load_teacher(str(tiny_teacher(tmp_path / "teacher")))
+    spread = {}
+    for count in (0, 60):
+        settings = config(
+            **{"steps": 250, "sds_share": 1.0, "anchors": count, "anchor_weight": 0.3},
+            **{"warm_up": 1, "sds_scale": 1.0, "generator": dataclasses.replace(SMALL, noise=8)},
+        )
+        anchors = stub_anchors(count) if count else None
+        trainer = Trainer(settings, teacher, SENTENCES, anchors)
+        list(trainer.steps())
+        features = trainer.texts.of("a chair")[0].expand(12, -1, -1)
+        z = torch.randn(12, 8, generator=torch.Generator().manual_seed(5))
+        with torch.no_grad():
+            fields = trainer.generator.fields(features, z)
+            colours = torch.stack([field(torch.zeros(1, 3))[1][0] for field in fields])
+        spread[count] = float((colours[:, 0] - colours[:, 2]).std())
+    assert spread[60] > 0.15 and spread[60] > 20 * spread[0], spread
 
 
 def test_sentences_are_of_the_known_world_and_never_held_out():
@@ -143,18 +203,29 @@ def test_sentences_are_of_the_known_world_and_never_held_out():
 
 
 @pytest.mark.parametrize(
-    "method", [{"method": "vsd"}, {"method": "uni-instruct", "divergence": "forward-kl"}]
+    "method",
+    [
+        {"method": "vsd", "anchors": 4},
+        {"method": "uni-instruct", "divergence": "forward-kl", "anchors": 0},
+    ],
 )
 def test_a_training_that_was_stopped_goes_on_bit_for_bit(tmp_path, method):
     folder = tiny_teacher(tmp_path / "teacher")
-    settings = config(sds_share=0.3, fake_share=0.2, real_every=2, **method)
-    whole = Trainer(settings, load_teacher(str(folder)), SENTENCES)
+    settings = config(sds_share=0.3, fake_share=0.2, real_every=2, anchor_steps=2, **method)
+    teacher, anchors = load_teacher(str(folder)), None
+    if settings.anchors:
+        *_, (count, anchors) = draw_anchors(settings, teacher, SENTENCES)
+        assert count == len(anchors.z) == 4 and anchors.pictures.shape == (4, 3, SIDE, SIDE)
+    whole = Trainer(settings, teacher, SENTENCES, anchors)
     list(whole.steps())
-    stopped = Trainer(settings, load_teacher(str(folder)), SENTENCES)
+    if anchors is not None:
+        write_anchors(tmp_path / "anchors.safetensors", anchors)
+        anchors = read_anchors(tmp_path / "anchors.safetensors")
+    stopped = Trainer(settings, load_teacher(str(folder)), SENTENCES, anchors)
     while stopped.step < 3:
         stopped.take_step()
     stopped.save(tmp_path / "kept.safetensors")
-    resumed = Trainer(settings, load_teacher(str(folder)), SENTENCES)
+    resumed = Trainer(settings, load_teacher(str(folder)), SENTENCES, anchors)
     resumed.restore(tmp_path / "kept.safetensors")
     list(resumed.steps())
     wanted, got = whole.state(), resumed.state()
@@ -211,7 +282,7 @@ def test_train_then_export_then_make_by_command(tmp_path, capsys):
     (tmp_path / "prompts.txt").write_text("a chair\n# a comment\na red chair\n")
     out = tmp_path / "training"
     command = ["instant", "train", "--teacher", str(teacher), "--out", str(out), "--steps", "2"]
-    shrink = ["sizes=[[0.0,12]]", "render_step=1.8", "sentences=1", "reader=0", "sds_share=1.0"]
+    shrink = ["sizes=[[0.0,12]]", "render_step=1.8", "sentences=1", "sds_share=1.0"]
     shrink += ["generator.channels=[8,8,8]", "generator.style=8", "generator.text=8"]
     shrink = [word for change in shrink for word in ("--set", change)]
     assert main([*command, *shrink]) == 2  # no grammar, no --prompts

@@ -17,8 +17,9 @@ from uni3d.storage.whole import new_folder, new_target, replace_all
 
 __all__ = ["add_arguments", "run"]
 
-CHECKPOINT, CONFIG, METRICS, SHEET = (
+CHECKPOINT, ANCHORS, CONFIG, METRICS, SHEET = (
     "checkpoint.safetensors",
+    "anchors.safetensors",
     "instant.yaml",
     "metrics.jsonl",
     "sheet.png",
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _configured(args: argparse.Namespace, network: Any):
     """The training that is asked for; `network`: the one it begins with, or None."""
-    from uni3d.instant.training import InstantConfig
+    from uni3d.instant.settings import InstantConfig
 
     if args.resume:
         if not (args.out / CONFIG).is_file():
@@ -107,7 +108,10 @@ def _train(args: argparse.Namespace) -> int:
         new_folder(args.out, "--resume, or another --out", (CONFIG,))
     teacher = load_teacher(config.teacher)
     with held(args.out), interrupts() as stop:
-        trainer = _trainer(config, teacher, sentences)
+        anchors = _anchors(config, teacher, sentences, args.out, stop)
+        if stop:
+            return 130
+        trainer = _trainer(config, teacher, sentences, anchors)
         if network is not None:
             trainer.start_from(network)
         if args.resume and (args.out / CHECKPOINT).exists():
@@ -131,12 +135,33 @@ def _network(args: argparse.Namespace):
     return load_weights(args.start, args.teacher or "toybox")
 
 
-def _trainer(config, teacher, sentences):
+def _anchors(config, teacher, sentences, out: Path, stop: list):
+    """Those of the training's folder, drawn there at first; None where none are wanted."""
+    from tqdm import tqdm
+
+    from uni3d.instant.diversity import read_anchors, write_anchors
+    from uni3d.instant.training import draw_anchors
+
+    if not config.anchors:
+        return None
+    if (out / ANCHORS).exists():
+        return read_anchors(out / ANCHORS)
+    anchors = None
+    with tqdm(total=config.anchors, desc="anchors", mininterval=5) as bar:
+        for done, anchors in draw_anchors(config, teacher, sentences):  # noqa: B007 - the last
+            bar.update(done - bar.n)
+            if stop:
+                return None
+    write_anchors(out / ANCHORS, anchors)
+    return anchors
+
+
+def _trainer(config, teacher, sentences, anchors):
     """The Trainer, or one line for numbers that passed one by one and do not make a network."""
     from uni3d.instant.training import Trainer
 
     try:
-        return Trainer(config, teacher, sentences)
+        return Trainer(config, teacher, sentences, anchors)
     except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
         raise ConfigError(
             f"the settings do not make a training ({error}); do: nearer to the defaults"
@@ -175,7 +200,7 @@ def _follow(trainer: Any, out: Path, shown: Any, until: float, stop: list) -> No
 
 
 def _export(args: argparse.Namespace) -> int:
-    from uni3d.instant.training import InstantConfig
+    from uni3d.instant.settings import InstantConfig
     from uni3d.instant.weights import export_weights
     from uni3d.teacher.hub import find_folder
 

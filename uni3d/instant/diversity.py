@@ -1,94 +1,150 @@
-"""What makes z carry something: noise tied to z, and a reader of z.
+"""What makes z carry something: it says how an object is to differ from others of its sentence.
 
 Every z of a generator that is trained by score distillation alone gives the same object: the
-gradient of each picture is averaged over fresh noise, and says nothing of z.
+gradient of each picture is averaged over fresh noise, and says nothing of z. Here an object also
+has to share the traits (colour, proportions) of one sample of the teacher, its anchor, as seen from
+that sample's side, and the first numbers of its z say how far these traits are from what the
+sentence and the side let expect.
 """
 
-from collections.abc import Callable
+import dataclasses
+import math
+from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["NoiseReader", "TiedNoise"]
+from uni3d.cameras import Cameras
+from uni3d.errors import CheckpointError
+from uni3d.storage import checkpoint
 
-# Powers (up, across) of the maps; across only even ones, which look alike from all sides.
-POWERS = ((0, 0), (1, 0), (0, 2), (2, 0), (1, 2), (3, 0), (0, 4), (2, 2), (4, 0))
-WINDOW = 0.5  # standard deviation of the window around the object, in halves of a picture
+__all__ = [
+    "SIDE",
+    "TRAITS",
+    "Anchors",
+    "apart_from",
+    "deviations",
+    "edge_colour",
+    "likeness",
+    "read_anchors",
+    "traits",
+    "write_anchors",
+]
+
+SIDE = 32  # pixels of an anchor
+SURE = 0.1  # root mean square difference from the background where a pixel is surely the object
+TRAITS = 6  # red, green, blue; width, height, how far up its weight is
+DEVIATIONS = (0.045, 0.045, 0.045, 0.09, 0.09, 0.1)  # of toybox's samples of one sentence, rounded
 
 
-class TiedNoise:
-    """Noise whose low frequencies are numbers of z, the same from all sides; the rest is fresh.
+@dataclasses.dataclass(frozen=True)
+class Anchors:
+    """Samples of the teacher. sentences: their captions; cameras; pictures `[n, 3, SIDE, SIDE]` in
+    [0, 1] over solid colours; z `[n, TRAITS]`, about unit normal."""
 
-    Around one mode of a Gaussian prior of deviation s, D(x0 + sigma z) = x0 holds at
-    x0 = mean + s (s / sigma) z: each z has its own object, and near sigma = s they lie as far apart
-    as the prior says (noise paths tied to a seed: Diverse Score Distillation, 2412.06780).
-    The first three numbers of z go with the object's colour. The others push its outline: smooth
-    maps of up and across, along the colour in which the object differs from its background.
+    sentences: list[str]
+    cameras: Cameras
+    pictures: Tensor
+    z: Tensor
+
+
+def write_anchors(path: Path, anchors: Anchors) -> None:
+    tensors = {f"camera/{k}": v for k, v in vars(anchors.cameras).items()}
+    tensors |= {"pictures": anchors.pictures, "z": anchors.z}
+    checkpoint.save(path, tensors, {"sentences": anchors.sentences})
+
+
+def read_anchors(path: Path) -> Anchors:
+    """What `write_anchors` wrote; CheckpointError for another file."""
+    tensors, described = checkpoint.load(path)
+    try:
+        cameras = Cameras(**checkpoint.without_prefix("camera", tensors))
+        found = Anchors(described["sentences"], cameras, tensors["pictures"], tensors["z"])
+        if not len(found.sentences) == len(cameras) == len(found.pictures) == len(found.z) > 0:
+            raise ValueError("its parts differ in number")
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: holds no anchors ({error}); do: remove it") from error
+    return found
+
+
+def traits(pictures: Tensor, opacity: Tensor | None = None) -> Tensor:
+    """`[n, TRAITS]` of the objects of `[n, 3, h, w]` in [0, 1] over solid colours.
+
+    Means of red, green and blue; logarithms of the deviations across and up, in halves of a
+    picture; the third moment up, over the cube of the deviation. opacity `[n, 1, h, w]`: where the
+    objects are, and pictures are premultiplied; without it, where they differ from the border.
     """
-
-    def __init__(self, noise: int, encode: Callable[[Tensor], Tensor], size: int) -> None:
-        """noise: numbers in z, at least 3; encode: pictures of `size` pixels to latents."""
-        self.maps = min(len(POWERS), noise - 2)
-        assert self.maps >= 1, f"z: got {noise} numbers; wanted at least 3"
-        line = torch.linspace(-1, 1, size, dtype=torch.float64)
-        up, across = -line[:, None], line[None]
-        window = torch.exp(-(up.square() + across.square()) / (2 * WINDOW**2))
-        powers = [up**a * across**b * window for a, b in POWERS[: self.maps]]
-        flat, _ = torch.linalg.qr(torch.stack(powers).flatten(1).T)
-        maps = flat.T.reshape(-1, size, size).float()
-        self.window = window.float() / window.sum()
-        pictures = torch.einsum("khw,cd->kcdhw", maps / maps.abs().max(), torch.eye(3))
-        grey = torch.full((1, 3, size, size), 0.5)
-        with torch.no_grad():
-            moved = encode(grey + 0.1 * pictures.flatten(0, 1)) - encode(grey)
-        basis, triangle = torch.linalg.qr(moved.flatten(1).T.double())
-        self.basis = (basis * triangle.diagonal().sign()).T.float()  # [maps * 3, latent numbers]
-
-    def contrast(self, pictures: Tensor, backgrounds: Tensor) -> Tensor:
-        """Unit colours `[batch, 3]` in which objects differ from their `backgrounds [batch, 3]`."""
-        size = len(self.window)
-        pictures = functional.interpolate(pictures.detach(), (size, size), mode="bilinear")
-        return functional.normalize((pictures * self.window).sum((2, 3)) - backgrounds, dim=1)
-
-    def __call__(self, fresh: Tensor, z: Tensor, contrast: Tensor) -> Tensor:
-        """eps, of the shape of the `fresh` unit noise `[batch, ...]`, for z `[batch, noise]`."""
-        basis = self.basis.to(fresh.device)
-        z, along = z.to(fresh.device), contrast.to(fresh.device)[:, None]
-        old = (fresh.flatten(1) @ basis.T).reshape(len(fresh), self.maps, 3)
-        new = old - (old * along).sum(2, keepdim=True) * along
-        new = new + z[:, 2 : 2 + self.maps, None] * along
-        new[:, 0] = z[:, :3]
-        return fresh + ((new - old).flatten(1) @ basis).reshape(fresh.shape)
+    if opacity is None:
+        apart = (pictures - edge_colour(pictures)[:, :, None, None]).square().mean(1).sqrt()
+        mask = (apart / SURE).clamp(max=1)
+        pictures = pictures * mask[:, None]
+    else:  # fog does not count: an object is not to grow by a thin halo
+        mask = ((opacity[:, 0] - 0.3) / 0.4).clamp(0, 1)
+        pictures = pictures / opacity.clamp(min=0.3) * mask[:, None]
+    mass = mask.sum((1, 2)).clamp(min=1e-3)
+    colour = pictures.sum((2, 3)) / mass[:, None]
+    mask = mask / mass[:, None, None]
+    height, width = mask.shape[1:]
+    across = (torch.arange(width) + 0.5) * (2 / width) - 1
+    up = 1 - (torch.arange(height) + 0.5) * (2 / height)
+    columns, rows = mask.sum(1), mask.sum(2)  # the mass along either axis
+    x = across - (columns * across).sum(1, keepdim=True)
+    y = up - (rows * up).sum(1, keepdim=True)
+    wide = (columns * x.square()).sum(1).clamp(min=1e-4).sqrt()
+    high = (rows * y.square()).sum(1).clamp(min=1e-4).sqrt()
+    lean = (rows * y**3).sum(1) / high**3
+    return torch.cat([colour, torch.stack([wide.log(), high.log(), lean], dim=1)], dim=1)
 
 
-class NoiseReader(nn.Module):
-    """Reads the first `count` numbers of z back from pictures (the bound of InfoGAN, 1606.03657).
+def deviations(values: Tensor, texts: Tensor, cameras: Cameras) -> Tensor:
+    """How far each row of `values [n, k]` is from what the others let expect, about unit normal.
 
-    It sees 16 x 16 pixels with noise on them: what it can read must be plain to see.
+    Leave-one-out residuals of Gaussian process regression on texts `[n, width]` and cameras, over
+    their deviations (Rasmussen & Williams 2006, eq. 5.12); of six noise levels the likeliest.
     """
+    values = values.double()
+    standard = (values - values.mean(0)) / values.std(0).clamp(min=1e-9)
+    expected = likeness(texts.double(), cameras)
+    best, least = standard, math.inf
+    for noise in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0):
+        inverse = torch.linalg.inv(expected + noise * torch.eye(len(values), dtype=torch.float64))
+        certain = inverse.diagonal()[:, None]
+        residual = (inverse @ standard) / certain
+        variance = (residual.square() * certain).mean(0) / certain  # of each trait its own scale
+        unlikely = float((residual.square() / variance + variance.log()).mean())
+        if unlikely < least:
+            best, least = residual / variance.sqrt(), unlikely
+    return best.clamp(-3, 3).float()
 
-    blur_noise = 0.1
 
-    def __init__(self, count: int, seed: int) -> None:
-        super().__init__()
-        self.count = count
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.layers = nn.Sequential(
-                nn.Conv2d(3, 32, 3, stride=2, padding=1),
-                nn.SiLU(),
-                nn.Conv2d(32, 64, 3, stride=2, padding=1),
-                nn.SiLU(),
-                nn.Flatten(),
-                nn.Linear(1024, 64),
-                nn.SiLU(),
-                nn.Linear(64, count),
-            )
+def likeness(texts: Tensor, cameras: Cameras) -> Tensor:
+    """The kernel `[n, n]`: near texts, and near texts seen from near sides."""
+    apart = torch.cdist(texts, texts).square()
+    others, text = apart[apart > 1e-9], torch.ones_like(apart)
+    if len(others):
+        text = torch.exp(-apart / (2 * others.quantile(0.05)))
+    round_, up = cameras.azimuth_deg.double().deg2rad(), cameras.elevation_deg.double()
+    far = cameras.distance.double()
+    side = torch.exp(2 * (torch.cos(round_[:, None] - round_[None]) - 1))
+    side = side * torch.exp(-(up[:, None] - up[None]).square() / (2 * 20.0**2))
+    side = side * torch.exp(-(far[:, None] - far[None]).square() / (2 * 0.3**2))
+    return text * (0.5 + side) + 0.1 * side + 0.1
 
-    def error(self, pictures: Tensor, z: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean squared error of what is read from pictures `[batch, 3, h, w]`; about 1 is blind."""
-        small = functional.adaptive_avg_pool2d(pictures, 16)
-        noise = torch.randn(small.shape, generator=generator).to(small.device)
-        read = self.layers((small + self.blur_noise * noise) * 2 - 1)
-        return (read - z[:, : self.count]).square().mean()
+
+def edge_colour(pictures: Tensor) -> Tensor:
+    """The median colours `[batch, 3]` of the border pixels of `[batch, 3, h, w]`."""
+    rows = pictures[:, :, [0, -1]].flatten(2)
+    columns = pictures[:, :, :, [0, -1]].flatten(2)
+    return torch.cat([rows, columns], dim=2).median(dim=2).values
+
+
+def apart_from(rgb: Tensor, opacity: Tensor, backgrounds: Tensor, samples: Tensor) -> Tensor:
+    """How far the traits of pictures are from those of samples, over DEVIATIONS: a quarter of the
+    mean square, and linear beyond 2.
+
+    rgb `[batch, 3, h, w]` over `backgrounds [batch, 3]`, opacity `[batch, 1, h, w]`.
+    """
+    own = rgb - (1 - opacity) * backgrounds[:, :, None, None]
+    apart = (traits(own, opacity) - traits(samples)) / torch.tensor(DEVIATIONS)
+    return functional.smooth_l1_loss(apart, torch.zeros_like(apart), beta=2.0)

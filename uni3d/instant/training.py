@@ -14,129 +14,30 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from uni3d.cameras import CameraConfig, Cameras, sample_cameras
-from uni3d.config_io import within
-from uni3d.errors import CheckpointError, ConfigError, NonFiniteError
-from uni3d.instant.diversity import NoiseReader, TiedNoise
-from uni3d.instant.generator import Generator, GeneratorConfig, TriplaneField
+from uni3d.cameras import Cameras, sample_cameras
+from uni3d.errors import CheckpointError, NonFiniteError
+from uni3d.instant.diversity import SIDE, Anchors, apart_from, deviations, traits
+from uni3d.instant.generator import Generator, TriplaneField
 from uni3d.instant.sentences import Texts
-from uni3d.instruct import DIVERGENCES, Method, add_noise, resolve_method, uni_instruct_loss
+from uni3d.instant.settings import InstantConfig
+from uni3d.instruct import DIVERGENCES, add_noise, uni_instruct_loss
 from uni3d.instruct.density_ratio import ratio_is_steep
 from uni3d.scene.field import random_background
 from uni3d.scene.render import RenderConfig, render
 from uni3d.storage import checkpoint
-from uni3d.teacher.fake_score import FakeScore, FakeScoreConfig
-from uni3d.teacher.model import Condition, Teacher, TeacherConfig
+from uni3d.teacher.fake_score import FakeScore
+from uni3d.teacher.model import Condition, Teacher
 from uni3d.teacher.prompts import PromptSet, ViewConditioning
 
-__all__ = ["InstantConfig", "Sentences", "Step", "Trainer"]
+__all__ = ["Sentences", "Step", "Trainer", "draw_anchors"]
+
+ANCHORS_AT_ONCE = 16
 
 
 class Sentences(Protocol):
     def draw(self, rng: np.random.Generator) -> str: ...
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class InstantConfig:
-    """A training. Shares are of `steps`, over which the schedules run."""
-
-    steps: int = 20_000
-    seed: int = 0
-    teacher: TeacherConfig = TeacherConfig()
-    method: str = "vsd"  # after the sds phase
-    divergence: str = ""
-    form: str = ""
-    sentences: int = 4  # in a step
-    worn_share: float = 0.0  # of toybox's, those drawn from the ones that wear something
-    noises: int = 1  # z of each sentence in a step
-    views: int = 2  # pictures of each object in a step
-    sizes: tuple[tuple[float, int], ...] = ((0.0, 24), (0.3, 32), (0.75, 48))  # (share, pixels)
-    render_step: float = 2.4  # scene units, over the pixels of a side
-    camera: CameraConfig = CameraConfig()
-    sds_share: float = 0.5
-    fake_share: float = 0.45  # from here on the fake score is fitted
-    # Guidance; 1 is none. Without it a large world stays blobs for a long time. With it z is pushed
-    # away: where the noise is red, the teacher without text answers red more readily than the one
-    # with it, and is then subtracted.
-    sds_scale: float = 5.0
-    scale: float = 4.0
-    t_min: float = 0.02
-    t_max: float = 0.98
-    t_max_end: float = 0.58
-    anneal_end: float = 0.7
-    # How loud z is in the noise of the sds phase, 1: a unit normal part of it like any other; 0:
-    # not at all. Later the noise must not know z. Wants sds_scale 1.
-    tied_noise: float = 0.0
-    reader: int = 0  # numbers of z that are read back from the pictures; 0: none
-    reader_weight: float = 0.02
-    learning_rate: float = 2e-3
-    warm_up: int = 100  # steps
-    decay_start: float = 0.5
-    decay_to: float = 0.1
-    average: float = 0.995
-    real_every: int = 8  # steps between teacher samples, where the ratio is needed
-    sheet_every: int = 250
-    checkpoint_every: int = 250
-    fake_score: FakeScoreConfig = FakeScoreConfig(learning_rate=5e-4, warm_up=0.0)
-    generator: GeneratorConfig = GeneratorConfig()
-
-    def __post_init__(self) -> None:
-        counts = (self.steps, self.sentences, self.noises, self.views)
-        if min(counts) < 1 or not 0 <= self.sds_share <= 1:
-            raise ConfigError(
-                f"instant: got steps, sentences, noises, views = {counts}, "
-                f"sds_share={self.sds_share}; want counts of at least 1 and a share in 0..1"
-            )
-        shares = dict.fromkeys(("fake_share", "anneal_end", "decay_start", "average"), (0.0, 1.0))
-        scales = dict.fromkeys(("sds_scale", "scale", "tied_noise", "reader_weight"), (0.0, 1000.0))
-        every = ("real_every", "sheet_every", "checkpoint_every")
-        within(
-            self,
-            "instant",
-            **shares,
-            **scales,
-            worn_share=(0, 1),
-            **dict.fromkeys(every, (1, 10**9)),
-            seed=(0, 2**42),
-            render_step=(1e-3, 100),
-            learning_rate=(0, 1),
-            decay_to=(0, 1),
-            warm_up=(0, 10**9),
-        )
-        if not 0 <= self.t_min < self.t_max_end <= self.t_max <= 1:
-            raise ConfigError(
-                f"instant: got t_min={self.t_min}, t_max_end={self.t_max_end}, "
-                f"t_max={self.t_max}; want 0 <= t_min < t_max_end <= t_max <= 1"
-            )
-        starts = [start for start, _ in self.sizes]
-        if (
-            starts[:1] != [0]
-            or starts != sorted(starts)
-            or not all(1 <= size <= 8192 for _, size in self.sizes)
-        ):
-            raise ConfigError(
-                f"instant.sizes: got {self.sizes}; want (share, pixels) pairs that start at 0 "
-                "and rise, of 1 to 8192 pixels"
-            )
-        if not 0 <= self.reader <= self.generator.noise:
-            raise ConfigError(f"instant: got reader={self.reader}; want 0..{self.generator.noise}")
-        self.resolved_method()
-
-    def resolved_method(self) -> Method:
-        """The loss after the sds phase; ConfigError for an impossible combination."""
-        try:
-            return resolve_method(self.method, self.divergence or None, self.form or None)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
-
-    def size_at(self, share: float) -> int:
-        return [size for start, size in self.sizes if start <= share][-1]
-
-    def rate_at(self, step: int) -> float:
-        done = (step / self.steps - self.decay_start) / max(1 - self.decay_start, 1e-9)
-        falling = self.decay_to ** min(max(done, 0.0), 1.0)
-        return self.learning_rate * falling * min(1.0, (step + 1) / max(self.warm_up, 1))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,11 +51,19 @@ class Step:
 class Trainer:
     """A training in progress; everything that changes is in `state()`."""
 
-    def __init__(self, config: InstantConfig, teacher: Teacher, sentences: Sentences) -> None:
+    def __init__(
+        self,
+        config: InstantConfig,
+        teacher: Teacher,
+        sentences: Sentences,
+        anchors: Anchors | None = None,
+    ) -> None:
+        """anchors: of `draw_anchors`, where the configuration wants them."""
+        assert (anchors is not None) == (config.anchors > 0), "anchors: as many as config.anchors"
         width = teacher.encode_text(["a"]).shape[-1]
         network = dataclasses.replace(config.generator, text_width=width)
         self.config = config = dataclasses.replace(config, generator=network)
-        self.teacher, self.sentences, self.step = teacher, sentences, 0
+        self.teacher, self.sentences, self.anchors, self.step = teacher, sentences, anchors, 0
         self.method = config.resolved_method()
         start = torch.Generator().manual_seed(config.seed)
         self.generator = Generator(network, start)  # on the CPU, where scenes are rendered
@@ -162,13 +71,6 @@ class Trainer:
         self.optimizer = torch.optim.Adam(
             self.generator.parameters(), lr=config.learning_rate, betas=(0.9, 0.99)
         )
-        self.tied = None
-        if config.tied_noise > 0:
-            self.tied = TiedNoise(network.noise, teacher.encode, teacher.codec.image_size)
-        self.reader = self.reader_optimizer = None
-        if config.reader:
-            self.reader = NoiseReader(config.reader, config.seed)
-            self.reader_optimizer = torch.optim.Adam(self.reader.parameters(), lr=1e-3)
         self.fake = None
         if self.method.learned_fake_score and config.sds_share < 1:
             ratio = DIVERGENCES[str(self.method.divergence)].needs_ratio
@@ -186,35 +88,44 @@ class Trainer:
         rng = np.random.default_rng((config.seed, self.step))
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step + 1)
         sds = self.fake is None or share < config.sds_share
-        # 1. Sentences, several z of each, cameras for each object, what the teacher is given.
-        texts = [self.texts.of(self.sentences.draw(rng)) for _ in range(config.sentences)]
-        texts = [pair for pair in texts for _ in range(config.noises)]
-        z = torch.randn(len(texts), config.generator.noise, generator=generator)
-        count = len(texts) * config.views
+        # 1. Sentences, several z of each, cameras for each object, what the teacher is given. With
+        # anchors: theirs, and each object's first camera.
+        z = torch.randn(
+            config.sentences * config.noises, config.generator.noise, generator=generator
+        )
+        count = len(z) * config.views
         cameras = sample_cameras(config.camera, count, generator)
         cameras = cameras[torch.randperm(count, generator=generator)]
+        first = torch.arange(0, count, config.views)
+        chosen, anchors = None, self.anchors
+        if anchors is not None:
+            chosen = torch.from_numpy(rng.integers(len(anchors.z), size=len(z)))
+            z[:, : anchors.z.shape[1]] = anchors.z[chosen]
+            cameras = cameras.replaced(first, anchors.cameras[chosen])
+            texts = [self.texts.of(anchors.sentences[k]) for k in chosen.tolist()]
+        else:
+            texts = [self.texts.of(self.sentences.draw(rng)) for _ in range(config.sentences)]
+            texts = [pair for pair in texts for _ in range(config.noises)]
         each = [prompts for _, prompts in texts for _ in range(config.views)]
         views, camera = _views(each, cameras), teacher.camera(cameras)
         # 2. Objects and their pictures, encoded: x0 = g(text, z, camera).
-        features = torch.stack([plain for plain, _ in texts])
-        fields = self.generator.fields(features, z)
+        fields = self.generator.fields(torch.stack([plain for plain, _ in texts]), z)
         backgrounds = random_background(count, generator)
-        rgb = self._pictures(fields, cameras, backgrounds, config.size_at(share), generator)
+        rgb, opacity = self._pictures(
+            fields, cameras, backgrounds, config.size_at(share), generator
+        )
         x0 = teacher.encode(rgb)
-        z = z.repeat_interleave(config.views, dim=0)
-        # 3. Diffuse. In the sds phase part of the noise of an object is its z.
+        # 3. Diffuse.
         sigma, eps = self._noise(x0, share, generator)
-        if sds and self.tied is not None:
-            loud = config.tied_noise * z
-            eps = self.tied(eps, loud, self.tied.contrast(rgb, backgrounds))
         x = add_noise(x0, sigma, eps)
         # 4.-6. Teacher, fake score, ratio, loss: per latent number.
         loss, metrics = self._loss(x0, x, sigma, views, camera, sds)
-        # 7. What z says must be seen.
-        if self.reader is not None:
-            error = self.reader.error(rgb, z, generator)
-            loss = loss + config.reader_weight * error
-            metrics["reader"] = float(error.detach())
+        # 7. From its first camera each object looks like its anchor.
+        if anchors is not None and chosen is not None:
+            like = anchors.pictures[chosen]
+            apart = apart_from(rgb[first], opacity[first], backgrounds[first], like)
+            loss = loss + config.anchor_weight * apart
+            metrics["apart_from_anchor"] = float(apart.detach())
         # 8. Update generator, reader and average.
         loss.backward()
         metrics |= self._update(rgb)
@@ -230,10 +141,11 @@ class Trainer:
 
     def _pictures(
         self, fields: list[TriplaneField], cameras: Cameras, backgrounds: Tensor, size: int, jitter
-    ) -> Tensor:
-        """`[fields * views, 3, size, size]` over solid backgrounds, `views` of each field."""
+    ) -> tuple[Tensor, Tensor]:
+        """Over solid backgrounds, `views` of each field: `[fields * views, 3, size, size]`, and
+        opacities `[fields * views, 1, size, size]`."""
         settings = RenderConfig(step_size=self.config.render_step / size)
-        pictures = []
+        pictures, opacities = [], []
         for i, field in enumerate(fields):
             own = slice(i * self.config.views, (i + 1) * self.config.views)
             view = render(
@@ -247,7 +159,8 @@ class Trainer:
                 config=settings,
             )
             pictures.append(view.rgb)
-        return torch.cat(pictures)
+            opacities.append(view.opacity)
+        return torch.cat(pictures), torch.cat(opacities)
 
     def _noise(self, x0: Tensor, share: float, generator: torch.Generator):
         """sigma `[batch]`, t stratified in [t_min, t_max at share], and fresh unit noise."""
@@ -321,9 +234,6 @@ class Trainer:
             )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        if self.reader_optimizer is not None:
-            self.reader_optimizer.step()  # scaled by reader_weight, which Adam does not feel
-            self.reader_optimizer.zero_grad(set_to_none=True)
         keep = min(config.average, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             for slow, fast in zip(
@@ -338,9 +248,6 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": checkpoint.optimizer_state(self.optimizer),
         }
-        if self.reader is not None and self.reader_optimizer is not None:
-            parts["reader"] = self.reader.state_dict()
-            parts["reader_optimizer"] = checkpoint.optimizer_state(self.reader_optimizer)
         if self.fake is not None:
             parts["fake"] = self.fake.state()
         flat: dict[str, Tensor] = {}
@@ -362,11 +269,6 @@ class Trainer:
             checkpoint.restore_optimizer(
                 self.optimizer, checkpoint.without_prefix("optimizer", tensors)
             )
-            if self.reader is not None and self.reader_optimizer is not None:
-                self.reader.load_state_dict(checkpoint.without_prefix("reader", tensors))
-                checkpoint.restore_optimizer(
-                    self.reader_optimizer, checkpoint.without_prefix("reader_optimizer", tensors)
-                )
             if self.fake is not None:
                 self.fake.restore(checkpoint.without_prefix("fake", tensors))
         except (KeyError, RuntimeError, ValueError) as error:
@@ -386,3 +288,37 @@ def _views(prompts: list[PromptSet], cameras: Cameras) -> ViewConditioning:
     each = [p.at(cameras[i : i + 1]) for i, p in enumerate(prompts)]
     names = [f.name for f in dataclasses.fields(ViewConditioning)]
     return ViewConditioning(*(torch.cat([getattr(v, name) for v in each]) for name in names))
+
+
+def draw_anchors(
+    config: InstantConfig, teacher: Teacher, sentences: Sentences
+) -> Iterator[tuple[int, Anchors | None]]:
+    """Draw `config.anchors` samples of the teacher, each of a sentence from a camera.
+
+    Yields (how many there are, None), at the end (all, the anchors).
+    """
+    rng = np.random.default_rng((config.seed, 7))
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + 7)
+    texts = Texts(teacher)
+    drawn = [sentences.draw(rng) for _ in range(config.anchors)]
+    cameras = sample_cameras(config.camera, config.anchors, generator)
+    cameras = cameras[torch.randperm(config.anchors, generator=generator)]
+    pictures, features = [], []
+    for low in range(0, config.anchors, ANCHORS_AT_ONCE):
+        here = slice(low, low + ANCHORS_AT_ONCE)
+        pairs = [texts.of(sentence) for sentence in drawn[here]]
+        made = teacher.sample(
+            _views([prompts for _, prompts in pairs], cameras[here]),
+            teacher.camera(cameras[here]),
+            scale=config.anchor_scale,
+            steps=config.anchor_steps,
+            generator=generator,
+        )
+        pictures.append(teacher.codec.decode(made).float().cpu().clamp(0, 1))
+        features += [plain.mean(0) for plain, _ in pairs]
+        yield min(low + ANCHORS_AT_ONCE, config.anchors), None
+    seen = torch.cat(pictures)
+    z = deviations(traits(seen), torch.stack(features), cameras)[:, : config.generator.noise]
+    small = functional.adaptive_avg_pool2d(seen, SIDE)
+    # Contiguous, as they are read from a file: sums over other strides have other last bits.
+    yield config.anchors, Anchors(drawn, cameras, small.contiguous(), z.contiguous())
