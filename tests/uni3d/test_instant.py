@@ -14,7 +14,7 @@ from tiny import tiny_teacher
 from uni3d.cameras import Cameras
 from uni3d.cli import main
 from uni3d.instant.diversity import (
-    DEVIATIONS,
+    DEVIATION,
     SIDE,
     TRAITS,
     Anchors,
@@ -129,31 +129,24 @@ def test_deviations_are_the_residuals_of_what_the_others_say():
     assert abs(torch.corrcoef(torch.stack([found[:, 0], texts[:, 0]]))[0, 1]) < 0.3
 
 
-def test_traits_are_moments_and_do_not_see_the_background():
+def test_traits_are_the_colour_of_the_object_over_any_background():
     pictures = torch.full((2, 3, 40, 40), 0.9)
-    pictures[0, :, 10:30, 15:25] = torch.tensor([1.0, 0.2, 0.0])[:, None, None]
-    pictures[1] = pictures[0]
-    pictures[1][:, pictures[1][0] == 0.9] = torch.tensor([0.1, 0.9, 0.9])[:, None]
-    red, green, blue, wide, high, lean = traits(pictures)[0].tolist()
-    assert (red, green, blue) == pytest.approx((1.0, 0.2, 0.0), abs=1e-6)
-    # A box of 10 by 20 of 40 pixels: deviations of a uniform distribution of pixel middles.
-    assert wide == pytest.approx(math.log(0.05 * math.sqrt((10**2 - 1) / 12)), abs=1e-5)
-    assert high == pytest.approx(math.log(0.05 * math.sqrt((20**2 - 1) / 12)), abs=1e-5)
-    assert lean == pytest.approx(0, abs=1e-5)
-    torch.testing.assert_close(traits(pictures)[1], traits(pictures)[0], atol=1e-5, rtol=1e-5)
-    # A rendering with its opacity has the same ones, over any background.
-    opacity = torch.zeros(1, 1, 40, 40)
+    pictures[1] = torch.tensor([0.1, 0.9, 0.9])[:, None, None]
+    red, orange = torch.tensor([1.0, 0.2, 0.0]), torch.tensor([1.0, 0.6, 0.0])
+    pictures[:, :, 10:30, 15:20] = red[:, None, None]
+    pictures[:, :, 10:30, 20:25] = orange[:, None, None]
+    torch.testing.assert_close(traits(pictures), ((red + orange) / 2).expand(2, 3))
+    # A rendering with its opacity has the same ones, over any background; fog does not count.
+    opacity, grounds = torch.zeros(1, 1, 40, 40), torch.tensor([[0.3, 0.4, 0.5]])
     opacity[:, :, 10:30, 15:25] = 1
-    grounds = torch.tensor([[0.3, 0.4, 0.5]])
-    own = torch.tensor([1.0, 0.2, 0.0])[None, :, None, None]
-    rgb = opacity * own + (1 - opacity) * grounds[:, :, None, None]
+    rgb = opacity * pictures[:1] + (1 - opacity) * grounds[:, :, None, None]
     assert float(apart_from(rgb, opacity, grounds, pictures[:1])) < 1e-8
-    redder = rgb - 0.09 * opacity * torch.tensor([1.0, 0, 0])[None, :, None, None]
-    wanted = (0.09 / DEVIATIONS[0]) ** 2 / 4 / TRAITS
     halo = (opacity + 0.25).clamp(max=1)
-    fog = halo * own + (1 - halo) * grounds[:, :, None, None]
+    fog = torch.where(opacity > 0, rgb, 0.25 * 1.0 + 0.75 * grounds[:, :, None, None])
     assert float(apart_from(fog, halo, grounds, pictures[:1])) < 1e-8
-    assert float(apart_from(redder, opacity, grounds, pictures[:1])) == pytest.approx(wanted, 1e-4)
+    less = rgb - 0.06 * opacity * torch.tensor([1.0, 0, 0])[None, :, None, None]
+    wanted = (0.06 / DEVIATION) ** 2 / 4 / TRAITS
+    assert float(apart_from(less, opacity, grounds, pictures[:1])) == pytest.approx(wanted, 1e-4)
 
 
 def stub_anchors(count):
@@ -282,7 +275,7 @@ def test_train_then_export_then_make_by_command(tmp_path, capsys):
     (tmp_path / "prompts.txt").write_text("a chair\n# a comment\na red chair\n")
     out = tmp_path / "training"
     command = ["instant", "train", "--teacher", str(teacher), "--out", str(out), "--steps", "2"]
-    shrink = ["sizes=[[0.0,12]]", "render_step=1.8", "sentences=1", "sds_share=1.0"]
+    shrink = ["sizes=[[0.0,12]]", "render_step=1.8", "sentences=1", "sds_share=1.0", "anchors=3"]
     shrink += ["generator.channels=[8,8,8]", "generator.style=8", "generator.text=8"]
     shrink = [word for change in shrink for word in ("--set", change)]
     assert main([*command, *shrink]) == 2  # no grammar, no --prompts
@@ -299,6 +292,11 @@ def test_train_then_export_then_make_by_command(tmp_path, capsys):
     assert main(go_on) == 0
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3] and lines[2]["loss"] != 9.0
+    kept = (out / "anchors.safetensors").read_bytes()
+    (out / "anchors.safetensors").write_bytes(kept[: len(kept) // 2])
+    assert main(go_on) == 2
+    assert "anchors.safetensors" in capsys.readouterr().err
+    (out / "anchors.safetensors").write_bytes(kept)
     network = tmp_path / "network.safetensors"
     assert main(["instant", "export", str(out), "--out", str(network)]) == 0
     assert load_weights(network, str(teacher)).config.channels == (8, 8, 8)

@@ -2,7 +2,7 @@
 
 Every z of a generator that is trained by score distillation alone gives the same object: the
 gradient of each picture is averaged over fresh noise, and says nothing of z. Here an object also
-has to share the traits (colour, proportions) of one sample of the teacher, its anchor, as seen from
+has to share the traits (its mean colour) of one sample of the teacher, its anchor, as seen from
 that sample's side, and the first numbers of its z say how far these traits are from what the
 sentence and the side let expect.
 """
@@ -34,8 +34,10 @@ __all__ = [
 
 SIDE = 32  # pixels of an anchor
 SURE = 0.1  # root mean square difference from the background where a pixel is surely the object
-TRAITS = 6  # red, green, blue; width, height, how far up its weight is
-DEVIATIONS = (0.045, 0.045, 0.045, 0.09, 0.09, 0.1)  # of toybox's samples of one sentence, rounded
+# Red, green and blue. Proportions were tried (width, height and lean of the outline): the network
+# met them by fog and crumbs beside the object.
+TRAITS = 3
+DEVIATION = 0.045  # of the mean colours of toybox's samples of one sentence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,32 +71,18 @@ def read_anchors(path: Path) -> Anchors:
 
 
 def traits(pictures: Tensor, opacity: Tensor | None = None) -> Tensor:
-    """`[n, TRAITS]` of the objects of `[n, 3, h, w]` in [0, 1] over solid colours.
+    """Mean colours `[n, TRAITS]` of the objects of `[n, 3, h, w]` in [0, 1] over solid colours.
 
-    Means of red, green and blue; logarithms of the deviations across and up, in halves of a
-    picture; the third moment up, over the cube of the deviation. opacity `[n, 1, h, w]`: where the
-    objects are, and pictures are premultiplied; without it, where they differ from the border.
+    opacity `[n, 1, h, w]`: where the objects are, and pictures are premultiplied; without it, where
+    they differ from the border.
     """
     if opacity is None:
         apart = (pictures - edge_colour(pictures)[:, :, None, None]).square().mean(1).sqrt()
         mask = (apart / SURE).clamp(max=1)
-        pictures = pictures * mask[:, None]
-    else:  # fog does not count: an object is not to grow by a thin halo
+    else:  # fog does not count: an object is not to change its colour by a thin halo
         mask = ((opacity[:, 0] - 0.3) / 0.4).clamp(0, 1)
-        pictures = pictures / opacity.clamp(min=0.3) * mask[:, None]
-    mass = mask.sum((1, 2)).clamp(min=1e-3)
-    colour = pictures.sum((2, 3)) / mass[:, None]
-    mask = mask / mass[:, None, None]
-    height, width = mask.shape[1:]
-    across = (torch.arange(width) + 0.5) * (2 / width) - 1
-    up = 1 - (torch.arange(height) + 0.5) * (2 / height)
-    columns, rows = mask.sum(1), mask.sum(2)  # the mass along either axis
-    x = across - (columns * across).sum(1, keepdim=True)
-    y = up - (rows * up).sum(1, keepdim=True)
-    wide = (columns * x.square()).sum(1).clamp(min=1e-4).sqrt()
-    high = (rows * y.square()).sum(1).clamp(min=1e-4).sqrt()
-    lean = (rows * y**3).sum(1) / high**3
-    return torch.cat([colour, torch.stack([wide.log(), high.log(), lean], dim=1)], dim=1)
+        pictures = pictures / opacity.clamp(min=0.3)
+    return (pictures * mask[:, None]).sum((2, 3)) / mask.sum((1, 2)).clamp(min=1e-3)[:, None]
 
 
 def deviations(values: Tensor, texts: Tensor, cameras: Cameras) -> Tensor:
@@ -140,11 +128,11 @@ def edge_colour(pictures: Tensor) -> Tensor:
 
 
 def apart_from(rgb: Tensor, opacity: Tensor, backgrounds: Tensor, samples: Tensor) -> Tensor:
-    """How far the traits of pictures are from those of samples, over DEVIATIONS: a quarter of the
+    """How far the traits of pictures are from those of samples, over DEVIATION: a quarter of the
     mean square, and linear beyond 2.
 
     rgb `[batch, 3, h, w]` over `backgrounds [batch, 3]`, opacity `[batch, 1, h, w]`.
     """
     own = rgb - (1 - opacity) * backgrounds[:, :, None, None]
-    apart = (traits(own, opacity) - traits(samples)) / torch.tensor(DEVIATIONS)
+    apart = (traits(own, opacity) - traits(samples)) / DEVIATION
     return functional.smooth_l1_loss(apart, torch.zeros_like(apart), beta=2.0)
