@@ -152,7 +152,7 @@ def test_a_run_from_the_prompt_to_the_downloaded_mesh(tab, served, tmp_path):
     import trimesh
 
     one = tab()
-    # Enough steps for several pictures on any machine: the page looks every 1.5 seconds.
+    # Enough steps for several pictures on any machine: the page looks every 0.75 seconds.
     run_id = one.start(HTML, 200)
     one.page.evaluate(COLLECT_LIVE_PICTURES)
     one.wait("Done")

@@ -1,6 +1,7 @@
 """In a browser: four objects of the instant network, each in a viewer, and one refined."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -52,3 +53,22 @@ def test_four_objects_are_shown_and_one_is_refined(browser, tiny_folder, tmp_pat
         assert served.store.report(tab.run_id)["steps_done"] == run["steps"]
         assert tab.errors == []
         page.context.close()
+
+
+def test_a_warm_page_shows_an_object_within_its_time(browser, tmp_path):  # noqa: F811
+    """From the click to the mesh in the viewer, with the shipped network and teacher, as a person
+    sees it. The bar is 5 s on two free cores; shared ones get three times that."""
+    seconds = []
+    with Served(tmp_path / "outputs") as served:
+        for prompt in ("a green teapot", "a corgi astronaut"):  # the first one warms the page
+            tab = Tab(browser, served)
+            tab.page.fill("#prompt textarea", prompt)
+            tab.page.click("#preset label:has-text('instant')")
+            began = time.monotonic()
+            tab.page.click("#make")
+            tab.page.locator("#made-model canvas").wait_for(timeout=4 * MINUTES)
+            seconds.append(time.monotonic() - began)
+            tab.wait("Done")
+            assert tab.errors == []
+            tab.page.context.close()
+    assert seconds[1] < 15, f"first {seconds[0]:.1f} s, warm {seconds[1]:.1f} s"

@@ -196,7 +196,7 @@ def _make_tab(site: Site, page: Any):
 
     # Kept by the browser: a closed tab comes back to its run, and a restarted server is no loss.
     current = gr.BrowserState("", storage_key="uni3d-run", secret="uni3d")
-    timer = gr.Timer(1.5, active=True)
+    timer = gr.Timer(0.75, active=True)
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=320):
             form = _form(site)
