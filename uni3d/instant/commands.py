@@ -136,7 +136,7 @@ def _network(args: argparse.Namespace):
 
 
 def _anchors(config, teacher, sentences, out: Path, stop: list):
-    """Those of the training's folder, drawn there at first; None where none are wanted."""
+    """Those of the training's folder, drawn there at first; None without any, or at a stop."""
     from tqdm import tqdm
 
     from uni3d.instant.diversity import read_anchors, write_anchors
@@ -146,14 +146,15 @@ def _anchors(config, teacher, sentences, out: Path, stop: list):
         return None
     if (out / ANCHORS).exists():
         return read_anchors(out / ANCHORS)
-    anchors = None
     with tqdm(total=config.anchors, desc="anchors", mininterval=5) as bar:
-        for done, anchors in draw_anchors(config, teacher, sentences):  # noqa: B007 - the last
+        for done, anchors in draw_anchors(config, teacher, sentences):
             bar.update(done - bar.n)
             if stop:
-                return None
-    write_anchors(out / ANCHORS, anchors)
-    return anchors
+                break
+            if anchors is not None:
+                write_anchors(out / ANCHORS, anchors)
+                return anchors
+    return None
 
 
 def _trainer(config, teacher, sentences, anchors):
