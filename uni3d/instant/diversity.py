@@ -32,7 +32,7 @@ __all__ = [
     "write_anchors",
 ]
 
-SIDE = 32  # pixels of an anchor
+SIDE = 32  # pixels at which an anchor is measured
 SURE = 0.1  # root mean square difference from the background where a pixel is surely the object
 # Red, green and blue. Proportions were tried (width, height and lean of the outline): the network
 # met them by fog and crumbs beside the object.
@@ -42,18 +42,18 @@ DEVIATION = 0.045  # of the mean colours of toybox's samples of one sentence
 
 @dataclasses.dataclass(frozen=True)
 class Anchors:
-    """Samples of the teacher. sentences: their captions; cameras; pictures `[n, 3, SIDE, SIDE]` in
-    [0, 1] over solid colours; z `[n, TRAITS]`, about unit normal."""
+    """Samples of the teacher. sentences: their captions; cameras; colours `[n, TRAITS]`: what
+    `traits` found; z `[n, TRAITS]`: their deviations, about unit normal."""
 
     sentences: list[str]
     cameras: Cameras
-    pictures: Tensor
+    colours: Tensor
     z: Tensor
 
 
 def write_anchors(path: Path, anchors: Anchors) -> None:
     tensors = {f"camera/{k}": v for k, v in vars(anchors.cameras).items()}
-    tensors |= {"pictures": anchors.pictures, "z": anchors.z}
+    tensors |= {"colours": anchors.colours, "z": anchors.z}
     checkpoint.save(path, tensors, {"sentences": anchors.sentences})
 
 
@@ -62,8 +62,8 @@ def read_anchors(path: Path) -> Anchors:
     tensors, described = checkpoint.load(path)
     try:
         cameras = Cameras(**checkpoint.without_prefix("camera", tensors))
-        found = Anchors(described["sentences"], cameras, tensors["pictures"], tensors["z"])
-        if not len(found.sentences) == len(cameras) == len(found.pictures) == len(found.z) > 0:
+        found = Anchors(described["sentences"], cameras, tensors["colours"], tensors["z"])
+        if not len(found.sentences) == len(cameras) == len(found.colours) == len(found.z) > 0:
             raise ValueError("its parts differ in number")
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: holds no anchors ({error}); do: remove it") from error
@@ -127,12 +127,12 @@ def edge_colour(pictures: Tensor) -> Tensor:
     return torch.cat([rows, columns], dim=2).median(dim=2).values
 
 
-def apart_from(rgb: Tensor, opacity: Tensor, backgrounds: Tensor, samples: Tensor) -> Tensor:
-    """How far the traits of pictures are from those of samples, over DEVIATION: a quarter of the
-    mean square, and linear beyond 2.
+def apart_from(rgb: Tensor, opacity: Tensor, backgrounds: Tensor, colours: Tensor) -> Tensor:
+    """How far the traits of pictures are from `colours [batch, TRAITS]`, over DEVIATION: a quarter
+    of the mean square, and linear beyond 2.
 
     rgb `[batch, 3, h, w]` over `backgrounds [batch, 3]`, opacity `[batch, 1, h, w]`.
     """
     own = rgb - (1 - opacity) * backgrounds[:, :, None, None]
-    apart = (traits(own, opacity) - traits(samples)) / DEVIATION
+    apart = (traits(own, opacity) - colours) / DEVIATION
     return functional.smooth_l1_loss(apart, torch.zeros_like(apart), beta=2.0)

@@ -25,7 +25,7 @@ class InstantConfig:
     form: str = ""
     sentences: int = 4  # in a step
     worn_share: float = 0.0  # of toybox's, those drawn from the ones that wear something
-    noises: int = 1  # z of each sentence in a step
+    noises: int = 1  # z of each sentence in a step; with anchors each z has its own sentence
     views: int = 2  # pictures of each object in a step
     sizes: tuple[tuple[float, int], ...] = ((0.0, 24), (0.3, 32), (0.75, 48))  # (share, pixels)
     render_step: float = 2.4  # scene units, over the pixels of a side

@@ -120,13 +120,13 @@ class Trainer:
         x = add_noise(x0, sigma, eps)
         # 4.-6. Teacher, fake score, ratio, loss: per latent number.
         loss, metrics = self._loss(x0, x, sigma, views, camera, sds)
-        # 7. From its first camera each object looks like its anchor.
+        # 7. From its first camera each object has the colour of its anchor.
         if anchors is not None and chosen is not None:
-            like = anchors.pictures[chosen]
+            like = anchors.colours[chosen]
             apart = apart_from(rgb[first], opacity[first], backgrounds[first], like)
             loss = loss + config.anchor_weight * apart
             metrics["apart_from_anchor"] = float(apart.detach())
-        # 8. Update generator, reader and average.
+        # 8. Update generator and average.
         loss.backward()
         metrics |= self._update(rgb)
         # 9. Let the fake score follow. It is given text and camera, never z.
@@ -303,7 +303,7 @@ def draw_anchors(
     drawn = [sentences.draw(rng) for _ in range(config.anchors)]
     cameras = sample_cameras(config.camera, config.anchors, generator)
     cameras = cameras[torch.randperm(config.anchors, generator=generator)]
-    pictures, features = [], []
+    colours, features = [], []
     for low in range(0, config.anchors, ANCHORS_AT_ONCE):
         here = slice(low, low + ANCHORS_AT_ONCE)
         pairs = [texts.of(sentence) for sentence in drawn[here]]
@@ -314,11 +314,11 @@ def draw_anchors(
             steps=config.anchor_steps,
             generator=generator,
         )
-        pictures.append(teacher.codec.decode(made).float().cpu().clamp(0, 1))
+        seen = teacher.codec.decode(made).float().cpu().clamp(0, 1)
+        colours.append(traits(functional.adaptive_avg_pool2d(seen, SIDE)))
         features += [plain.mean(0) for plain, _ in pairs]
         yield min(low + ANCHORS_AT_ONCE, config.anchors), None
-    seen = torch.cat(pictures)
-    z = deviations(traits(seen), torch.stack(features), cameras)[:, : config.generator.noise]
-    small = functional.adaptive_avg_pool2d(seen, SIDE)
+    found = torch.cat(colours)
+    z = deviations(found, torch.stack(features), cameras)[:, : config.generator.noise]
     # Contiguous, as they are read from a file: sums over other strides have other last bits.
-    yield config.anchors, Anchors(drawn, cameras, small.contiguous(), z.contiguous())
+    yield config.anchors, Anchors(drawn, cameras, found, z.contiguous())
