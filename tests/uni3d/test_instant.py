@@ -188,6 +188,31 @@ def test_z_learns_what_the_anchors_differ_in(tmp_path):
     assert spread[60] > 0.15 and spread[60] > 20 * spread[0], spread
 
 
+def test_an_object_has_sentence_z_and_first_side_of_one_anchor(tmp_path, monkeypatch):
+    anchors, kept = stub_anchors(7), {}
+    settings = config(anchors=7, sds_share=1.0, views=3)
+    trainer = Trainer(settings, load_teacher(str(tiny_teacher(tmp_path / "t"))), SENTENCES, anchors)
+    fields, pictures = trainer.generator.fields, trainer._pictures
+
+    def note_fields(features, z):
+        kept.update(features=features, z=z)
+        return fields(features, z)
+
+    def note_pictures(made, cameras, *rest):
+        kept.update(cameras=cameras)
+        return pictures(made, cameras, *rest)
+
+    monkeypatch.setattr(trainer.generator, "fields", note_fields)
+    monkeypatch.setattr(trainer, "_pictures", note_pictures)
+    trainer.take_step()
+    sides = kept["cameras"].azimuth_deg.reshape(2, 3)
+    for k, (side, z, features) in enumerate(zip(sides, kept["z"], kept["features"], strict=True)):
+        (index,) = (anchors.cameras.azimuth_deg == side[0]).nonzero().flatten().tolist()
+        assert torch.equal(z[:TRAITS], anchors.z[index]), k
+        assert torch.equal(features, trainer.texts.of(anchors.sentences[index])[0])
+        assert not torch.isin(side[1:], anchors.cameras.azimuth_deg).any()
+
+
 def test_sentences_are_of_the_known_world_and_never_held_out():
     from uni3d.toybox.known import shipped_known
     from uni3d.toybox.reading import read

@@ -320,5 +320,4 @@ def draw_anchors(
         yield min(low + ANCHORS_AT_ONCE, config.anchors), None
     found = torch.cat(colours)
     z = deviations(found, torch.stack(features), cameras)[:, : config.generator.noise]
-    # Contiguous, as they are read from a file: sums over other strides have other last bits.
-    yield config.anchors, Anchors(drawn, cameras, found, z.contiguous())
+    yield config.anchors, Anchors(drawn, cameras, found, z)
