@@ -14,7 +14,7 @@ from uni3d.web.requests import (
     LIMITS,
     LONGEST,
 )
-from uni3d.web.result import ResultPanel
+from uni3d.web.result import MESHES, ResultPanel, has_mesh
 from uni3d.web.runs import ACTIVE
 from uni3d.web.site import Site
 from uni3d.web.variations import COUNT, VariationsRow
@@ -281,10 +281,13 @@ class _Watched:
         if key == before:
             return [gr.skip()] * len(self.outputs)
         picture = found[1].get("live.png") if found else None
-        # A viewer that is told its own file again would load it again.
-        settled = before.partition("|")[0] == key.partition("|")[0]
-        skipped = [gr.skip()] * len(self.panel.outputs)
-        results = skipped if settled else self.panel.updates(site, found)
+        mesh, results_key, _ = key.split("|", 2)
+        old = [*before.split("|", 2), "", ""]
+        loaded = mesh == old[0]
+        if loaded and results_key == old[1]:
+            results = [gr.skip()] * len(self.panel.outputs)
+        else:
+            results = self.panel.updates(site, found, loaded=loaded)
         one = found[0] if found else None
         return [
             words.engine(worker.ready.is_set(), worker.broken),
@@ -328,16 +331,27 @@ def _actions(site: Site):
 
 
 def _key(site: Site, found: Any) -> str:
-    """Changes when something to show does; the part before the bar when the results do."""
+    """Changes when something to show does. Three parts between bars: the mesh in the viewer, the
+    results, everything else."""
     ready = site.worker.ready.is_set()
     if found is None:
-        return f"none|{ready}"
+        return f"none|none|{ready}"
     one, files = found
     state, picture = one.state, files.get("live.png")
     moved = picture.stat().st_mtime_ns if picture and picture.is_file() else 0
     report = site.store.root / one.run_id / "report.json"
     written = report.stat().st_mtime_ns if report.is_file() else 0
-    result = f"{one.run_id} {state.state in ACTIVE} {0 if state.state in ACTIVE else written}"
+    result = f"{state.state in ACTIVE} {0 if state.state in ACTIVE else written}"
+    shown = has_mesh(one, files)
+    mesh = (
+        [
+            files[name].stat().st_mtime_ns
+            for name in MESHES
+            if name in files and files[name].is_file()
+        ]
+        if shown
+        else []
+    )
     details = (
         state.state,
         state.stage,
@@ -349,4 +363,4 @@ def _key(site: Site, found: Any) -> str:
         site.worker.position(one.run_id),
         site.worker.cancelling(one.run_id),
     )
-    return f"{result}|{details}"
+    return f"{one.run_id} {mesh}|{result}|{details}"

@@ -7,7 +7,7 @@ from uni3d.web import words
 from uni3d.web.runs import ACTIVE, Summary
 from uni3d.web.site import Site
 
-__all__ = ["Downloads", "ResultPanel", "thumbnail"]
+__all__ = ["MESHES", "Downloads", "ResultPanel", "has_mesh", "thumbnail"]
 
 DOWNLOADS = (
     ("glb", "mesh.glb", "GLB"),
@@ -17,6 +17,7 @@ DOWNLOADS = (
     ("3mf", "mesh.3mf", "3MF"),
     ("usdz", "mesh.usdz", "USDZ"),
 )
+PICTURED = ("picturing", "done")  # the stages of an export after its mesh is written
 MESHES = ("mesh.glb", "mesh.obj", "mesh.ply")  # what the viewer shows, best first
 
 
@@ -102,18 +103,24 @@ class ResultPanel:
         """The update of the viewer alone."""
         import gradio as gr
 
-        shown = found is not None and _has_mesh(*found)
+        shown = found is not None and has_mesh(*found)
         return gr.update(value=_path(found[1], *MESHES) if found and shown else None)
 
     def updates(
-        self, site: Site, found: tuple[Summary, dict[str, Path]] | None, *, mesh: bool = True
+        self,
+        site: Site,
+        found: tuple[Summary, dict[str, Path]] | None,
+        *,
+        mesh: bool = True,
+        loaded: bool = False,
     ) -> list[Any]:
         """Updates of all `outputs`. Without `mesh` the viewer is left for an event that follows:
         gradio's forgets a mesh that comes while it becomes visible and its code is being loaded.
+        loaded: the viewer has this mesh; told its own file again, it would load it again.
         """
         import gradio as gr
 
-        if found is None or not _has_mesh(*found):
+        if found is None or not has_mesh(*found):
             empty: list[Any] = [gr.update(value=None)] * (2 if self.pictures else 0)
             return [
                 gr.update(visible="hidden"),
@@ -124,10 +131,14 @@ class ResultPanel:
             ]
         one, files = found
         model = self.mesh(found) if mesh else gr.update(value=None)
-        report = words.report(one, site.store.report(one.run_id))
+        if loaded:
+            model = gr.skip()
+        whole = one.state.state not in ACTIVE  # else report and pictures are of the mesh before
+        report = words.report(one, site.store.report(one.run_id)) if whole else ""
         media = []
         if self.pictures:
             video, sheet = _path(files, "turntable.mp4"), _path(files, "sheet.png")
+            video, sheet = (video, sheet) if whole else (None, None)
             media = [
                 gr.update(value=video, visible=video is not None),
                 gr.update(value=sheet, visible=sheet is not None),
@@ -135,9 +146,10 @@ class ResultPanel:
         return [gr.update(visible=True), model, report, *self.downloads.updates(files), *media]
 
 
-def _has_mesh(one: Summary, files: dict[str, Path]) -> bool:
-    finished = one.state.state not in ACTIVE
-    return finished and any(name in files for name in MESHES)
+def has_mesh(one: Summary, files: dict[str, Path]) -> bool:
+    """Whether a mesh of the run as it stands is there: while it is being pictured, and after."""
+    written = one.state.state not in ACTIVE or one.state.stage in PICTURED
+    return written and any(name in files for name in MESHES)
 
 
 def thumbnail(files: dict[str, Path]):
