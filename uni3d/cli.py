@@ -56,6 +56,12 @@ class _Parser(argparse.ArgumentParser):
         for word in args or ():
             if word.startswith("--") and word.endswith("=--"):  # argparse makes a list of it
                 self.error(f"argument {word[:-3]}: got '--'")
+            if word == "--" or self._subparsers:  # options of its own commands are not known here
+                break
+            name = word.partition("=")[0]
+            if name.startswith("--") and not self._get_option_tuples(name):
+                # Before "required: prompt", which would not say what is wrong.
+                self.error(f"unrecognized arguments: {name}")
         return super().parse_known_args(args, namespace)
 
 

@@ -71,6 +71,24 @@ def test_bad_input_is_one_line_and_exit_code_two(arguments, part, tmp_path, caps
     assert out == "" and "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--versoin"], "unrecognized arguments: --versoin;"),  # and not "required: prompt"
+        (["resume", "--list=1"], "unrecognized arguments: --list;"),
+        (["a corgi", "--step", "4", "--", "--versoin"], "unrecognized arguments: -- --versoin;"),
+        ([], "required: command;"),
+    ],
+)
+def test_an_unknown_option_is_what_the_line_names(arguments, part, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2
+    assert len(err.splitlines()) == 1 and err.startswith("uni3d: error: "), err
+    assert part in err and out == ""
+
+
 def _start(monkeypatch, arguments):
     """The run folder and configuration that `arguments` lead to; nothing is optimised."""
     started = []
