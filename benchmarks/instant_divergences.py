@@ -2,16 +2,20 @@
 
 python benchmarks/instant_divergences.py --out outputs/divergences [--steps 8000] [--only vsd ...]
 
-All methods have the same steps, seed, sds phase and everything else. A training that was stopped
-goes on where it was; one that is whole is only judged. Each is compared with true objects of the
+All methods have the same steps, seed, sds phase and everything else (--from FILE: the same network
+to begin with; --set anchors=1600: the same anchors, drawn once). A training that was stopped goes
+on where it was; one that is whole is only judged. Each is compared with true objects of the
 prompts: MMD^2, 1-NNA (one half is right), coverage and entropy over the truth's (1 is right), with
-intervals from prompts drawn again and halves of the z; and the row "truth" is true objects against
-other true objects. Figures: DIR/METHOD/six.png (six z a prompt) and DIR/histograms.png.
+intervals from prompts drawn again and halves of the z; MMD^2 less that of sds, drawn in pairs; and
+how many prompts have at least half of the truth's entropy over all z. The row "truth" is true
+objects against other true objects, "start" the network of --from. Figures: DIR/METHOD/six.png (six
+z a prompt) and DIR/histograms.png.
 """
 
 import argparse
 import colorsys
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -21,6 +25,8 @@ from torch import Tensor
 
 from uni3d.cameras import Cameras
 from uni3d.cli import main as uni3d
+from uni3d.instant.commands import ANCHORS
+from uni3d.instant.generator import Generator
 from uni3d.instant.weights import load_weights, make_scene
 from uni3d.mesh import pictures
 from uni3d.storage import checkpoint
@@ -41,14 +47,32 @@ MEASURES = ("mmd2", "nna", "coverage", "entropy")
 DRAWS = 400
 
 
-def train(name: str, folder: Path, prompts: Path, steps: int, extra: list[str]) -> int:
+def train(name: str, args: argparse.Namespace, prompts: Path, extra: list[str]) -> int:
     """Train to the end, or go on from where it was stopped; the exit code."""
-    kept = folder / "checkpoint.safetensors"
-    if kept.exists() and checkpoint.load(kept)[1]["step"] >= steps:
+    folder = args.out / name
+    kept, anchors = folder / "checkpoint.safetensors", args.out / ANCHORS
+    if kept.exists() and checkpoint.load(kept)[1]["step"] >= args.steps:
         return 0
+    if anchors.exists() and not (folder / ANCHORS).exists():  # they do not depend on the method
+        folder.mkdir(exist_ok=True)
+        shutil.copy(anchors, folder)
     words = ["instant", "train", "--out", str(folder), "--teacher", "toybox"]
-    words += ["--prompts", str(prompts), "--steps", str(steps), *METHODS[name], *extra]
-    return uni3d([*words, *(["--resume"] if kept.exists() else [])])
+    words += ["--prompts", str(prompts), "--steps", str(args.steps), *METHODS[name], *extra]
+    begin = ["--from", str(args.start)] if args.start else []
+    code = uni3d([*words, *(["--resume"] if kept.exists() else begin)])
+    if (folder / ANCHORS).exists() and not anchors.exists():
+        shutil.copy(folder / ANCHORS, anchors)
+    return code
+
+
+def made_of(network: Generator, noises: int) -> Tensor:
+    """Pictures `[prompts, noises, views, 3, 64, 64]` of the small world's objects."""
+    teacher = TeacherConfig()
+    rows = []
+    for prompt in SMALL_WORLD:
+        scenes = [make_scene(network, prompt, k, teacher) for k in range(noises)]
+        rows.append(made_views(scenes, CAMERAS))
+    return torch.stack(rows)
 
 
 def measure(made: Tensor, truth: Tensor) -> dict[str, float]:
@@ -62,11 +86,11 @@ def measure(made: Tensor, truth: Tensor) -> dict[str, float]:
     }
 
 
-def intervals(made: Tensor, truth: Tensor) -> dict[str, list[float]]:
-    """Mean, 2.5 and 97.5 percent points over draws, of features `[prompts, z, numbers]`.
+def draws_of(made: Tensor, truth: Tensor) -> dict[str, list[float]]:
+    """Means over prompts, of features `[prompts, z, numbers]`, for each of DRAWS draws.
 
     A draw has prompts with replacement, and half of the z without: the same object twice would be
-    a neighbour of itself.
+    a neighbour of itself. The draws are the same for every method.
     """
     rng, (prompts, count) = np.random.default_rng(0), made.shape[:2]
     draws: dict[str, list[float]] = {name: [] for name in MEASURES}
@@ -77,10 +101,17 @@ def intervals(made: Tensor, truth: Tensor) -> dict[str, list[float]]:
             rows.append(measure(made[i][one], truth[i][two]))
         for name in MEASURES:
             draws[name].append(float(np.mean([row[name] for row in rows])))
-    return {
-        name: [float(np.mean(values)), *np.percentile(values, [2.5, 97.5]).tolist()]
-        for name, values in draws.items()
-    }
+    return draws
+
+
+def interval(values: list[float]) -> list[float]:
+    """Mean, 2.5 and 97.5 percent points."""
+    return [float(np.mean(values)), *np.percentile(values, [2.5, 97.5]).tolist()]
+
+
+def varied(made: Tensor, truth: Tensor) -> int:
+    """Of features `[prompts, z, numbers]`: prompts with at least half of the truth's entropy."""
+    return sum(relative_entropy(m, t) >= 0.5 for m, t in zip(made, truth, strict=True))
 
 
 def parameters(views: Tensor) -> dict[str, list[float]]:
@@ -125,40 +156,52 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("outputs/divergences"))
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--noises", type=int, default=16)
+    parser.add_argument("--from", type=Path, dest="start", help="the network that all begin with")
     parser.add_argument("--only", nargs="+", choices=tuple(METHODS), default=list(METHODS))
     args, extra = parser.parse_known_args()
     args.out.mkdir(parents=True, exist_ok=True)
     prompts = args.out / "prompts.txt"
     prompts.write_text("\n".join(SMALL_WORLD) + "\n")
     for name in args.only:
-        if code := train(name, args.out / name, prompts, args.steps, extra):
+        if code := train(name, args, prompts, extra):
             sys.exit(code)
-    net, teacher = load_recogniser(), TeacherConfig()
+    judge(args)
+
+
+def judge(args: argparse.Namespace) -> None:
+    """Compare the networks with the truth: table.json, pictures, and the table on stdout."""
+    net = load_recogniser()
     worlds = [read(prompt).description for prompt in SMALL_WORLD]
     truth = torch.stack([true_views(what, 2 * args.noises, CAMERAS) for what in worlds if what])
     features = torch.stack([describe(net, views) for views in truth])
     true, other = features[:, : args.noises], features[:, args.noises :]
-    table = {"truth": intervals(other, true)}
-    shapes = {"truth": parameters(truth.flatten(0, 1))}
-    for name in args.only:
-        network = load_weights(args.out / name / "checkpoint.safetensors")
-        made = torch.stack(
-            [
-                made_views(
-                    [make_scene(network, p, k, teacher) for k in range(args.noises)], CAMERAS
-                )
-                for p in SMALL_WORLD
-            ]
-        )
-        table[name] = intervals(torch.stack([describe(net, views) for views in made]), true)
+    draws, shapes = {"truth": draws_of(other, true)}, {"truth": parameters(truth.flatten(0, 1))}
+    many = {"truth": varied(other, true)}
+    files = {"start": args.start} if args.start else {}
+    files |= {name: args.out / name / "checkpoint.safetensors" for name in args.only}
+    for name, file in files.items():
+        made = made_of(load_weights(file), args.noises)
+        own = torch.stack([describe(net, views) for views in made])
+        draws[name], many[name] = draws_of(own, true), varied(own, true)
         shapes[name] = parameters(made.flatten(0, 1))
         rows = {p: pictures.as_uint8(v[:6, 0]) for p, v in zip(SMALL_WORLD, made, strict=True)}
+        (args.out / name).mkdir(exist_ok=True)
         pictures.write_sheet(rows, args.out / name / "six.png")
     histograms(shapes, args.out / "histograms.png")
-    (args.out / "table.json").write_text(json.dumps(table, indent=1) + "\n")
-    print("| method | MMD^2 | 1-NNA | coverage | entropy over the truth's |\n|---|---|---|---|---|")
+    table = {name: {m: interval(v) for m, v in row.items()} for name, row in draws.items()}
     for name, row in table.items():
-        cells = [f"{mean:.3f} ({low:.3f} to {high:.3f})" for mean, low, high in row.values()]
+        row["varied"] = [float(many[name])]
+        if "sds" in draws and name != "sds":
+            less = np.subtract(draws[name]["mmd2"], draws["sds"]["mmd2"])
+            row["less"] = interval(less.tolist())
+    (args.out / "table.json").write_text(json.dumps(table, indent=1) + "\n")
+    heads = ("MMD^2", "1-NNA", "coverage", "entropy over the truth's", "prompts above half of it")
+    heads += ("MMD^2 less that of sds",)
+    print(f"| method | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
+    for name, row in table.items():
+        shown = [row[m] for m in MEASURES] + ([row["less"]] if "less" in row else [])
+        cells = [f"{mean:.3f} ({low:.3f} to {high:.3f})" for mean, low, high in shown]
+        cells.insert(len(MEASURES), f"{many[name]} of {len(SMALL_WORLD)}")
         print(f"| {name} | {' | '.join(cells)} |")
 
 

@@ -157,8 +157,8 @@ def make_plan(
             raise ConfigError(f"bench: {prompt!r}: {reading.note}; want a thing the teacher knows")
     if len({slug(prompt) for prompt in plan.prompts}) < len(plan.prompts):
         raise ConfigError(
-            f"bench: got {', '.join(plan.prompts)}; want prompts whose folders have different names "
-            "(two of these share one)"
+            f"bench: got {', '.join(plan.prompts)}; want prompts whose folders have "
+            "different names (two of these share one)"
         )
     for method in plan.methods:
         config_of(plan, plan.prompts[0], 0, method)

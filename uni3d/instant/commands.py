@@ -105,7 +105,7 @@ def _train(args: argparse.Namespace) -> int:
     config = _configured(args, network)
     sentences, shown = _sentences(args, config.teacher.name, config.worn_share)
     if not args.resume:
-        new_folder(args.out, "--resume, or another --out", (CONFIG,))
+        new_folder(args.out, "--resume, or another --out", (CONFIG, ANCHORS))
     teacher = load_teacher(config.teacher)
     with held(args.out), interrupts() as stop:
         anchors = _anchors(config, teacher, sentences, args.out, stop)
