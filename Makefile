@@ -23,8 +23,10 @@ demo: install
 app: install
 	$(BIN)/uni3d app
 
+# Torch programs share cores well only with a thread each.
 test: install
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n auto \
+	  --maxprocesses 8 --dist loadfile
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow

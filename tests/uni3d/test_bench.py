@@ -79,7 +79,7 @@ def test_a_plan_comes_back_as_it_was(plan, tmp_path):
     [
         ({"seeds": 1}, "want 2 or more"),
         ({"prompts": ("a zxqv",)}, "want a thing the teacher knows"),
-        ({"prompts": ("a chair", "a  chair")}, "want different prompts"),
+        ({"prompts": ("a chair", "a  chair")}, "two of these share one"),
     ],
 )
 def test_impossible_suites_stop_at_once(change, message):
