@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from pathlib import Path
 from typing import Any
 
 from uni3d.errors import Uni3DError
@@ -14,7 +15,7 @@ from uni3d.web.requests import (
     LIMITS,
     LONGEST,
 )
-from uni3d.web.result import MESHES, ResultPanel, has_mesh
+from uni3d.web.result import ResultPanel, shown_mesh
 from uni3d.web.runs import ACTIVE
 from uni3d.web.site import Site
 from uni3d.web.variations import COUNT, VariationsRow
@@ -342,16 +343,8 @@ def _key(site: Site, found: Any) -> str:
     report = site.store.root / one.run_id / "report.json"
     written = report.stat().st_mtime_ns if report.is_file() else 0
     result = f"{state.state in ACTIVE} {0 if state.state in ACTIVE else written}"
-    shown = has_mesh(one, files)
-    mesh = (
-        [
-            files[name].stat().st_mtime_ns
-            for name in MESHES
-            if name in files and files[name].is_file()
-        ]
-        if shown
-        else []
-    )
+    shown = Path(shown_mesh(one, files) or "")
+    mesh = shown.stat().st_mtime_ns if shown.is_file() else 0
     details = (
         state.state,
         state.stage,

@@ -7,7 +7,7 @@ from uni3d.web import words
 from uni3d.web.runs import ACTIVE, Summary
 from uni3d.web.site import Site
 
-__all__ = ["MESHES", "Downloads", "ResultPanel", "has_mesh", "thumbnail"]
+__all__ = ["Downloads", "ResultPanel", "shown_mesh", "thumbnail"]
 
 DOWNLOADS = (
     ("glb", "mesh.glb", "GLB"),
@@ -103,8 +103,7 @@ class ResultPanel:
         """The update of the viewer alone."""
         import gradio as gr
 
-        shown = found is not None and has_mesh(*found)
-        return gr.update(value=_path(found[1], *MESHES) if found and shown else None)
+        return gr.update(value=shown_mesh(*found) if found else None)
 
     def updates(
         self,
@@ -120,7 +119,7 @@ class ResultPanel:
         """
         import gradio as gr
 
-        if found is None or not has_mesh(*found):
+        if found is None or shown_mesh(*found) is None:
             empty: list[Any] = [gr.update(value=None)] * (2 if self.pictures else 0)
             return [
                 gr.update(visible="hidden"),
@@ -146,10 +145,10 @@ class ResultPanel:
         return [gr.update(visible=True), model, report, *self.downloads.updates(files), *media]
 
 
-def has_mesh(one: Summary, files: dict[str, Path]) -> bool:
-    """Whether a mesh of the run as it stands is there: while it is being pictured, and after."""
+def shown_mesh(one: Summary, files: dict[str, Path]) -> str | None:
+    """The mesh of the run as it stands: while it is being pictured, and after; before that None."""
     written = one.state.state not in ACTIVE or one.state.stage in PICTURED
-    return written and any(name in files for name in MESHES)
+    return _path(files, *MESHES) if written else None
 
 
 def thumbnail(files: dict[str, Path]):
