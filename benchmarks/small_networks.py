@@ -24,7 +24,7 @@ DESIGNS = {
     "32 x (1, 2), 1 block": (32, (1, 2), 1),
     "32 x (1, 2, 2), 1 block": (32, (1, 2, 2), 1),
 }
-CHOSEN = "16 x (1, 2, 4), 1 block"
+CHOSEN = "16 x (1, 2), 2 blocks"
 
 
 def cost(

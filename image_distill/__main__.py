@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--resolution", type=int, choices=[32, 16], default=32)
     sub.add_argument(
-        "--students", nargs="+", metavar="NAME", help="all, or some by name; at 16: reverse-kl"
+        "--students", nargs="+", metavar="NAME", help="all, or some by name; at 16: reverse-kl-long"
     )
     sub.add_argument("--smoke", action="store_true", help="a few steps of a tiny network")
     sub.add_argument(
@@ -154,6 +154,12 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="FOLDER",
         help="measure the networks of this earlier run; train nothing",
+    )
+    sub.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="copy the trained networks there in half precision, and do nothing else",
     )
     return parser
 

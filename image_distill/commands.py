@@ -315,7 +315,7 @@ def toy(arguments: argparse.Namespace) -> None:
 def fashion(arguments: argparse.Namespace) -> None:
     """`fashion-mnist`: the whole benchmark, going on where it was interrupted."""
     from image_distill.budgets import BEST_GUESS, Budget
-    from image_distill.fashion import run
+    from image_distill.fashion import keep, run
 
     if arguments.minutes is not None and arguments.minutes <= 0:
         raise ConfigError(f"minutes: got {arguments.minutes}; wanted more than 0")
@@ -323,6 +323,10 @@ def fashion(arguments: argparse.Namespace) -> None:
     usual = budget.students if arguments.resolution == 32 else [BEST_GUESS]
     names = budget.students if arguments.students == ["all"] else arguments.students or usual
     budget = budget.chosen(list(names))
+    if arguments.keep:
+        keep(arguments.out, arguments.keep, list(names))
+        say(f"kept: {arguments.keep}")
+        return
     budget = budget.smoke() if arguments.smoke else budget
     for line in run(
         arguments.out,

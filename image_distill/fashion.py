@@ -8,7 +8,7 @@ Every part leaves a file; the same command goes on where an earlier one was stop
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,15 @@ from image_distill.recipe import Recipe
 from image_distill.runfolder import CHECKPOINT, grid
 from image_distill.sample import Heun, OneStep, generate
 from image_distill.score import STAND_IN, image_batches, network_batches, open_detector
-from image_distill.teachers import load_denoiser
+from image_distill.teachers import load_denoiser, save_denoiser
 from image_distill.train import train
 from uni3d.errors import CheckpointError, MissingExtraError
 from uni3d.storage.lock import held
 from uni3d.storage.whole import new_folder, replace_all
 
-__all__ = ["run"]
+__all__ = ["keep", "run"]
 
+RESULTS = "results.json"
 SETS = 3  # of seeds per network and sampler
 FLOOR = "real test images"
 
@@ -69,14 +70,14 @@ class Benchmark:
         self.end = float("inf") if minutes is None else time.monotonic() + 60 * minutes
         self.data = out / f"fashion-mnist{budget.resolution}.zip"
         self.held_out = out / f"fashion-mnist{budget.resolution}-test.zip"
-        self.results_file = out / "results.json"
+        self.results_file = out / RESULTS
         if not (self.data.exists() or self.held_out.exists()):
             new_folder(out, "another folder")
         self.results: dict[str, Any] = _results(self.results_file)
         if networks:
             for name in ("teacher", *self.budget.students):
                 self._network(name)  # its one line where it is not there
-            kept = _results(networks / self.results_file.name)
+            kept = _results(networks / RESULTS)
             if "seconds" in kept:
                 self.results["seconds"] = kept["seconds"]
 
@@ -267,6 +268,25 @@ class Benchmark:
             made = (next(generate(network, [c], sampler, chosen=c)).images for c in range(10))
             rows.append(torch.cat(list(made)))
         Image.fromarray(grid(torch.cat(rows), 10)).save(self.out / "samples.png")
+
+
+def keep(out: Path, folder: Path, students: Sequence[str]) -> None:
+    """Copies the networks of the benchmark `out` to `folder`, in half precision and with the
+    seconds of their trainings: small enough to be committed, measured by `networks`.
+
+    Other students that `folder` has already stay.
+
+    Raises:
+        CheckpointError: a network is not there.
+    """
+    places = {"teacher": Path("teacher/network"), **{s: Path(s) / "last" for s in students}}
+    found = {place: load_denoiser(out / place) for place in places.values()}
+    told, kept = _results(out / RESULTS), _results(folder / RESULTS)
+    for place, network in found.items():
+        save_denoiser(folder / place, network, out / place, half=True)
+    spent = {name: s for name, s in told.get("seconds", {}).items() if name in places}
+    seconds = {"seconds": kept.get("seconds", {}) | spent}
+    replace_all({folder / RESULTS: (json.dumps(seconds, indent=2) + "\n").encode()})
 
 
 def _results(path: Path) -> dict[str, Any]:

@@ -139,7 +139,12 @@ def _check_weights(denoiser: Denoiser, weights: Mapping[str, Tensor], where: str
             raise CheckpointError(f"{where}: {name} is not the box filter; it is not supported")
 
 
-def _write(out_dir: Path, description: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+def _write(
+    out_dir: Path,
+    description: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    dtype: torch.dtype = torch.float32,
+) -> None:
     from safetensors.torch import save_file
 
     try:
@@ -149,7 +154,7 @@ def _write(out_dir: Path, description: Mapping[str, Any], weights: Mapping[str, 
             description_file,
         ):
             save_file(
-                {name: value.detach().contiguous().float() for name, value in weights.items()},
+                {name: value.detach().contiguous().to(dtype) for name, value in weights.items()},
                 weights_file,
             )
             description_file.write_text(text, encoding="utf-8")
@@ -235,7 +240,7 @@ def load_denoiser(folder: str | Path, device: str | torch.device = "cpu") -> Den
     folder = Path(folder)
     description = read_description(folder)
     try:
-        weights = load_file(folder / WEIGHTS, device=str(device))
+        found = load_file(folder / WEIGHTS, device=str(device))
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"{folder / WEIGHTS}: cannot be read ({error}); do: import the checkpoint again"
@@ -244,6 +249,7 @@ def load_denoiser(folder: str | Path, device: str | torch.device = "cpu") -> Den
         denoiser = _from_description(description, "meta")
     except CheckpointError as error:
         raise CheckpointError(f"{folder}: {error}") from error
+    weights = {name: value.float() for name, value in found.items()}  # a kept one is in halves
     _check_weights(denoiser, weights, str(folder))
     if not finite(weights):
         raise CheckpointError(
@@ -254,18 +260,25 @@ def load_denoiser(folder: str | Path, device: str | torch.device = "cpu") -> Den
 
 
 def save_denoiser(
-    folder: str | Path, denoiser: Denoiser, like: str | Path, note: Mapping[str, str] | None = None
+    folder: str | Path,
+    denoiser: Denoiser,
+    like: str | Path,
+    note: Mapping[str, str] | None = None,
+    *,
+    half: bool = False,
 ) -> None:
     """Writes `denoiser` as `load_denoiser` reads it.
 
     Args:
         like: a folder with a network of the same architecture; its description is copied.
         note: added to the description, such as {"source": "run 3"}.
+        half: in float16, which moves a weight by at most 2^-11 of itself (or 2^-25).
     """
     description = read_description(Path(like))
     weights = denoiser.state_dict()
     _check_weights(_from_description(description, "meta"), weights, str(like))
-    _write(Path(folder), {**description, **dict(note or {})}, weights)
+    dtype = torch.float16 if half else torch.float32
+    _write(Path(folder), {**description, **dict(note or {})}, weights, dtype)
 
 
 def write_denoiser(folder: str | Path, denoiser: Denoiser, description: Mapping[str, Any]) -> None:

@@ -51,14 +51,14 @@ def test_a_run_goes_on_and_its_kept_networks_give_its_table(
     assert main(["fashion-mnist", str(first), *smoke]) == 0
     table = capsys.readouterr().out.partition("| network")[2]
     results = json.loads((first / "results.json").read_text())
-    students = list(Budget.full().students) if resolution == 32 else ["reverse-kl"]
+    students = list(Budget.full().students) if resolution == 32 else ["reverse-kl-long"]
     assert set(results["seconds"]) == {"teacher", *students}
 
     # One distance by scipy, from images made by the public command's function.
-    network, sampler = load_denoiser(first / "reverse-kl" / "last"), OneStep(init_sigma=2.5)
+    network, sampler = load_denoiser(first / students[0] / "last"), OneStep(init_sigma=2.5)
     real = torch.stack([i for i, _ in ImageDataset(first / f"fashion-mnist{resolution}.zip")])
     real = detect(to_uint8(real)).double().numpy()
-    for trial, row in enumerate(results["measured"]["reverse-kl, 1 evaluation"]):
+    for trial, row in enumerate(results["measured"][f"{students[0]}, 1 evaluation"]):
         seeds = range(32 * trial, 32 * trial + 32)
         made = torch.cat([batch.images for batch in generate(network, seeds, sampler)])
         fake = detect(to_uint8(made)).double().numpy()
@@ -66,7 +66,7 @@ def test_a_run_goes_on_and_its_kept_networks_give_its_table(
         expected = ((fake.mean(0) - real.mean(0)) ** 2).sum()
         expected += np.trace(np.cov(fake.T) + np.cov(real.T) - 2 * root)
         assert row["frechet"] == pytest.approx(expected, rel=1e-4)
-    assert len(results["measured"]["reverse-kl, 1 evaluation"]) == 3
+    assert len(results["measured"][f"{students[0]}, 1 evaluation"]) == 3
 
     # The floor: three blocks of the test images.
     held = detect(to_uint8(torch.stack([i for i, _ in held_out(first, resolution)])))
@@ -87,6 +87,22 @@ def test_a_run_goes_on_and_its_kept_networks_give_its_table(
     assert main(["fashion-mnist", str(second), *smoke, "--networks", str(first)]) == 0
     assert capsys.readouterr().out.partition("| network")[2] == table
     assert not (second / "teacher").exists()
+
+    # Kept in halves: as far from the trained weights as rounding is, and with their times.
+    some = ["reverse-kl"] if resolution == 32 else []
+    chosen = [*smoke, *(["--students", *some] if some else [])]
+    assert main(["fashion-mnist", str(first), *chosen, "--keep", str(tmp_path / "kept")]) == 0
+    for place in ("teacher/network", f"{students[0] if not some else some[0]}/last"):
+        whole = load_denoiser(first / place).state_dict()
+        half = load_denoiser(tmp_path / "kept" / place).state_dict()
+        for name, value in whole.items():
+            assert half[name].dtype == torch.float32
+            torch.testing.assert_close(half[name], value, rtol=2**-11, atol=2**-25)
+        size = (tmp_path / "kept" / place / "network.safetensors").stat().st_size
+        assert size < 0.6 * (first / place / "network.safetensors").stat().st_size
+    told = json.loads((tmp_path / "kept" / "results.json").read_text())
+    assert set(told) == {"seconds"} and told["seconds"]["teacher"] == results["seconds"]["teacher"]
+    assert set(told["seconds"]) == {"teacher", *(some or students)}
 
     assert main(["fashion-mnist", str(second), *smoke, "--networks", str(tmp_path)]) == 2
     assert "teacher/network" in capsys.readouterr().err
@@ -113,7 +129,7 @@ def test_every_student_of_the_table_is_a_recipe():
         assert (recipe.lsg_gan == 0) == (name.endswith("-alone") and recipe.lsg > 0), name
         other = budget.students.get(f"{name}-alone")
         assert other is None or replace(recipe, lsg_gan=0.0) == replace(budget.student, **other)
-    assert len(budget.students) == 21
+    assert len(budget.students) == 22
     assert budget.chosen(["sid"]).students == {"sid": budget.students["sid"]}
     with pytest.raises(ConfigError, match="got 'sd'; wanted some of forward-kl, reverse-kl"):
         budget.chosen(["sd"])
