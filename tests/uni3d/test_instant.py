@@ -14,7 +14,9 @@ from tiny import tiny_teacher
 from uni3d.cameras import Cameras
 from uni3d.cli import main
 from uni3d.instant.diversity import (
+    CELLS,
     DEVIATION,
+    SCATTER,
     SIDE,
     TRAITS,
     Anchors,
@@ -23,6 +25,7 @@ from uni3d.instant.diversity import (
     likeness,
     read_anchors,
     traits,
+    unlike,
     write_anchors,
 )
 from uni3d.instant.generator import AXES, Generator, GeneratorConfig, look_up_planes
@@ -165,7 +168,55 @@ def stub_anchors(count):
     cameras = Cameras.orbit(torch.rand(count, generator=start) * 360, 15.0)
     colours = traits(pictures)
     z = deviations(colours, texts, cameras)
-    return Anchors([SENTENCES.sentences[k % 2] for k in range(count)], cameras, colours, z)
+    sentences = [SENTENCES.sentences[k % 2] for k in range(count)]
+    small = torch.nn.functional.adaptive_avg_pool2d(pictures, CELLS)
+    return Anchors(sentences, cameras, colours, z, small, torch.ones(count, 3))
+
+
+def test_a_rendering_is_as_unlike_its_anchor_as_their_blurred_pictures_are():
+    """By hand, over any background; what is finer than a cell does not count."""
+    start = torch.Generator().manual_seed(6)
+    own, opacity = torch.rand(2, 3, 48, 48, generator=start), torch.zeros(2, 1, 48, 48)
+    opacity[:, :, 12:36, 6:42] = torch.rand(2, 1, 24, 36, generator=start)
+    own = own * opacity  # premultiplied, as rendered over black
+    backgrounds, grounds = torch.rand(2, 2, 3, generator=start)
+    pictures = torch.rand(2, 3, CELLS, CELLS, generator=start)
+    wanted = 0.0
+    for k in range(2):
+        for c in range(3):
+            for i in range(CELLS):
+                for j in range(CELLS):
+                    cell = own[k, c, 3 * i : 3 * i + 3, 3 * j : 3 * j + 3]
+                    light = 1 - opacity[k, 0, 3 * i : 3 * i + 3, 3 * j : 3 * j + 3]
+                    value = float((cell + light * grounds[k, c]).mean() - pictures[k, c, i, j])
+                    wanted += value**2 / SCATTER**2 / pictures.numel()
+    rgb = own + (1 - opacity) * backgrounds[:, :, None, None]
+    assert float(unlike(rgb, opacity, backgrounds, pictures, grounds)) == pytest.approx(wanted)
+
+
+def test_the_blurred_pictures_of_anchors_shape_the_object(tmp_path):
+    """A ball in a corner of the picture, which the small teacher would not put there."""
+    teacher, anchors = load_teacher(str(tiny_teacher(tmp_path / "teacher"))), stub_anchors(40)
+    fixed = Cameras.orbit(torch.full((40,), 30.0), 15.0)
+    line = torch.linspace(-1, 1, CELLS)
+    ball = ((line - 0.4).square()[:, None] + (line - 0.4).square() < 0.15).float()
+    pictures = (1 - 0.8 * ball).expand(40, 3, -1, -1)
+    anchors = dataclasses.replace(anchors, cameras=fixed, pictures=pictures)
+    middle = {}
+    for weight in (0.0, 0.5):
+        settings = config(
+            **{"steps": 200, "sds_share": 1.0, "anchors": 40, "anchor_weight": 0.0},
+            **{"warm_up": 1, "sds_scale": 1.0, "picture_weight": weight},
+        )
+        trainer = Trainer(settings, teacher, SENTENCES, anchors)
+        list(trainer.steps())
+        features, z = trainer.texts.of("a chair")[0][None], torch.zeros(1, SMALL.noise)
+        with torch.no_grad():
+            (field,) = trainer.generator.fields(features, z)
+            shown = render(field, None, fixed[:1], 24, 24, config=RenderConfig(step_size=0.1))
+        seen = torch.nn.functional.adaptive_avg_pool2d(shown.opacity, CELLS)[0, 0]
+        middle[weight] = [float(seen.sum(k) @ line / seen.sum()) for k in (0, 1)]
+    assert max(map(abs, middle[0.0])) < 0.05 and min(middle[0.5]) > 0.2, middle
 
 
 def test_z_learns_what_the_anchors_differ_in(tmp_path):

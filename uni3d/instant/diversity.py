@@ -4,7 +4,8 @@ Every z of a generator that is trained by score distillation alone gives the sam
 gradient of each picture is averaged over fresh noise, and says nothing of z. Here an object also
 has to share the traits (its mean colour) of one sample of the teacher, its anchor, as seen from
 that sample's side, and the first numbers of its z say how far these traits are from what the
-sentence and the side let expect.
+sentence and the side let expect. Where it is asked for, the object also has to look like the anchor
+from there, both blurred: so things that score distillation leaves out (a hat) are put in place.
 """
 
 import dataclasses
@@ -20,6 +21,7 @@ from uni3d.errors import CheckpointError
 from uni3d.storage import checkpoint
 
 __all__ = [
+    "CELLS",
     "SIDE",
     "TRAITS",
     "Anchors",
@@ -29,10 +31,13 @@ __all__ = [
     "likeness",
     "read_anchors",
     "traits",
+    "unlike",
     "write_anchors",
 ]
 
 SIDE = 32  # pixels at which an anchor is measured
+CELLS = 16  # a side of an anchor's blurred picture
+SCATTER = 0.1  # root mean square difference of two blurred samples of a sentence, about
 SURE = 0.1  # root mean square difference from the background where a pixel is surely the object
 # Red, green and blue. Proportions were tried (width, height and lean of the outline): the network
 # met them by fog and crumbs beside the object.
@@ -43,17 +48,20 @@ DEVIATION = 0.045  # of the mean colours of toybox's samples of one sentence
 @dataclasses.dataclass(frozen=True)
 class Anchors:
     """Samples of the teacher. sentences: their captions; cameras; colours `[n, TRAITS]`: what
-    `traits` found; z `[n, TRAITS]`: their deviations, about unit normal."""
+    `traits` found; z `[n, TRAITS]`: their deviations, about unit normal; pictures
+    `[n, 3, CELLS, CELLS]` in [0, 1], and grounds `[n, 3]`, the colours of their backgrounds."""
 
     sentences: list[str]
     cameras: Cameras
     colours: Tensor
     z: Tensor
+    pictures: Tensor
+    grounds: Tensor
 
 
 def write_anchors(path: Path, anchors: Anchors) -> None:
     tensors = {f"camera/{k}": v for k, v in vars(anchors.cameras).items()}
-    tensors |= {"colours": anchors.colours, "z": anchors.z}
+    tensors |= {name: getattr(anchors, name) for name in ("colours", "z", "pictures", "grounds")}
     checkpoint.save(path, tensors, {"sentences": anchors.sentences})
 
 
@@ -62,8 +70,9 @@ def read_anchors(path: Path) -> Anchors:
     tensors, described = checkpoint.load(path)
     try:
         cameras = Cameras(**checkpoint.without_prefix("camera", tensors))
-        found = Anchors(described["sentences"], cameras, tensors["colours"], tensors["z"])
-        if not len(found.sentences) == len(cameras) == len(found.colours) == len(found.z) > 0:
+        rest = [tensors[name] for name in ("colours", "z", "pictures", "grounds")]
+        found = Anchors(described["sentences"], cameras, *rest)
+        if len({len(found.sentences), len(cameras), *map(len, rest)}) > 1 or not len(cameras):
             raise ValueError("its parts differ in number")
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: holds no anchors ({error}); do: remove it") from error
@@ -136,3 +145,16 @@ def apart_from(rgb: Tensor, opacity: Tensor, backgrounds: Tensor, colours: Tenso
     own = rgb - (1 - opacity) * backgrounds[:, :, None, None]
     apart = (traits(own, opacity) - colours) / DEVIATION
     return functional.smooth_l1_loss(apart, torch.zeros_like(apart), beta=2.0)
+
+
+def unlike(
+    rgb: Tensor, opacity: Tensor, backgrounds: Tensor, pictures: Tensor, grounds: Tensor
+) -> Tensor:
+    """The mean square difference, over SCATTER, of renderings and anchors' `pictures [batch, 3,
+    CELLS, CELLS]`, both blurred to cells and over the anchors' backgrounds `grounds [batch, 3]`.
+
+    rgb `[batch, 3, h, w]` over `backgrounds [batch, 3]`, opacity `[batch, 1, h, w]`.
+    """
+    own = rgb + (1 - opacity) * (grounds - backgrounds)[:, :, None, None]
+    apart = functional.adaptive_avg_pool2d(own, CELLS) - pictures
+    return (apart / SCATTER).square().mean()

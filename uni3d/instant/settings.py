@@ -45,6 +45,7 @@ class InstantConfig:
     # means; 0: none, and every z gives the same object.
     anchors: int = 0
     anchor_weight: float = 0.1  # of the difference of the traits
+    picture_weight: float = 0.0  # of the difference of the blurred pictures, over their scatter
     anchor_scale: float = 2.0  # guidance of the samples
     anchor_steps: int = 10
     learning_rate: float = 2e-3
@@ -67,7 +68,7 @@ class InstantConfig:
             )
         shares = dict.fromkeys(("fake_share", "anneal_end", "decay_start", "average"), (0.0, 1.0))
         scales = dict.fromkeys(
-            ("sds_scale", "scale", "anchor_weight", "anchor_scale"), (0.0, 1000.0)
+            ("sds_scale", "scale", "anchor_weight", "anchor_scale", "picture_weight"), (0.0, 1000.0)
         )
         every = ("real_every", "sheet_every", "checkpoint_every")
         within(

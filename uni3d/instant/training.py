@@ -18,7 +18,16 @@ from torch.nn import functional
 
 from uni3d.cameras import Cameras, sample_cameras
 from uni3d.errors import CheckpointError, NonFiniteError
-from uni3d.instant.diversity import SIDE, Anchors, apart_from, deviations, traits
+from uni3d.instant.diversity import (
+    CELLS,
+    SIDE,
+    Anchors,
+    apart_from,
+    deviations,
+    edge_colour,
+    traits,
+    unlike,
+)
 from uni3d.instant.generator import Generator, TriplaneField
 from uni3d.instant.sentences import Texts
 from uni3d.instant.settings import InstantConfig
@@ -120,12 +129,16 @@ class Trainer:
         x = add_noise(x0, sigma, eps)
         # 4.-6. Teacher, fake score, ratio, loss: per latent number.
         loss, metrics = self._loss(x0, x, sigma, views, camera, sds)
-        # 7. From its first camera each object has the colour of its anchor.
+        # 7. From its first camera each object has the colour of its anchor, and looks like it.
         if anchors is not None and chosen is not None:
-            like = anchors.colours[chosen]
-            apart = apart_from(rgb[first], opacity[first], backgrounds[first], like)
+            seen = rgb[first], opacity[first], backgrounds[first]
+            apart = apart_from(*seen, anchors.colours[chosen])
             loss = loss + config.anchor_weight * apart
             metrics["apart_from_anchor"] = float(apart.detach())
+            if config.picture_weight:
+                blurred = unlike(*seen, anchors.pictures[chosen], anchors.grounds[chosen])
+                loss = loss + config.picture_weight * blurred
+                metrics["unlike_anchor"] = float(blurred.detach())
         # 8. Update generator and average.
         loss.backward()
         metrics |= self._update(rgb)
@@ -303,7 +316,7 @@ def draw_anchors(
     drawn = [sentences.draw(rng) for _ in range(config.anchors)]
     cameras = sample_cameras(config.camera, config.anchors, generator)
     cameras = cameras[torch.randperm(config.anchors, generator=generator)]
-    colours, features = [], []
+    colours, features, pictures, grounds = [], [], [], []
     for low in range(0, config.anchors, ANCHORS_AT_ONCE):
         here = slice(low, low + ANCHORS_AT_ONCE)
         pairs = [texts.of(sentence) for sentence in drawn[here]]
@@ -316,8 +329,10 @@ def draw_anchors(
         )
         seen = teacher.codec.decode(made).float().cpu().clamp(0, 1)
         colours.append(traits(functional.adaptive_avg_pool2d(seen, SIDE)))
+        pictures.append(functional.adaptive_avg_pool2d(seen, CELLS))
+        grounds.append(edge_colour(seen))
         features += [plain.mean(0) for plain, _ in pairs]
         yield min(low + ANCHORS_AT_ONCE, config.anchors), None
     found = torch.cat(colours)
     z = deviations(found, torch.stack(features), cameras)[:, : config.generator.noise]
-    yield config.anchors, Anchors(drawn, cameras, found, z)
+    yield config.anchors, Anchors(drawn, cameras, found, z, torch.cat(pictures), torch.cat(grounds))
