@@ -28,10 +28,11 @@ from uni3d.instant.diversity import (
     unlike,
     write_anchors,
 )
+from uni3d.instant.files import find_weights
 from uni3d.instant.generator import AXES, Generator, GeneratorConfig, look_up_planes
 from uni3d.instant.sentences import FileSentences, WorldSentences
 from uni3d.instant.settings import InstantConfig
-from uni3d.instant.training import Trainer, draw_anchors
+from uni3d.instant.training import CELLS_OF_A_BOX, Trainer, draw_anchors
 from uni3d.instant.weights import load_weights
 from uni3d.scene.render import RenderConfig, render
 from uni3d.storage.lock import held
@@ -262,6 +263,37 @@ def test_an_object_has_sentence_z_and_first_side_of_one_anchor(tmp_path, monkeyp
         assert torch.equal(z[:TRAITS], anchors.z[index]), k
         assert torch.equal(features, trainer.texts.of(anchors.sentences[index])[0])
         assert not torch.isin(side[1:], anchors.cameras.azimuth_deg).any()
+
+
+def test_pictures_of_a_training_miss_nothing_of_an_object():
+    """Where samples are looked for near the object alone; the slow way looks everywhere."""
+    weights = find_weights("", "toybox", None, None)
+    assert weights is not None
+    network = load_weights(weights)
+    trainer = Trainer(config(views=3), load_teacher("toybox"), SENTENCES)
+    cameras = Cameras.orbit([10.0, 130.0, 250.0], 25.0)
+    backgrounds = torch.rand(3, 3, generator=torch.Generator().manual_seed(2))
+    for sentence in ("a bicycle", "a corgi", "a windmill"):
+        with torch.no_grad():
+            features = trainer.texts.of(sentence)[0][None]
+            (field,) = network.fields(features, torch.zeros(1, network.config.noise))
+            seen, _ = trainer._pictures(
+                [field], cameras, backgrounds, 48, torch.Generator().manual_seed(0)
+            )
+            settings = RenderConfig(step_size=trainer.config.render_step / 48)
+            same = torch.Generator().manual_seed(0)
+            torch.rand(CELLS_OF_A_BOX**3, 3, generator=same)  # what looking for the object took
+            slow = render(
+                field,
+                None,
+                cameras,
+                48,
+                48,
+                background=backgrounds,
+                jitter_generator=same,
+                config=settings,
+            )
+        assert float((seen - slow.rgb).square().mean()) < 1e-6, sentence
 
 
 def test_sentences_are_of_the_known_world_and_never_held_out():

@@ -34,6 +34,7 @@ from uni3d.instant.settings import InstantConfig
 from uni3d.instruct import DIVERGENCES, add_noise, uni_instruct_loss
 from uni3d.instruct.density_ratio import ratio_is_steep
 from uni3d.scene.field import random_background
+from uni3d.scene.occupancy import OccupancyConfig, OccupancyGrid
 from uni3d.scene.render import RenderConfig, render
 from uni3d.storage import checkpoint
 from uni3d.teacher.fake_score import FakeScore
@@ -43,6 +44,7 @@ from uni3d.teacher.prompts import PromptSet, ViewConditioning
 __all__ = ["Sentences", "Step", "Trainer", "draw_anchors"]
 
 ANCHORS_AT_ONCE = 16
+CELLS_OF_A_BOX = 32  # a side; a point of each says where an object is
 
 
 class Sentences(Protocol):
@@ -161,9 +163,12 @@ class Trainer:
         pictures, opacities = [], []
         for i, field in enumerate(fields):
             own = slice(i * self.config.views, (i + 1) * self.config.views)
+            # Most of the box is empty, and looking for samples in it took a third of a step.
+            grid = OccupancyGrid(OccupancyConfig(resolution=CELLS_OF_A_BOX))
+            grid.update(field.density, jitter)
             view = render(
                 field,
-                None,
+                grid,
                 cameras[own],
                 size,
                 size,
