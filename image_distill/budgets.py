@@ -122,7 +122,7 @@ class Budget:
             ema=0.02,
             warmup_fake=1.28,
             warmup_sim=2.56,
-            duration=0.5,
+            duration=0.24,
             tick=2.0,
             snap=20,
             dump=1,
