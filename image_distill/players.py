@@ -34,6 +34,14 @@ class Players:
             for network, rate in ((self.fake, recipe.lr), (self.generator, recipe.glr))
         )
 
+    def set_rates(self, recipe: Recipe, step: int) -> None:
+        """The learning rates of generator step `step`."""
+        factor = recipe.rate_factor(step)
+        pairs = ((self.fake_optimiser, recipe.lr), (self.generator_optimiser, recipe.glr))
+        for optimiser, rate in pairs:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * factor
+
     def parts(self) -> dict[str, dict[str, Tensor]]:
         """All that changes while training, as tensors."""
         return {

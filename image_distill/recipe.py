@@ -100,6 +100,7 @@ class Recipe:
     critic_steps: int = 1  # of fake score and discriminator to one of the generator (2405.14867)
     lr: float = 1e-5  # fake score and discriminator
     glr: float = 1e-5  # generator
+    cooldown: float = 0.0  # share of the run, at its end, over which both rates fall to a tenth
     fp16: bool = False
     bf16: bool = False
     dropout: float = 0.0
@@ -138,6 +139,7 @@ class Recipe:
             tmax=(1e-6, 1000),
             karras_share=(0, 1),
             critic_steps=(1, 1000),
+            cooldown=(0, 1),
             glr=(1e-30, 10),
             warmup_fake=(0, 1e9),
             warmup_sim=(0, 1e9),
@@ -184,6 +186,11 @@ class Recipe:
     def steps(self) -> int:
         """Generator batches in `duration`."""
         return max(1, round(self.duration * 1e6 / self.batch))
+
+    def rate_factor(self, step: int) -> float:
+        """What both learning rates are multiplied with in generator step `step`, from 0."""
+        left = 1 - step / self.steps
+        return 1.0 if left >= self.cooldown else 0.1 ** (1 - left / self.cooldown)
 
     @property
     def total_images(self) -> int:

@@ -271,6 +271,7 @@ def train(recipe: Recipe, gang: Gang | None = None) -> Iterator[Progress]:
         stage = recipe.stage(step * recipe.batch)
         if step == 0 or stage != recipe.stage((step - 1) * recipe.batch):
             trainer.begin_stage(stage)
+        players.set_rates(recipe, step)
 
         # 3. The critics learn what the generator makes now, on a faster time scale if asked.
         for turn in range(recipe.critic_steps):

@@ -16,6 +16,7 @@ from tiny_run import largest_gap, recipe, run, write_data, write_teacher
 from image_distill import train as train_module
 from image_distill.state import read_state
 from image_distill.teachers import load_denoiser
+from image_distill.train import Trainer
 from uni3d import config_io
 from uni3d.errors import ConfigError, NonFiniteError
 from uni3d.instruct import DIVERGENCES, uni_instruct_loss
@@ -253,6 +254,24 @@ def test_two_processes_equal_one(world, tmp_path, whole):
     tensors, described = read_state(tmp_path / "run" / "checkpoint.safetensors")
     assert described["step"] == 10
     _assert_same_run(tensors, whole[1])
+
+
+def test_both_rates_fall_to_a_tenth_at_the_end(world, tmp_path, monkeypatch):
+    rates, critic_step = [], Trainer.critic_step
+
+    def noted(self, step):
+        players = self.players
+        optimisers = (players.fake_optimiser, players.generator_optimiser)
+        rates.append([optimiser.param_groups[0]["lr"] for optimiser in optimisers])
+        return critic_step(self, step)
+
+    monkeypatch.setattr(Trainer, "critic_step", noted)
+    run(recipe(world, tmp_path / "run", lr=1e-3, glr=4e-4, cooldown=0.5))
+    fake, generator = zip(*rates, strict=True)
+    assert len(rates) == 20 and set(fake[:11]) == {1e-3} and set(generator[:11]) == {4e-4}
+    for step in (13, 15, 19):  # a straight line of the logarithm, 0.1 at step 20
+        assert fake[step] == pytest.approx(1e-3 * 10 ** -((step - 10) / 10), rel=1e-9)
+        assert generator[step] == pytest.approx(0.4 * fake[step], rel=1e-9)
 
 
 def _log(folder: Path) -> list[dict]:
