@@ -9,7 +9,7 @@ from image_distill.sample import Heun
 from uni3d.errors import ConfigError
 from uni3d.instruct.names import DIVERGENCE_NAMES
 
-__all__ = ["BEST_GUESS", "Budget"]
+__all__ = ["FULL16", "Budget"]
 
 # Name in the table -> what is chosen in the recipe. All have the discriminator: equal cost.
 _STUDENTS32: Mapping[str, Mapping[str, str]] = {
@@ -32,10 +32,23 @@ _RECIPES16: dict[str, dict[str, object]] = {
 }
 _RECIPES16 |= {f"{name}-alone": row | {"lsg_gan": 0.0} for name, row in _RECIPES16.items()}
 _RECIPES16["adversarial-alone"] = {"lsg": 0.0}
-BEST_GUESS = "reverse-kl-long"  # the one that gets the time to pass its teacher
+_WARM_UPS = ("warmup_fake", "warmup_sim")
+# What gets the time to pass its teacher: a student, and the same one trained on at lower rates.
+# `sid_model` names the student that one starts from.
+FULL16 = ("reverse-kl-long", "reverse-kl-cooled")
 _STUDENTS16 = {
     **{name: row | {"duration": 0.02, "metrics": "none"} for name, row in _RECIPES16.items()},
-    BEST_GUESS: {"divergence": "reverse-kl"},
+    "reverse-kl-long": {"divergence": "reverse-kl"},
+    "reverse-kl-cooled": {
+        "divergence": "reverse-kl",
+        "sid_model": "reverse-kl-long",
+        "lr": 5e-4,
+        "glr": 2e-4,
+        "lsg_gan": 10.0,
+        "warmup_fake": 4.0,
+        "warmup_sim": 4.0,
+        "duration": 0.08029,
+    },
 }
 
 _TEACHER = TeacherRecipe(
@@ -175,7 +188,7 @@ class Budget:
             metric_images=16,
         )
         students = {
-            name: {key: value for key, value in row.items() if key != "duration"}
+            name: {key: value for key, value in row.items() if key not in ("duration", *_WARM_UPS)}
             for name, row in self.students.items()
         }
         return replace(

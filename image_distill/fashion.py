@@ -38,6 +38,7 @@ __all__ = ["keep", "run"]
 
 RESULTS = "results.json"
 SETS = 3  # of seeds per network and sampler
+WIDTH = 64  # of an image in samples.png, pixels
 FLOOR = "real test images"
 
 
@@ -122,9 +123,12 @@ class Benchmark:
         """From its last checkpoint on."""
         folder = self.out / name
         done = self.results.get("seconds", {}).get(name, 0.0)
+        changes = dict(self.budget.students[name])
+        if "sid_model" in changes:
+            changes["sid_model"] = str(self.out / str(changes["sid_model"]) / "last")
         recipe = replace(
             self.budget.student,
-            **self.budget.students[name],
+            **changes,
             edm_model=str(self.out / "teacher" / "network"),
             data=str(self.data),
             outdir=str(folder),
@@ -267,7 +271,9 @@ class Benchmark:
         for network, sampler in pairs:
             made = (next(generate(network, [c], sampler, chosen=c)).images for c in range(10))
             rows.append(torch.cat(list(made)))
-        Image.fromarray(grid(torch.cat(rows), 10)).save(self.out / "samples.png")
+        sheet, size = Image.fromarray(grid(torch.cat(rows), 10)), WIDTH // self.budget.resolution
+        larger = sheet.resize((size * sheet.width, size * sheet.height), Image.Resampling.NEAREST)
+        larger.save(self.out / "samples.png")
 
 
 def keep(out: Path, folder: Path, students: Sequence[str]) -> None:

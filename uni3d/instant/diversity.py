@@ -5,7 +5,7 @@ gradient of each picture is averaged over fresh noise, and says nothing of z. He
 has to share the traits (its mean colour) of one sample of the teacher, its anchor, as seen from
 that sample's side, and the first numbers of its z say how far these traits are from what the
 sentence and the side let expect. Where it is asked for, the object also has to look like the anchor
-from there, both blurred: so things that score distillation leaves out (a hat) are put in place.
+from there, both blurred (what that did and did not bring: docs/instant.md).
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ __all__ = [
 
 SIDE = 32  # pixels at which an anchor is measured
 CELLS = 16  # a side of an anchor's blurred picture
-SCATTER = 0.1  # root mean square difference of two blurred samples of a sentence, about
+SCATTER = 0.1  # the unit of their difference; trained objects are about 0.08 from samples
 SURE = 0.1  # root mean square difference from the background where a pixel is surely the object
 # Red, green and blue. Proportions were tried (width, height and lean of the outline): the network
 # met them by fog and crumbs beside the object.
