@@ -9,16 +9,7 @@ from image_distill.sample import Heun
 from uni3d.errors import ConfigError
 from uni3d.instruct.names import DIVERGENCE_NAMES
 
-__all__ = ["FULL16", "Budget"]
-
-# Name in the table -> what is chosen in the recipe. All have the discriminator: equal cost.
-_STUDENTS32: Mapping[str, Mapping[str, str]] = {
-    "reverse-kl": {"method": "uni-instruct", "divergence": "reverse-kl"},
-    "forward-kl": {"method": "uni-instruct", "divergence": "forward-kl"},
-    "diff-instruct": {"method": "diff-instruct"},
-    "f-distill-js": {"method": "f-distill-jensen-shannon"},
-}
-
+__all__ = ["FULL", "Budget"]
 
 # At 16 x 16: every divergence and the older methods, each with the adversarial term and without
 # ("-alone"), and the term without a divergence. All have the discriminator: equal cost.
@@ -35,21 +26,29 @@ _RECIPES16["adversarial-alone"] = {"lsg": 0.0}
 _WARM_UPS = ("warmup_fake", "warmup_sim")
 # What gets the time to pass its teacher: a student, and the same one trained on at lower rates.
 # `sid_model` names the student that one starts from.
-FULL16 = ("reverse-kl-long", "reverse-kl-cooled")
-_STUDENTS16 = {
-    **{name: row | {"duration": 0.02, "metrics": "none"} for name, row in _RECIPES16.items()},
-    "reverse-kl-long": {"divergence": "reverse-kl"},
-    "reverse-kl-cooled": {
+FULL = ("reverse-kl-long", "reverse-kl-cooled")
+
+
+def _long(duration: float, cooled: float) -> dict[str, Mapping[str, object]]:
+    """The students of FULL, for so many million images each."""
+    later = {
         "divergence": "reverse-kl",
-        "sid_model": "reverse-kl-long",
+        "sid_model": FULL[0],
         "lr": 5e-4,
         "glr": 2e-4,
         "lsg_gan": 10.0,
         "warmup_fake": 4.0,
         "warmup_sim": 4.0,
-        "duration": 0.08029,
-    },
+        "duration": cooled,
+    }
+    return {FULL[0]: {"divergence": "reverse-kl", "duration": duration}, FULL[1]: later}
+
+
+_STUDENTS16: Mapping[str, Mapping[str, object]] = {
+    **{name: row | {"duration": 0.02, "metrics": "none"} for name, row in _RECIPES16.items()},
+    **_long(0.24, 0.08029),
 }
+_STUDENTS32 = _long(0.09, 0.04)
 
 _TEACHER = TeacherRecipe(
     data="",
@@ -63,6 +62,30 @@ _TEACHER = TeacherRecipe(
     ema=0.05,
     tick=5.0,
     dump=2,
+)
+
+
+# Critics alone, then SIM, then the divergence; one discriminator in all three.
+_STUDENT = Recipe(
+    cond=True,
+    method="uni-instruct",
+    divergence="reverse-kl",
+    batch=32,
+    lr=1e-3,
+    glr=5e-4,
+    lsd=10.0,
+    lsg_gan=1.0,
+    ema=0.02,
+    warmup_fake=1.28,
+    warmup_sim=2.56,
+    duration=0.24,
+    tick=2.0,
+    snap=20,
+    dump=1,
+    karras_share=0.3,
+    metrics="frechet-efficientnet",
+    metric_images=2_000,
+    data_stat="set when it is known",
 )
 
 
@@ -89,28 +112,12 @@ class Budget:
     def full(cls) -> "Budget":
         """32 x 32 on two CPU cores; docs/image_distill.md has the measured cost of a step."""
         teacher = replace(_TEACHER, channel_mult=(1, 2, 3), num_blocks=2, attn_resolutions=(8,))
-        # Critics alone, then SIM, then the divergence; one discriminator in all four.
-        student = Recipe(
-            cond=True,
-            method="sim",
-            batch=32,
-            lr=2e-4,
-            glr=2e-4,
-            ema=0.01,
-            warmup_fake=1.6,
-            warmup_sim=6.4,
-            duration=0.03,
-            tick=1.0,
-            snap=10,
-            dump=4,
-            karras_share=0.3,
-        )
         return cls(
             resolution=32,
             teacher=teacher,
-            student=student,
+            student=replace(_STUDENT, teacher_steps=0),  # that metric alone would take minutes
             students=_STUDENTS32,
-            images=5_000,
+            images=3_000,
             samplers=(_both(18, 35), _both(3, 5), _both(2, 3)),
         )
 
@@ -123,31 +130,10 @@ class Budget:
         """
         # Its rate stays, so that it may be trained on; its average is what is used.
         teacher = replace(_TEACHER, channel_mult=(1, 2), num_blocks=2, decay=False, duration=0.21)
-        student = Recipe(
-            cond=True,
-            method="uni-instruct",
-            divergence="reverse-kl",
-            batch=32,
-            lr=1e-3,
-            glr=5e-4,
-            lsd=10.0,
-            lsg_gan=1.0,
-            ema=0.02,
-            warmup_fake=1.28,
-            warmup_sim=2.56,
-            duration=0.24,
-            tick=2.0,
-            snap=20,
-            dump=1,
-            karras_share=0.3,
-            metrics="frechet-efficientnet",
-            metric_images=2_000,
-            data_stat="set when it is known",
-        )
         return cls(
             resolution=16,
             teacher=teacher,
-            student=student,
+            student=_STUDENT,
             students=_STUDENTS16,
             images=3_000,
             samplers=(_both(18, 35), _both(9, 18), _both(3, 5), _both(2, 3), (_euler(1),)),

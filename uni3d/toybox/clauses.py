@@ -30,6 +30,8 @@ RESTING = (
     "sitting sits seated found left"
 ).split()
 LYING = ("lying", "lies", "lays", "lie")
+# What a thing does, whatever the noun before is: "long hair wearing a dress".
+STARTERS = frozenset({"wearing", "dressed", "riding", "sitting", "standing", *DOING} - {"playing"})
 PLACES = ("grass", "sand", "water", "snow", "road")  # one can be in them
 
 
@@ -45,6 +47,7 @@ class Clauses:
         self.swapped: dict[str, str] = {}  # what of it has another name in the world
         self.kind: str | None = None
         self.subject = ""
+        self.stands_in = False  # the kind is not what was asked for, but near it
 
     def drop(self, *words: str) -> None:
         """Name words that are not shown."""
@@ -86,7 +89,9 @@ class Clauses:
             if of and of[-1] in MATERIAL_OF and of[0] not in MATERIAL_OF:
                 self.drop(of[0])
                 size += 1
-            if size < len(rest) and rest[size] in MATERIAL_OF:
+            behind = rest[size + 1 : size + 2]
+            own = word not in ("out", "of") or not behind or behind[0] in EDGES
+            if size < len(rest) and rest[size] in MATERIAL_OF and own:  # no "out of a stone egg"
                 self.set("material", MATERIAL_OF[rest[size]], rest[size])
                 return place + 2 + size
             return place + 1
@@ -144,7 +149,7 @@ class Clauses:
                 size += 1
             elif word in EDGES or word in DETERMINERS or word == "of":
                 break
-            elif word.endswith("ing") and k and _is_thing(words[k - 1]):
+            elif k and (word in STARTERS or (word.endswith("ing") and _is_thing(words[k - 1]))):
                 break
             else:
                 size += 1

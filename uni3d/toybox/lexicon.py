@@ -32,7 +32,10 @@ __all__ = [
     "implied",
     "lexicon",
     "nearest_kinds",
+    "not_typos",
     "nouns",
+    "stand_ins",
+    "strangers",
     "translated",
     "wearables",
 ]
@@ -200,9 +203,7 @@ FAMILIES = {  # of nouns that the world does not hold
     ),
 }
 AGENTS = ("er", "or", "ist", "master", "couple")
-NOT_WHOLE = frozenset(
-    "sculpture head face ornament hybrid toy figure figurine statue bust engine".split()
-)
+NOT_WHOLE = frozenset("sculpture head face ornament hybrid toy figure figurine statue bust".split())
 RELATED = {
     "person": "character",
     "clothing": "household",
@@ -229,8 +230,8 @@ def lexicon() -> dict[str, Entry]:
             found.setdefault(
                 " ".join((*word.split()[:-1], singular(word.split()[-1]))), (kind.name, {})
             )
-    for line in (TABLES / "synonyms.tsv").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
+    for table in ("synonyms.tsv", "stand_ins.tsv"):
+        for line in _lines(table):
             word, kind, *more = line.split("\t")
             extra = dict(pair.split("=") for pair in (more[0].split() if more else ()))
             found.setdefault(word, (kind, extra))
@@ -242,9 +243,33 @@ def lexicon() -> dict[str, Entry]:
 
 
 @functools.cache
+def stand_ins() -> frozenset[str]:
+    """Nouns that the world does not hold and shows as something near: "llama" as a sheep."""
+    return frozenset(line.split("\t")[0] for line in _lines("stand_ins.tsv"))
+
+
+@functools.cache
+def strangers() -> frozenset[str]:
+    """Things that are not what their last words name: a fish tank."""
+    return frozenset(_lines("strangers.txt"))
+
+
+@functools.cache
+def not_typos() -> frozenset[str]:
+    """English words that look like a known noun misspelt: "station" is no stallion."""
+    return frozenset(_lines("not_typos.txt"))
+
+
+def _lines(table: str) -> list[str]:
+    lines = (TABLES / table).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@functools.cache
 def nouns() -> frozenset[str]:
-    """Last words of all that the lexicon holds."""
-    return frozenset(phrase.split()[-1] for phrase in lexicon()) | frozenset(lexicon())
+    """Last words of all that the lexicon holds, whole phrases, and those of strangers."""
+    last = frozenset(phrase.split()[-1] for phrase in lexicon())
+    return last | frozenset(lexicon()) | strangers()
 
 
 @functools.cache
@@ -272,8 +297,7 @@ THING_OF = _inverted(THING_WORDS)
 @functools.cache
 def implied() -> dict[str, frozenset[str]]:
     """What a name of the world has said already: golden -> shiny; `any`: what says nothing."""
-    lines = (TABLES / "implied.tsv").read_text(encoding="utf-8").splitlines()
-    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    rows = [line.split("\t") for line in _lines("implied.tsv")]
     return {name: frozenset(words.split()) for name, words in rows}
 
 
@@ -282,9 +306,8 @@ def _languages() -> dict[str, dict[str, tuple[str, str]]]:
     """Each other language's words -> (English, part of speech); a file each."""
     found = {}
     for path in sorted(TABLES.glob("*.tsv")):
-        if path.stem not in ("synonyms", "implied"):
-            lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line]
-            rows = [line.split("\t") for line in lines if not line.startswith("#")]
+        if path.stem not in ("synonyms", "stand_ins", "implied"):
+            rows = [line.split("\t") for line in _lines(path.name)]
             found[path.stem] = {word: (english, part) for word, english, part in rows}
     return found
 

@@ -285,7 +285,9 @@ def split(words: list[str], nouns: frozenset[str]) -> Parts:
             phrase.append(word)
         place += 1
     after = words[place:]
-    while len(phrase) > 1 and _trails(phrase[-1], nouns):  # "a cup full of pens"
+    while (
+        len(phrase) > 1 and " ".join(phrase[-2:]) not in nouns and _trails(phrase[-1], nouns)
+    ):  # "a cup full of pens"
         after.insert(0, phrase.pop())
     return Parts(tuple(phrase), tuple(after), tuple(whole))
 
@@ -303,6 +305,8 @@ def _is_verb(word: str, following: str, before: str, nouns: frozenset[str]) -> b
     """Whether a word after a possible noun starts what that noun does."""
     named = singular(before) in nouns
     if f"{word} {singular(following)}" in nouns:  # "a stone rocking horse"
+        return False
+    if f"{before} {word}" in nouns:  # "an umbrella stand"
         return False
     ends = following in EDGES or following in DETERMINERS
     if word in VERBS and singular(word) not in nouns:

@@ -27,7 +27,10 @@ from uni3d.toybox.lexicon import (
     implied,
     lexicon,
     nearest_kinds,
+    not_typos,
     nouns,
+    stand_ins,
+    strangers,
     translated,
     wearables,
 )
@@ -99,7 +102,7 @@ class _Reader(Clauses):
 
     def head(self, phrase: tuple[str, ...]) -> None:
         size, entry = self._match(phrase)
-        if entry is None and phrase:
+        if entry is None and phrase and not size:
             size, entry = self._guess(phrase)
         if not phrase:
             return
@@ -113,6 +116,8 @@ class _Reader(Clauses):
         if size > 1 and not whole and (phrase[-1] in NOT_WHOLE or phrase[-1].endswith(AGENTS)):
             self.drop(phrase[-1])
         before = self._role(self._same_kind(before))
+        if self.kind == entry[0]:
+            self._say_stand_in(phrase[len(phrase) - size :])
         for field, name in extra.items():
             self.found.setdefault(field, name)
         self._modifiers(before)
@@ -132,6 +137,8 @@ class _Reader(Clauses):
                     " ".join((*ending, form)),
                     " ".join((*ending, form)).replace("-", " "),
                 ):
+                    if text in strangers():
+                        return size, None
                     own = ending and ending[0] in MATERIAL_OF and text in _own_words()
                     if text in lexicon() and not own:  # "a leather boot" is a boot of leather
                         return size, lexicon()[text]
@@ -144,7 +151,7 @@ class _Reader(Clauses):
     def _guess(self, phrase: tuple[str, ...]) -> tuple[int, Entry | None]:
         """A misspelt head: one close word of the same first letter, and it is said."""
         word = singular(phrase[-1])
-        if len(word) < 5 or is_foreign(word) or word in FAMILY_OF:
+        if len(word) < 5 or is_foreign(word) or word in FAMILY_OF or word in not_typos():
             return 0, None
         single = [w for w in lexicon() if " " not in w and w[0] == word[0]]
         near = difflib.get_close_matches(word, single, n=1, cutoff=0.8)
@@ -152,6 +159,13 @@ class _Reader(Clauses):
             return 0, None
         self.replaced.append(f"{phrase[-1]}: {near[0]}")
         return 1, lexicon()[near[0]]
+
+    def _say_stand_in(self, words: tuple[str, ...]) -> None:
+        """Say that the world does not hold what `words` name, and what it shows for it."""
+        text = " ".join((*words[:-1], singular(words[-1])))
+        self.stands_in = text in stand_ins()
+        if self.stands_in and self.kind:
+            self.replaced.append(f"{text}: {KINDS[self.kind].words[0]}")
 
     def _same_kind(self, before: list[str]) -> list[str]:
         """What is left of "chow chow" before "puppy": a breed before its kind says no more."""
@@ -166,13 +180,18 @@ class _Reader(Clauses):
 
     def _role(self, before: list[str]) -> list[str]:
         """ "a raccoon astronaut" is a raccoon, "an astronaut raccoon" too."""
-        entry = lexicon().get(singular(self.subject))
-        role = wearables().get(singular(self.subject))
-        if role in OUTFITS and before and entry is not None:
-            size, wearer = self._match(tuple(before))
-            if wearer is not None and KINDS[wearer[0]].wears and wearer[0] != self.kind:
+        noun = singular(self.subject)
+        role = wearables().get(noun)
+        size, wearer = self._match(tuple(before))
+        if noun in lexicon() and wearer is not None and KINDS[wearer[0]].wears:
+            animal = KINDS[wearer[0]].category != KINDS["person"].category
+            outfit = role in OUTFITS and wearer[0] != self.kind
+            if outfit or (animal and self._is_job(noun)):
+                if role in OUTFITS:
+                    self.found["wears"] = role
+                else:  # "a corgi nurse"
+                    self.drop(*self.subject.split())
                 self.kind, self.subject = wearer[0], " ".join((*before[-size:], self.subject))
-                self.found["wears"] = role
                 for field, name in wearer[1].items():
                     self.found.setdefault(field, name)
                 return before[:-size]
@@ -182,6 +201,11 @@ class _Reader(Clauses):
                 self.found["wears"] = role
                 return before[:-1]
         return before
+
+    def _is_job(self, noun: str) -> bool:
+        """Whether a word is what a person is, and an animal may be: no "cat lady", "pig farmer"."""
+        person = self.kind is not None and KINDS[self.kind].category == KINDS["person"].category
+        return person and noun not in _own_words() and noun not in ("farmer", "hunter")
 
     def _modifiers(self, words: list[str]) -> None:
         tables = {"pattern": PATTERN_OF, "material": MATERIAL_OF, "color": COLOR_OF}
@@ -260,7 +284,7 @@ def read(prompt: str, known: Known | None = None) -> Reading:
         left_out=tuple(reader.left),
         replaced=tuple(reader.replaced),
         drawable=description is not None,
-        understood=description is not None and not reader.left,
+        understood=description is not None and not (reader.left or reader.stands_in),
         description=description,
     )
 
