@@ -157,6 +157,8 @@ def singular(word: str) -> str:
         return IRREGULAR[word]
     if len(word) < 4 or word.endswith(("ss", "us", "is")):
         return word
+    if word.endswith("men") and word not in ("specimen", "regimen", "abdomen"):
+        return word[:-2] + "an"
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
     if word.endswith(("ches", "shes", "sses", "xes", "zes")):
