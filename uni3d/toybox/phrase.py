@@ -38,6 +38,7 @@ VERBS = _set(  # third person or past, where they end a noun phrase
     "stitched perched sculpted cocooned forgotten wearing holding riding sitting standing "
     "flying playing eating taking driving wielding putting"
 )
+WITH_OBJECT = _set("wearing holding riding carrying wielding")  # never adjectives
 SIZES = _set(  # adjectives that endings do not give away; nobody's name
     "small big large tall old new young tiny huge giant little long short thin thick fat baby "
     "red green blue black white pink brown gray grey purple violet orange yellow gold silver "
@@ -53,8 +54,11 @@ PREFIX = re.compile(
     r"^(?:(?:a|an|the)\s+)?(?:(?:very|extremely|zoomed[\s-]out|wide[\s-]angle|close[\s-]?up|top[\s-]down|"
     r"high[\s-]quality|high[\s-]resolution|highly[\s-]detailed|detailed|blurry|dslr|raw|macro|3d|"
     r"low[\s-]poly|realistic|photorealistic|professional|studio|colou?r|digital|aerial|beautiful|"
+    r"product|stock|amateur|candid|cinematic|polaroid|nature|full[\s-]body|portrait|stunning|"
+    r"hyperrealistic|stylized|front|side|oil|watercolou?r|4k|8k|hd|game|"
     r"michelangelo[\s-]style|voxel)[\s,]+)*"
-    r"(?:photo|photograph|picture|image|render|rendering|model|shot|view|drawing|illustration|asset)"
+    r"(?:photo|photograph|picture|image|render|rendering|model|shot|view|drawing|illustration|asset|"
+    r"sketch|painting)"
     r"\s+of\s+"
 )
 COMMAND = re.compile(
@@ -70,13 +74,14 @@ STYLE = re.compile(  # says how a picture looks, not what is in it
     r"dslr|film grain|raw photo|fujifilm \w+|octane render|unreal engine(?: \d)?|blender|"
     r"trending on \w+|artstation|masterpiece|sharp focus|detailed photo|detailed|plain background|"
     r"on a plain background|white background|front view|side view|back view|overhead view|"
-    r"aerial view|\d+(?:\.\d+)? ?uhd)\b"
+    r"aerial view|low-?poly|stylized|game asset|isometric|hand-?painted|watercolou?r|super detailed|"
+    r"hyper-?realistic|pbr textures?|studio light|\d+(?:\.\d+)? ?uhd)\b"
 )
 # "a pair of X", "a statue of X": the thing is X.
 OF_WORDS = _set(
     "pair bunch group team tangle array wedge set pile stack plush toy bust sculpture statue "
     "figure figurine model slice piece bouquet flock herd collection row couple handful tray "
-    "carving kind type portrait lot head"
+    "carving kind type portrait lot head origami"
 )
 TRAILING = _set("too full high upside left overgrown up down flat away")
 IRREGULAR = {
@@ -265,7 +270,8 @@ def split(words: list[str], nouns: frozenset[str]) -> Parts:
     while place < len(words):
         word = words[place]
         following = words[place + 1] if place + 1 < len(words) else "."
-        named = any(singular(w) in nouns for w in phrase)
+        # "an orange and white cat" is no orange
+        named = any(singular(w) in nouns for w in phrase if w != "orange")
         only_adjectives = all(is_adjective(w, nouns) or w in NUMBERS for w in phrase)
         if is_foreign(word) and phrase:
             break
@@ -280,6 +286,8 @@ def split(words: list[str], nouns: frozenset[str]) -> Parts:
         elif word in (",", "and") and not named and following not in EDGES | DETERMINERS:
             pass  # "a thick, green-spined book", "a black and white cat"
         elif word in EDGES or (word in DETERMINERS and phrase):
+            break
+        elif phrase and word in WITH_OBJECT:
             break
         elif phrase and not only_adjectives and _is_verb(word, following, phrase[-1], nouns):
             break
