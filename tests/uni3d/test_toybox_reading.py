@@ -1,5 +1,6 @@
 """Real sentences: what is asked for, what is shown, and that nothing is dropped without a word."""
 
+import ast
 import dataclasses
 import json
 import random
@@ -13,7 +14,7 @@ from uni3d.toybox.known import shipped_known, today
 from uni3d.toybox.lexicon import FILLERS, SILENT, lexicon, nearest_kinds
 from uni3d.toybox.phrase import singular, without_style, words_of
 from uni3d.toybox.read_command import KEYS, table
-from uni3d.toybox.reading import read
+from uni3d.toybox.reading import read, read_as_shipped
 from uni3d.toybox.world import KINDS
 
 CASES = [
@@ -166,3 +167,17 @@ def test_the_table_counts_by_source(monkeypatch):
         ["two", "1", "0%", "100%", "100%"],
         ["all", "3", "67%", "100%", "67%"],
     ]
+
+
+def test_the_twelve_of_t3bench_are_understood():
+    """`benchmarks/twelve.py --list t3bench` takes prompts that can be shown whole."""
+    source = (Path(__file__).parents[2] / "benchmarks" / "twelve.py").read_text()
+    names = next(
+        n
+        for n in ast.parse(source).body
+        if getattr(n, "targets", [None])[0] is not None
+        and getattr(n.targets[0], "id", "") == "T3BENCH"
+    )
+    prompts = ast.literal_eval(names.value)
+    assert len(prompts) == 12
+    assert [p for p in prompts if not read_as_shipped(p)[1].understood] == []
