@@ -146,7 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--resolution", type=int, choices=[32, 16], default=32)
     sub.add_argument(
-        "--students", nargs="+", metavar="NAME", help="all, or some by name; at 16: the full ones"
+        "--students", nargs="+", metavar="NAME", help="all, or some by name (not given: two)"
     )
     sub.add_argument("--smoke", action="store_true", help="a few steps of a tiny network")
     sub.add_argument(

@@ -9,7 +9,7 @@ from image_distill.sample import Heun
 from uni3d.errors import ConfigError
 from uni3d.instruct.names import DIVERGENCE_NAMES
 
-__all__ = ["FULL", "Budget"]
+__all__ = ["Budget"]
 
 # At 16 x 16: every divergence and the older methods, each with the adversarial term and without
 # ("-alone"), and the term without a divergence. All have the discriminator: equal cost.
@@ -26,29 +26,40 @@ _RECIPES16["adversarial-alone"] = {"lsg": 0.0}
 _WARM_UPS = ("warmup_fake", "warmup_sim")
 # What gets the time to pass its teacher: a student, and the same one trained on at lower rates.
 # `sid_model` names the student that one starts from.
-FULL = ("reverse-kl-long", "reverse-kl-cooled")
-
-
-def _long(duration: float, cooled: float) -> dict[str, Mapping[str, object]]:
-    """The students of FULL, for so many million images each."""
-    later = {
+_STUDENTS16: Mapping[str, Mapping[str, object]] = {
+    **{name: row | {"duration": 0.02, "metrics": "none"} for name, row in _RECIPES16.items()},
+    "reverse-kl-long": {"divergence": "reverse-kl"},
+    "reverse-kl-cooled": {
         "divergence": "reverse-kl",
-        "sid_model": FULL[0],
+        "sid_model": "reverse-kl-long",
         "lr": 5e-4,
         "glr": 2e-4,
         "lsg_gan": 10.0,
         "warmup_fake": 4.0,
         "warmup_sim": 4.0,
-        "duration": cooled,
-    }
-    return {FULL[0]: {"divergence": "reverse-kl", "duration": duration}, FULL[1]: later}
-
-
-_STUDENTS16: Mapping[str, Mapping[str, object]] = {
-    **{name: row | {"duration": 0.02, "metrics": "none"} for name, row in _RECIPES16.items()},
-    **_long(0.24, 0.08029),
+        "duration": 0.08029,
+    },
 }
-_STUDENTS32 = _long(0.09, 0.04)
+# At 32 x 32: three methods at equal cost, and the first one trained on by the cheapest of them.
+_STUDENTS32: Mapping[str, Mapping[str, object]] = {
+    "reverse-kl": {},
+    "forward-kl": {"divergence": "forward-kl"},
+    "diff-instruct": {"method": "diff-instruct", "divergence": None},
+    "f-distill-js": {"method": "f-distill-jensen-shannon", "divergence": None},
+    "diff-instruct-cooled": {
+        "method": "diff-instruct",
+        "divergence": None,
+        "sid_model": "reverse-kl",
+        "use_gan": False,
+        "lr": 4e-4,
+        "glr": 2e-4,
+        "cooldown": 0.5,
+        "ema": 0.02,
+        "warmup_fake": 2.0,
+        "warmup_sim": 2.0,
+        "duration": 0.06,
+    },
+}
 
 _TEACHER = TeacherRecipe(
     data="",
@@ -88,6 +99,23 @@ _STUDENT = Recipe(
     data_stat="set when it is known",
 )
 
+# The rates of the student at 16 x 16 end in one image per class at 32 x 32.
+_STUDENT32 = replace(
+    _STUDENT,
+    lr=2e-4,
+    glr=2e-4,
+    lsd=1.0,
+    lsg_gan=0.01,
+    ema=0.01,
+    warmup_fake=1.6,
+    warmup_sim=6.4,
+    duration=0.03,
+    tick=1.0,
+    snap=10,
+    dump=4,
+    metrics="none",
+)
+
 
 def _euler(steps: int) -> Heun:
     return Heun(steps=steps, corrected=False)
@@ -105,6 +133,7 @@ class Budget:
     teacher: TeacherRecipe
     student: Recipe
     students: Mapping[str, Mapping[str, object]]  # name -> changes of `student`
+    usual: tuple[str, ...]  # the students that are trained where none is named
     images: int  # per distance
     samplers: tuple[tuple[Heun, ...], ...]  # of the teacher, by cost; the first is the reference
 
@@ -115,8 +144,9 @@ class Budget:
         return cls(
             resolution=32,
             teacher=teacher,
-            student=replace(_STUDENT, teacher_steps=0),  # that metric alone would take minutes
+            student=_STUDENT32,
             students=_STUDENTS32,
+            usual=("reverse-kl", "diff-instruct-cooled"),
             images=3_000,
             samplers=(_both(18, 35), _both(3, 5), _both(2, 3)),
         )
@@ -135,6 +165,7 @@ class Budget:
             teacher=teacher,
             student=_STUDENT,
             students=_STUDENTS16,
+            usual=("reverse-kl-long", "reverse-kl-cooled"),
             images=3_000,
             samplers=(_both(18, 35), _both(9, 18), _both(3, 5), _both(2, 3), (_euler(1),)),
         )

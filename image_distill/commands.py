@@ -314,13 +314,14 @@ def toy(arguments: argparse.Namespace) -> None:
 
 def fashion(arguments: argparse.Namespace) -> None:
     """`fashion-mnist`: the whole benchmark, going on where it was interrupted."""
-    from image_distill.budgets import FULL, Budget
+    from image_distill.budgets import Budget
     from image_distill.fashion import keep, run
 
     if arguments.minutes is not None and arguments.minutes <= 0:
         raise ConfigError(f"minutes: got {arguments.minutes}; wanted more than 0")
     budget = Budget.full() if arguments.resolution == 32 else Budget.small()
-    names = budget.students if arguments.students == ["all"] else arguments.students or FULL
+    asked = arguments.students or budget.usual
+    names = budget.students if asked == ["all"] else asked
     budget = budget.chosen(list(names))
     if arguments.keep:
         keep(arguments.out, arguments.keep, list(names))

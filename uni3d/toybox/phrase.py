@@ -74,8 +74,8 @@ STYLE = re.compile(  # says how a picture looks, not what is in it
     r"dslr|film grain|raw photo|fujifilm \w+|octane render|unreal engine(?: \d)?|blender|"
     r"trending on \w+|artstation|masterpiece|sharp focus|detailed photo|detailed|plain background|"
     r"on a plain background|white background|front view|side view|back view|overhead view|"
-    r"aerial view|low-?poly|stylized|game asset|isometric|hand-?painted|watercolou?r|super detailed|"
-    r"hyper-?realistic|pbr textures?|studio light|\d+(?:\.\d+)? ?uhd)\b"
+    r"aerial view|low-?poly|stylized|game asset|isometric|hand-?painted|watercolou?r|"
+    r"super detailed|hyper-?realistic|pbr textures?|studio light|\d+(?:\.\d+)? ?uhd)\b"
 )
 # "a pair of X", "a statue of X": the thing is X.
 OF_WORDS = _set(
