@@ -38,7 +38,7 @@ VERBS = _set(  # third person or past, where they end a noun phrase
     "stitched perched sculpted cocooned forgotten wearing holding riding sitting standing "
     "flying playing eating taking driving wielding putting"
 )
-WITH_OBJECT = _set("wearing holding riding carrying wielding")  # never adjectives
+WITH_OBJECT = _set("wearing wielding")  # never adjectives, as in "riding boots"
 SIZES = _set(  # adjectives that endings do not give away; nobody's name
     "small big large tall old new young tiny huge giant little long short thin thick fat baby "
     "red green blue black white pink brown gray grey purple violet orange yellow gold silver "
@@ -295,9 +295,8 @@ def split(words: list[str], nouns: frozenset[str]) -> Parts:
             phrase.append(word)
         place += 1
     after = words[place:]
-    while (
-        len(phrase) > 1 and " ".join(phrase[-2:]) not in nouns and _trails(phrase[-1], nouns)
-    ):  # "a cup full of pens"
+    # "a cup full of pens", but "a bee hive"
+    while len(phrase) > 1 and " ".join(phrase[-2:]) not in nouns and _trails(phrase[-1], nouns):
         after.insert(0, phrase.pop())
     return Parts(tuple(phrase), tuple(after), tuple(whole))
 
