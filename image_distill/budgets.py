@@ -178,6 +178,14 @@ class Budget:
                 )
         return replace(self, students={name: self.students[name] for name in names})
 
+    def without_classes(self) -> "Budget":
+        """Teacher and students that are told no class."""
+        return replace(
+            self,
+            teacher=replace(self.teacher, cond=False),
+            student=replace(self.student, cond=False),
+        )
+
     def smoke(self) -> "Budget":
         """Seconds of a tiny network: whether everything runs."""
         teacher = replace(

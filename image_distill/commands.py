@@ -323,6 +323,7 @@ def fashion(arguments: argparse.Namespace) -> None:
     asked = arguments.students or budget.usual
     names = budget.students if asked == ["all"] else asked
     budget = budget.chosen(list(names))
+    budget = budget.without_classes() if arguments.unconditional else budget
     if arguments.keep:
         keep(arguments.out, arguments.keep, list(names))
         say(f"kept: {arguments.keep}")

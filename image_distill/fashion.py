@@ -1,6 +1,6 @@
 """The benchmark on real images that a laptop's CPU can do: Fashion-MNIST at 32 x 32 or 16 x 16.
 
-A small class-conditional EDM teacher, then one-step students of it at equal cost, and a table
+A small EDM teacher, told the class unless it is `Budget.without_classes`, then one-step students of it at equal cost, and a table
 of Frechet distances on EfficientNet-Lite0 features (never FID: another network sees the images).
 Every part leaves a file; the same command goes on where an earlier one was stopped.
 """
@@ -254,7 +254,8 @@ class Benchmark:
         draw_costs(points, floor, self.out / "costs.png")
 
     def picture(self) -> None:
-        """One row of ten classes per network, from the same seeds; the first row is real images."""
+        """One row of ten classes per network, from the same seeds; the first row is real images.
+        A network without classes makes of each seed what it may."""
         from PIL import Image
 
         dataset = ImageDataset(self.data)
@@ -269,7 +270,11 @@ class Benchmark:
         one_step = OneStep(init_sigma=self.budget.student.init_sigma)
         pairs += [(self._network(name), one_step) for name in self.budget.students]
         for network, sampler in pairs:
-            made = (next(generate(network, [c], sampler, chosen=c)).images for c in range(10))
+            told = range(10) if network.model.label_dim else [None] * 10
+            made = (
+                next(generate(network, [seed], sampler, chosen=label)).images
+                for seed, label in enumerate(told)
+            )
             rows.append(torch.cat(list(made)))
         sheet, size = Image.fromarray(grid(torch.cat(rows), 10)), WIDTH // self.budget.resolution
         larger = sheet.resize((size * sheet.width, size * sheet.height), Image.Resampling.NEAREST)

@@ -38,6 +38,28 @@ def source(folder):
 
 
 @pytest.mark.slow
+def test_without_classes_teacher_and_students_know_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(fashion, "open_detector", lambda *_: detect)
+    monkeypatch.setattr(score, "open_detector", lambda *_: detect)
+    smoke = ["--source", str(source(tmp_path)), "--smoke", "--resolution", "16"]
+    out = tmp_path / "out"
+    assert main(["fashion-mnist", str(out), *smoke, "--unconditional"]) == 0
+    assert "| network" in capsys.readouterr().out
+    for place in ("teacher/network", *(f"{s}/last" for s in Budget.small().usual)):
+        network = load_denoiser(out / place)
+        assert network.model.label_dim == 0
+        # What it makes follows from the seed alone: latents, and no class drawn after them.
+        source_of = torch.Generator().manual_seed(7)
+        latents = torch.randn(1, 1, 16, 16, generator=source_of)
+        made = next(generate(network, [7], OneStep(init_sigma=2.5))).images
+        told = OneStep(init_sigma=2.5)(network, latents, torch.zeros(1, 0), [source_of])
+        torch.testing.assert_close(made, told)
+    # A folder of networks with classes is not gone on with.
+    assert main(["fashion-mnist", str(out), *smoke]) == 2
+    assert "another recipe" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("resolution", [32, 16])
 def test_a_run_goes_on_and_its_kept_networks_give_its_table(
     tmp_path, monkeypatch, capsys, resolution
