@@ -1,7 +1,8 @@
 """The benchmark on real images that a laptop's CPU can do: Fashion-MNIST at 32 x 32 or 16 x 16.
 
-A small EDM teacher, told the class unless it is `Budget.without_classes`, then one-step students of it at equal cost, and a table
-of Frechet distances on EfficientNet-Lite0 features (never FID: another network sees the images).
+A small EDM teacher (class-conditional, unless `Budget.without_classes`), then one-step students of
+it at equal cost, and a table of Frechet distances on EfficientNet-Lite0 features (never FID:
+another network sees the images).
 Every part leaves a file; the same command goes on where an earlier one was stopped.
 """
 
