@@ -9,9 +9,21 @@ from pathlib import Path
 import pytest
 
 from uni3d.cli import main
+from uni3d.toybox import lexicon as lexicon_module
 from uni3d.toybox import reading
 from uni3d.toybox.known import shipped_known, today
-from uni3d.toybox.lexicon import FILLERS, SILENT, lexicon, nearest_kinds
+from uni3d.toybox.lexicon import (
+    COLOR_OF,
+    FILLERS,
+    MATERIAL_OF,
+    SILENT,
+    STAND_OF,
+    THING_OF,
+    lexicon,
+    nearest_kinds,
+    people,
+    wearables,
+)
 from uni3d.toybox.phrase import singular, without_style, words_of
 from uni3d.toybox.read_command import KEYS, table
 from uni3d.toybox.reading import read, read_as_shipped
@@ -135,6 +147,90 @@ def test_nearest_kinds_are_of_the_family_and_known(prompt, family):
     kinds = [next(k for k in KINDS.values() if k.words[0] == word) for word in near]
     assert len(near) == 3 and {k.category for k in kinds} == {family}
     assert {k.name for k in kinds} <= set(shipped_known().kinds)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "near"),
+    [
+        ("a hedgehog", {"squirrel", "mouse"}),
+        ("an old gramophone", {"record player"}),
+        ("a wooden bench", {"chair", "sofa"}),
+        ("a wrench", {"screwdriver", "axe"}),
+        ("three cupcakes", {"cake", "donut"}),
+        ("an airship", {"airplane", "balloon"}),
+    ],
+)
+def test_what_is_near_is_so_by_meaning(prompt, near):
+    """By hand: what a person would name for a thing that the world does not hold."""
+    reading = read(prompt, today())
+    found = nearest_kinds(reading.kind, reading.subject)
+    if reading.kind is None:
+        assert len(found) == 3 and near <= set(found)
+        assert f"nearest: {', '.join(found)}; all" in reading.note
+
+
+def test_where_nothing_is_near_the_line_says_so():
+    note = read("a zorblax").note
+    assert "'zorblax' is not known; nearest: none; some that are known: corgi" in note
+    words = Path(lexicon_module.__file__).parent / "words"
+    for row in (words / "near.tsv").read_text().splitlines()[2:]:
+        kinds, nouns = row.split("\t")
+        assert len(kinds.split()) == 3 and set(kinds.split()) <= set(KINDS) and nouns
+
+
+@pytest.mark.parametrize(
+    ("prompt", "caption", "left", "said"),
+    [
+        ("an elven archer", "a person", ("elven",), ("archer: person",)),
+        ("a philosopher", "a person", (), ("philosopher: person",)),
+        ("a bride", "a woman", (), ("bride: woman",)),
+        ("a fox detective", "a fox", ("detective",), ()),
+        (
+            "a lego minifigure of a sheriff",
+            "a person",
+            ("lego", "minifigure"),
+            ("sheriff: person",),
+        ),
+    ],
+)
+def test_a_role_of_people_is_a_person_and_that_is_said(prompt, caption, left, said):
+    reading = read(prompt, today())
+    assert (reading.caption, reading.left_out, reading.replaced) == (caption, left, said)
+    assert not reading.understood
+
+
+def test_no_other_table_has_the_people_and_none_is_a_likely_thing():
+    tables = [KINDS, COLOR_OF, MATERIAL_OF, THING_OF, STAND_OF, wearables()]
+    assert not set(people()) & {word for table in tables for word in table}
+    for thing in ("an mp3 player", "a dream catcher", "a space rover", "a blaster", "a speaker"):
+        assert read(thing, today()).kind != "person", thing
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wears", "left"),
+    [
+        ("a snowman with a carrot nose and a top hat", "top_hat", ("carrot", "nose")),
+        ("a corgi wearing tartan clothes and hat", "top_hat", ("tartan", "clothes")),
+        ("a corgi and a top hat", None, ("hat",)),
+        ("a cat with a hat and a scarf", "top_hat", ("scarf",)),
+    ],
+)
+def test_what_is_worn_may_come_second(prompt, wears, left):
+    reading = read(prompt, today())
+    assert (reading.wears, tuple(w for w in reading.left_out if w != "top")) == (wears, left)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "subject", "kind"),
+    [
+        ("a strawberry cake slice", "cake slice", "cake"),
+        ("a rabbit plushie", "rabbit plushie", "rabbit"),
+        ("a sushi roll", "sushi roll", "sushi"),
+        ("a cozy reading nook", "nook", None),
+    ],
+)
+def test_pieces_copies_and_rolls(prompt, subject, kind):
+    assert (read(prompt, today()).subject, read(prompt, today()).kind) == (subject, kind)
 
 
 def test_every_synonym_names_a_kind():

@@ -47,6 +47,7 @@ class Clauses:
         self.swapped: dict[str, str] = {}  # what of it has another name in the world
         self.kind: str | None = None
         self.subject = ""
+        self.lists = False  # what it has or wears is being named
         self.stands_in = False  # the kind is not what was asked for, but near it
 
     def drop(self, *words: str) -> None:
@@ -96,7 +97,10 @@ class Clauses:
                 return place + 2 + size
             return place + 1
         if word in ("wearing", "in", "with", "dressed", "as", "wears"):
+            self.lists = True
             return place + 1 + self._worn(word, rest)
+        if word in ("and", ",") and self.lists and self._names_garment(rest):
+            return place + 1 + self._worn("wearing", rest)  # "with a carrot nose and a top hat"
         if word in DOING or word in ("riding", "rides", "driving"):
             return place + 1 + self._does(word, rest)
         if word in ("sitting", "sits", "seated") and (
@@ -154,6 +158,11 @@ class Clauses:
             else:
                 size += 1
         return size
+
+    def _names_garment(self, words: list[str]) -> bool:
+        """Whether the noun phrase that starts here is of something worn."""
+        named = [w for w in words[: self._phrase(words)] if w not in DETERMINERS]
+        return bool(named) and singular(named[-1]) in {w.split()[-1] for w in wearables()}
 
     def _worn(self, word: str, rest: list[str]) -> int:
         skip = 0

@@ -34,6 +34,7 @@ __all__ = [
     "nearest_kinds",
     "not_typos",
     "nouns",
+    "people",
     "stand_ins",
     "strangers",
     "translated",
@@ -62,7 +63,7 @@ MATERIAL_WORDS = {
     "bronze": "bronze brass copper",
     "chocolate": "chocolate",
     "clay": "clay terracotta earthenware",
-    "plush": "plush velvet stuffed felt",
+    "plush": "plush plushie velvet stuffed felt",
     "cheese": "cheese",
     "shiny": "shiny gleaming glossy polished sleek sparkling glittery glittering shimmering",
     "old": (
@@ -203,7 +204,10 @@ FAMILIES = {  # of nouns that the world does not hold
     ),
 }
 AGENTS = ("er", "or", "ist", "master", "couple")
-NOT_WHOLE = frozenset("sculpture head face ornament hybrid toy figure figurine statue bust".split())
+NOT_WHOLE = frozenset(
+    "sculpture head face ornament hybrid toy figure figurine statue bust slice plushie minifigure "
+    "minifig bobblehead".split()
+)
 RELATED = {
     "person": "character",
     "clothing": "household",
@@ -239,13 +243,21 @@ def lexicon() -> dict[str, Entry]:
         for word in role.words:
             if name in OUTFITS:
                 found.setdefault(word, ("person", {"wears": name}))
-    return found
+    return {word: (kind, {}) for word, kind in people().items()} | found
+
+
+@functools.cache
+def people() -> dict[str, str]:
+    """Nouns of roles and work -> person, woman or man, who is shown for all of them."""
+    rows = [line.split("\t") for line in _lines("people.tsv")]
+    return {word: kind for kind, words in rows for word in words.split()}
 
 
 @functools.cache
 def stand_ins() -> frozenset[str]:
     """Nouns that the world does not hold and shows as something near: "llama" as a sheep."""
-    return frozenset(line.split("\t")[0] for line in _lines("stand_ins.tsv"))
+    own = frozenset(line.split("\t")[0] for line in _lines("stand_ins.tsv"))
+    return own | frozenset(people())
 
 
 @functools.cache
@@ -306,7 +318,7 @@ def _languages() -> dict[str, dict[str, tuple[str, str]]]:
     """Each other language's words -> (English, part of speech); a file each."""
     found = {}
     for path in sorted(TABLES.glob("*.tsv")):
-        if path.stem not in ("synonyms", "stand_ins", "implied"):
+        if path.stem not in ("synonyms", "stand_ins", "implied", "people", "near"):
             rows = [line.split("\t") for line in _lines(path.name)]
             found[path.stem] = {word: (english, part) for word, english, part in rows}
     return found
@@ -333,14 +345,22 @@ def translated(words: list[str]) -> list[str]:
     return words
 
 
+@functools.cache
+def _near() -> dict[str, list[str]]:
+    """Nouns that the world does not hold -> the three kinds nearest in meaning."""
+    rows = [line.split("\t") for line in _lines("near.tsv")]
+    return {word: kinds.split() for kinds, words in rows for word in words.split()}
+
+
 def nearest_kinds(kind: str | None, subject: str, count: int = 3) -> list[str]:
-    """Kinds that a built-in teacher knows, nearest in meaning to a kind or subject it does not."""
+    """Kinds that a built-in teacher knows, nearest in meaning to a kind or subject it does not;
+    [] where nothing is known to be near."""
     known = shipped_known(WIDE).kinds
-    family = FAMILY_OF.get(singular(subject.split(" ")[-1]), "")
+    noun = singular(subject.split(" ")[-1])
+    family = FAMILY_OF.get(noun, "")
     if kind is not None:
         family = KINDS[kind].category
     family = RELATED.get(family, family)
-    near = [k for k in KINDS if k in known and KINDS[k].category == family]
-    # The usual ones where the family is unknown or small.
-    near += [k for k in ("corgi", "robot", "car", "teapot") if k not in near and k in known]
+    near = [] if kind is not None else [k for k in _near().get(noun, []) if k in known]
+    near += [k for k in KINDS if k in known and KINDS[k].category == family and k not in near]
     return [KINDS[k].words[0] for k in near[:count]]

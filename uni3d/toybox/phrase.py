@@ -44,7 +44,7 @@ SIZES = _set(  # adjectives that endings do not give away; nobody's name
     "red green blue black white pink brown gray grey purple violet orange yellow gold silver "
     "wooden dark light bright hot cold fresh ripe cute nice toy human wild grand antique "
     "modern classic plush stone steel metal iron plain vibrant elegant clear round square "
-    "half open closed broken worn rough smooth sleek solid simple soft hard deep tan teal "
+    "cozy half open closed broken worn rough smooth sleek solid simple soft hard deep tan teal "
     "turquoise neon velvet porcelain marble"
 )
 ADJECTIVE_ENDINGS = ("ed", "ous", "ful", "ical", "ish", "less", "ive", "ly", "est", "some", "ary")
@@ -81,7 +81,7 @@ STYLE = re.compile(  # says how a picture looks, not what is in it
 OF_WORDS = _set(
     "pair bunch group team tangle array wedge set pile stack plush toy bust sculpture statue "
     "figure figurine model slice piece bouquet flock herd collection row couple handful tray "
-    "carving kind type portrait lot head origami"
+    "carving kind type portrait lot head origami minifigure minifig plushie bobblehead mascot"
 )
 TRAILING = _set("too full high upside left overgrown up down flat away")
 IRREGULAR = {

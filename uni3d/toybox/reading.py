@@ -29,6 +29,7 @@ from uni3d.toybox.lexicon import (
     nearest_kinds,
     not_typos,
     nouns,
+    people,
     stand_ins,
     strangers,
     translated,
@@ -77,9 +78,10 @@ class Reading:
     def note(self) -> str:
         """One line for the person who asked; empty where the prompt is shown as it is."""
         if not self.drawable:
-            near = ", ".join(nearest_kinds(self.kind, self.subject))
+            near = nearest_kinds(self.kind, self.subject)
             what = f"{self.subject!r} is not known" if self.subject else "no thing is named"
-            return f"{what}; nearest: {near}; all: uni3d toybox sheet"
+            some = ", ".join(near) or "none; some that are known: corgi, robot, car"
+            return f"{what}; nearest: {some}; all: uni3d toybox sheet"
         plain = self.caption.removeprefix("a ").removeprefix("an ")
         if (
             self.understood
@@ -153,7 +155,7 @@ class _Reader(Clauses):
         word = singular(phrase[-1])
         if len(word) < 5 or is_foreign(word) or word in FAMILY_OF or word in not_typos():
             return 0, None
-        single = [w for w in lexicon() if " " not in w and w[0] == word[0]]
+        single = [w for w in lexicon() if " " not in w and w[0] == word[0] and w not in people()]
         near = difflib.get_close_matches(word, single, n=1, cutoff=0.8)
         if not near:
             return 0, None
