@@ -226,6 +226,10 @@ def test_what_is_worn_may_come_second(prompt, wears, left):
         ("a strawberry cake slice", "cake slice", "cake"),
         ("a rabbit plushie", "rabbit plushie", "rabbit"),
         ("a sushi roll", "sushi roll", "sushi"),
+        ("a family of ducks", "ducks", "duck"),
+        ("a baby stroller", "baby stroller", None),
+        ("a stuffed animal", "stuffed animal", "teddy_bear"),
+        ("a piggy bank", "piggy bank", "pig"),
         ("a cozy reading nook", "nook", None),
     ],
 )

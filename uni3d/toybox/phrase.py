@@ -79,7 +79,8 @@ STYLE = re.compile(  # says how a picture looks, not what is in it
 )
 # "a pair of X", "a statue of X": the thing is X.
 OF_WORDS = _set(
-    "pair bunch group team tangle array wedge set pile stack plush toy bust sculpture statue "
+    "pair bunch family school swarm pack litter trio group team tangle array wedge set pile stack "
+    "plush toy bust sculpture statue "
     "figure figurine model slice piece bouquet flock herd collection row couple handful tray "
     "carving kind type portrait lot head origami minifigure minifig plushie bobblehead mascot"
 )
