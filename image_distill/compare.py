@@ -162,10 +162,14 @@ def draw(curves: Sequence[Curve], path: str | Path) -> None:
     """
     metric = _one_metric(curves)
     figure = _figure(11)
+    from matplotlib.ticker import LogFormatter
+
     against_images, against_time = figure.subplots(1, 2, sharey=True)
     for axes, label in ((against_images, "thousand images"), (against_time, "hours of training")):
         axes.set_xlabel(label)
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(LogFormatter())  # 90, not 9 x 10^1
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
         axes.grid(True, which="both", alpha=0.3)
     against_images.set_ylabel(metric)
     drawn: set[float] = set()

@@ -26,7 +26,7 @@ from uni3d.run.folder import (
     read_config,
     read_report,
 )
-from uni3d.run.presets import PRESETS
+from uni3d.run.presets import PRESETS, with_preset
 from uni3d.run.prompt import read_prompt
 from uni3d.run.run import Progress, Run, restore_scene
 from uni3d.run.settings import RunConfig
@@ -82,7 +82,7 @@ def configure(
     """
     if preset not in PRESETS:
         raise ConfigError(f"preset: got {preset!r}; want one of {', '.join(PRESETS)}")
-    mapping = config_io.merge(PRESETS[preset], RunConfig.upgraded(overrides))
+    mapping = with_preset(preset, RunConfig.upgraded(overrides))
     own = {"prompt": check_prompt(prompt), "seed": seed}
     return config_io.load(RunConfig, mapping | own)
 

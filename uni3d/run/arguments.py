@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from uni3d import config_io
 from uni3d.mesh.formats import check_formats
-from uni3d.run.presets import PRESETS
+from uni3d.run.presets import PRESETS, with_preset
 
 if TYPE_CHECKING:
     from uni3d.mesh.types import FileOptions
@@ -65,9 +65,9 @@ def run_mapping(args: argparse.Namespace) -> dict[str, Any]:
     """What preset, file, flags and overrides say, later ones winning; no prompt, not checked."""
     from uni3d.run.settings import RunConfig
 
-    mapping = config_io.merge(PRESETS[args.preset], {})
+    mapping: dict[str, Any] = {}
     if args.config:
-        mapping = config_io.merge(mapping, RunConfig.upgraded(config_io.read_yaml(args.config)))
+        mapping = RunConfig.upgraded(config_io.read_yaml(args.config))
     for name in ("method", "divergence", "form", "steps", "seed"):
         if getattr(args, name) is not None:
             mapping[name] = getattr(args, name)
@@ -85,7 +85,7 @@ def run_mapping(args: argparse.Namespace) -> dict[str, Any]:
     mapping = config_io.merge(mapping, {"teacher": teacher})
     if args.negative_prompt is not None:
         mapping = config_io.merge(mapping, {"prompts": {"negative_prompt": args.negative_prompt}})
-    return config_io.apply_overrides(mapping, args.overrides)
+    return with_preset(args.preset, config_io.apply_overrides(mapping, args.overrides))
 
 
 def configured(args: argparse.Namespace):

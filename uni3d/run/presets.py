@@ -1,8 +1,11 @@
 """The presets, and the two defaults that the page shows beside them; free of torch."""
 
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["PRESETS", "STEPS", "VIEWS"]
+from uni3d import config_io
+
+__all__ = ["PRESETS", "STEPS", "VIEWS", "with_preset"]
 
 STEPS, VIEWS = 700, 4  # of a run, where a preset says nothing
 
@@ -23,3 +26,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "mesh": {"resolution": 128, "target_faces": 40000, "texture_size": 2048},
     },
 }
+
+
+def with_preset(name: str, differences: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping of preset `name` with `differences` over it.
+
+    A divergence that is asked for is uni-instruct's, where no method is asked for with it: the
+    preset's own may fix another.
+    """
+    mapping = config_io.merge(PRESETS[name], differences)
+    if differences.get("divergence") and not differences.get("method"):
+        mapping["method"] = "uni-instruct"
+    return mapping

@@ -43,7 +43,7 @@ def _of_work(site: Site) -> tuple[Callable, ...]:
         prompt: str,
         teacher: str = "toybox",
         preset: str = "default",
-        method: str = "uni-instruct",
+        method: str = "",
         divergence: str = "",
         seed: int = 0,
         negative_prompt: str = "",
@@ -52,7 +52,7 @@ def _of_work(site: Site) -> tuple[Callable, ...]:
         views: int = 0,
         request: gr.Request = None,  # pyright: ignore[reportArgumentType]
     ) -> dict[str, Any]:
-        """Queue a run. 0 steps or views: the preset's; no divergence: the method's own."""
+        """Queue a run. 0 steps or views, no method: the preset's; no divergence: the method's."""
         values = {
             "prompt": prompt,
             "teacher": teacher,

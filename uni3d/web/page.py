@@ -101,8 +101,8 @@ def _form(site: Site) -> dict[str, Any]:
         )
     with gr.Row():
         form["method"] = gr.Dropdown(
-            list(METHOD_NAMES),
-            value="uni-instruct",
+            [("the preset's", ""), *((name, name) for name in METHOD_NAMES)],
+            value="",
             label="Method",
             elem_id="method",
             min_width=140,
@@ -175,7 +175,7 @@ def _wire_form(site: Site, form: dict[str, Any], dice: Any) -> None:
     numbers = {name: [*site.preset(name).values()] for name in PRESETS}
 
     def on_method(name: str):
-        free = name in FREE_METHODS
+        free = not name or name in FREE_METHODS
         return gr.update(value="", interactive=free)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}

@@ -11,7 +11,7 @@ from typing import Any
 from uni3d.errors import ConfigError
 from uni3d.instruct.names import DIVERGENCE_NAMES, FREE_METHODS, METHOD_NAMES
 from uni3d.mesh.formats import FORMATS, MORE_FORMATS, check_formats
-from uni3d.run.presets import PRESETS
+from uni3d.run.presets import PRESETS, with_preset
 
 __all__ = [
     "LIMITS",
@@ -35,12 +35,13 @@ LIMITS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """A checked request. 0 steps or views: those of the preset; "" divergence: the method's."""
+    """A checked request. 0 steps or views, "" method: those of the preset; "" divergence: the
+    method's."""
 
     prompt: str
     teacher: str = "toybox"
     preset: str = "default"
-    method: str = "uni-instruct"
+    method: str = ""
     divergence: str = ""
     seed: int = 0
     negative_prompt: str = ""
@@ -115,9 +116,9 @@ def parse_request(values: Mapping[str, Any], teachers: Mapping[str, str]) -> Run
         prompt = check_prompt(prompt)
     else:
         raise _wrong("prompt", prompt, 'a sentence such as "a corgi astronaut"')
-    method = _choice("method", full["method"], METHOD_NAMES)
+    method = _choice("method", full["method"], ("", *METHOD_NAMES))
     divergence = _choice("divergence", full["divergence"], ("", *DIVERGENCE_NAMES))
-    if divergence and method not in FREE_METHODS:
+    if divergence and method and method not in FREE_METHODS:
         raise ConfigError(
             f"divergence: got {divergence} with method {method}, which fixes its own; wanted none; "
             "do: leave it empty, or use uni-instruct"
@@ -158,18 +159,15 @@ def to_config(request: RunRequest, base: Mapping[str, Any], teachers: Mapping[st
     asked: dict[str, Any] = {
         "prompt": request.prompt,
         "teacher": {"name": teachers[request.teacher]},
-        "method": request.method,
         "divergence": request.divergence,
         "seed": request.seed,
         "guidance": {"scale": request.guidance_scale},
         "prompts": {"negative_prompt": request.negative_prompt},
     }
-    for name in ("steps", "views"):
+    for name in ("steps", "views", "method"):
         if getattr(request, name):
             asked[name] = getattr(request, name)
-    mapping = config_io.merge(
-        config_io.merge(PRESETS[request.preset], RunConfig.upgraded(base)), asked
-    )
+    mapping = with_preset(request.preset, config_io.merge(RunConfig.upgraded(base), asked))
     steps = mapping.get("steps", RunConfig.steps)
     # A page may be closed and a server killed at any time: lose a minute at most.
     mapping.setdefault("checkpoint_every", max(1, min(25, steps // 4)))
