@@ -92,8 +92,15 @@ def test_what_is_wrong_is_raised_before_any_work(tmp_path):
 
 def test_a_preset_and_what_is_said_beside_it():
     config = uni3d.configure("a  corgi", preset="draft", seed=3, mesh={"texture_size": 64})
-    assert (config.prompt, config.seed, config.steps) == ("a corgi", 3, 220)
+    assert (config.prompt, config.seed, config.steps) == ("a corgi", 3, 300)
     assert (config.mesh.resolution, config.mesh.texture_size) == (72, 64)
+    assert (config.method, config.views) == ("sds", 2)
+    # A divergence is uni-instruct's, whatever the preset's method; a method that is named stays.
+    asked = uni3d.configure("a corgi", preset="draft", divergence="hellinger")
+    assert (asked.method, asked.divergence) == ("uni-instruct", "hellinger")
+    assert uni3d.configure("a corgi", preset="draft", method="vsd").method == "vsd"
+    with pytest.raises(ConfigError, match="wanted reverse-kl, which sds fixes"):
+        uni3d.configure("a corgi", preset="draft", method="sds", divergence="hellinger")
     assert uni3d.configure("a", teacher="sd").teacher.name == "sd"
 
 
@@ -117,7 +124,7 @@ def _example(path: str, after: str) -> str:
 def test_the_example_of_a_teacher_of_ones_own_makes_a_red_ball(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = _example("docs/api.md", "## A teacher of your own")
-    assert len([x for x in source.splitlines() if x.strip()]) <= 32
+    assert len([x for x in source.splitlines() if x.strip()]) <= 34
     names: dict = {}
     exec(compile(source, "docs/api.md", "exec"), names)
     mesh = names["result"].mesh

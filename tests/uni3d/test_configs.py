@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from uni3d import config_io
+from uni3d.run.presets import PRESETS
 from uni3d.run.settings import RunConfig
 from uni3d.teacher.memory import PROFILES
 
@@ -40,12 +41,13 @@ def test_an_example_loads_and_opens_with_what_a_person_asks(path):
     for said in (f"--config configs/text3d/{path.name}", "# hardware: ", "# time: ", "# seen: "):
         assert said in opening, said
     given = config_io.read_yaml(path)
-    config = config_io.load(RunConfig, given)
+    usual = config_io.load(RunConfig, PRESETS["default"])  # what the command adds it to
+    config = config_io.load(RunConfig, config_io.merge(PRESETS["default"], given))
     for key, value in _leaves(given):
         found = _at(config, key)
         assert found == (tuple(map(tuple, value)) if isinstance(value, list) else value), key
         named = key in ("divergence",)  # said though it is what an empty one means
-        assert named or found != _at(RunConfig(), key), f"{key} is the default"
+        assert named or found != _at(usual, key), f"{key} is the default"
     if config.memory in PROFILES:  # pictures that the profile would cut are a lie
         assert max(s for _, s in config.resolutions) <= PROFILES[config.memory].max_picture
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from uni3d import config_io
 from uni3d.errors import Uni3DError
 from uni3d.instruct import METHODS
 from uni3d.instruct.names import FREE_METHODS
@@ -31,8 +32,8 @@ def test_formats_are_those_of_the_exporter():
 def test_defaults_are_those_of_the_run():
     asked = requests.RunRequest(prompt="a corgi")
     config = requests.to_config(asked, {}, TEACHERS)
-    plain = RunConfig(prompt="a corgi", checkpoint_every=25)
-    assert config == plain
+    plain = config_io.merge(PRESETS["default"], {"prompt": "a corgi", "checkpoint_every": 25})
+    assert config == config_io.load(RunConfig, plain)
 
 
 def test_a_request_becomes_a_configuration():
@@ -58,6 +59,11 @@ def test_a_request_becomes_a_configuration():
     assert config.scene.field.levels == 3
     assert config.mesh.resolution == PRESETS["draft"]["mesh"]["resolution"]
     assert config.checkpoint_every == 3
+    # No method: the preset's, unless a divergence is asked for, which is uni-instruct's.
+    asked = {"prompt": "a corgi", "preset": "draft"}
+    for more, method in (({}, "sds"), ({"divergence": "hellinger"}, "uni-instruct")):
+        request = requests.parse_request(asked | more, TEACHERS)
+        assert requests.to_config(request, {}, TEACHERS).method == method
 
 
 def test_what_was_not_asked_comes_from_server_then_preset():

@@ -122,4 +122,6 @@ def refined_config(source: Path, preset: str) -> RunConfig:
     for name in DECIDED:
         kept.pop(name, None)
     mapping = config_io.merge(kept, PRESETS[preset])
+    if config.method != RunConfig.method or config.divergence:  # chosen when it was made
+        mapping["method"] = config.method
     return config_io.load(RunConfig, config_io.merge(mapping, {"instant": {"only": False}}))
