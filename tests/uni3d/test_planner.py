@@ -142,7 +142,7 @@ def test_doctor_says_what_will_run(folders, capsys):
     arguments = ["doctor", "--teacher", str(folders["sd1"]), "--method", "vsd", "--steps", "7"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
-    assert "0.1 M parameters" in out and "vsd: 7 steps of 4 views, no gradient" in out
+    assert "0.1 M parameters" in out and "vsd: 7 steps of 2 views, no gradient" in out
     assert all(f"\n{name} " in out for name in PROFILES) and "fits" in out
     assert "chosen    full" in out
 

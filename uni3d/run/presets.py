@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from uni3d import config_io
-
 __all__ = ["PRESETS", "STEPS", "VIEWS", "with_preset"]
 
 STEPS, VIEWS = 700, 4  # of a run, where a preset says nothing
@@ -40,6 +38,8 @@ def with_preset(name: str, differences: Mapping[str, Any]) -> dict[str, Any]:
     A divergence that is asked for is uni-instruct's, where no method is asked for with it: the
     preset's own may fix another.
     """
+    from uni3d import config_io  # the page imports this table before anything large
+
     mapping = config_io.merge(PRESETS[name], differences)
     if differences.get("divergence") and not differences.get("method"):
         mapping["method"] = "uni-instruct"
