@@ -103,7 +103,7 @@ TINY = {
         "field": {"levels": 3, "log2_table_size": 10, "max_resolution": 16, "hidden": 8},
         "occupancy": {"resolution": 12},
     },
-    "fake_score": {"rank": 2},
+    "fake_score": {"start": 0.0, "rank": 2},
     "guidance": {"real_samples_per_view": 1, "ratio_warm_up": 0.0},
     "mesh": {"resolution": 24, "levels": 3, "target_faces": 300, "texture_size": 32},
 }

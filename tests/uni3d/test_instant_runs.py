@@ -25,6 +25,7 @@ from uni3d.run import run as running
 from uni3d.run.arguments import add_run_arguments, run_mapping
 from uni3d.run.presets import PRESETS
 from uni3d.run.run import Run
+from uni3d.run.variations import refined_config
 from uni3d.scene.scene import Scene, SceneConfig
 from uni3d.storage import checkpoint
 from uni3d.storage.lock import held
@@ -298,6 +299,24 @@ def test_refine_replaces_a_run_only_when_asked_and_never_its_own_object(
     assert not (tmp_path / "other" / "mesh.glb").exists()  # of the run that was replaced
     now = contents(tmp_path / "one")
     assert now == {k[4:]: v for k, v in before.items() if k.startswith("one/")}
+
+
+@pytest.mark.parametrize(
+    ("asked", "preset", "method"),
+    [
+        ([], "draft", "sds"),
+        ([], "default", "uni-instruct"),
+        (["--method", "vsd"], "draft", "vsd"),
+        (["--divergence", "hellinger"], "draft", "uni-instruct"),
+    ],
+)
+def test_refining_takes_the_presets_method_unless_one_was_chosen(
+    command, tmp_path, asked, preset, method
+):
+    assert instant(command, tmp_path / "one", *asked) == 0
+    refined = refined_config(tmp_path / "one", preset)
+    assert refined.method == method
+    assert refined.divergence == ("hellinger" if "hellinger" in asked else "")
 
 
 def test_nothing_is_refined_into_a_folder_that_somebody_writes(command, tmp_path):
