@@ -28,7 +28,8 @@ def main() -> None:
     for method, divergence in ROWS:
         chosen = ["--method", method, *(["--divergence", divergence] if divergence else [])]
         folders.append(args.out / "-".join(filter(None, (method, divergence))))
-        rows.append(run(args.prompt, folders[-1], ["--preset", args.preset, *chosen, *extra]))
+        shared = ["--preset", args.preset, "--from-scratch"]
+        rows.append(run(args.prompt, folders[-1], [*shared, *chosen, *extra]))
     print("| method | seconds | right views of 8 | best IoU |")
     print("|---|---|---|---|")
     for folder, r in zip(folders, rows, strict=True):

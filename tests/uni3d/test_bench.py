@@ -48,7 +48,8 @@ def test_the_table_has_all_methods_and_none_of_the_prompts_used_for_tuning():
     assert (len(standard.prompts), standard.seeds) == (6, 8)
     assert (len(full.prompts), full.seeds) == (8, 16)
     for suite in SUITES.values():
-        make_plan(suite, {m: METHODS[m] for m in suite.methods}, "draft", [], {})
+        made = make_plan(suite, {m: METHODS[m] for m in suite.methods}, "draft", [], {})
+        assert not config_of(made, made.prompts[0], 0, suite.methods[0]).instant.use
 
 
 def test_runs_of_a_seed_differ_in_their_method_alone(plan):

@@ -107,6 +107,7 @@ def test_a_short_run_of_the_built_in_teacher_is_a_mesh_of_the_colour_asked_for(
         "a blue car",
         preset="draft",
         method="sds",
+        instant={"use": False},
         steps=60,
         resolutions=[[0.0, 32]],
         mesh={"resolution": 48, "target_faces": 3000, "texture_size": 128},

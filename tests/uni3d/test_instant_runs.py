@@ -124,6 +124,7 @@ def test_another_preset_begins_with_the_object_and_half_of_its_steps(
     config = tiny_run(tiny_folder, steps=8, scene={"field": {"levels": 6}}, **named)
     run, first = first_step(config, tmp_path / "run")
     assert first.step == 4 and run.config.begin == 0.5
+    assert first.note.startswith("begins with the instant network's object")
     wanted = make_scene(load_weights(weights), "a corgi", 0, config.teacher)
     cameras = Cameras.orbit([0.0, 120.0], 15.0)
     assert run.parts is not None
@@ -132,7 +133,7 @@ def test_another_preset_begins_with_the_object_and_half_of_its_steps(
     assert [record.step for record in run.steps()] == [5, 6, 7, 8]
     off = {"instant": {"weights": str(weights), "use": False}}
     run, first = first_step(tiny_run(tiny_folder, steps=8, **off), tmp_path / "scratch")
-    assert first.step == 0 and run.config.begin == 0
+    assert first.step == 0 and run.config.begin == 0 and not first.note
 
 
 def test_a_teachers_folder_may_hold_its_network(weights, tmp_path):
@@ -174,8 +175,10 @@ def test_a_network_whose_objects_are_all_alike_makes_no_variations(
 @pytest.mark.parametrize(
     ("words", "use"),
     [
-        ([], None),
-        (["--from-instant"], True),
+        ([], True),
+        (["--from-scratch"], False),
+        (["--preset", "high"], None),
+        (["--preset", "high", "--from-instant"], True),
         (["--instant-weights", "x"], True),
         (["--instant-weights", "x", "--from-scratch"], False),
         (["--preset", "instant", "--from-scratch"], False),

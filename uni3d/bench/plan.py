@@ -135,7 +135,9 @@ def make_plan(
     versions: dict[str, str],
 ) -> Plan:
     """A plan without steps; every configuration is built once, so that faults show at the start."""
-    base = config_io.apply_overrides(PRESETS[preset], overrides)
+    # What is compared is what the methods make of nothing.
+    scratch = config_io.merge(PRESETS[preset], {"instant": {"use": False}})
+    base = config_io.apply_overrides(scratch, overrides)
     plan = Plan(
         prompts=list(suite.prompts),
         seeds=suite.seeds,

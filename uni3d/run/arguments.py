@@ -41,9 +41,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     start = parser.add_mutually_exclusive_group()
     start.add_argument(
-        "--from-instant", action="store_true", help="optimise the instant network's object"
+        "--from-instant",
+        action="store_true",
+        help="begin with the instant network's object, as presets draft and default do",
     )
-    start.add_argument("--from-scratch", action="store_true", help="not from such an object")
+    start.add_argument("--from-scratch", action="store_true", help="not with such an object")
     parser.add_argument("--guidance-scale", type=float)
     parser.add_argument("--negative-prompt")
     parser.add_argument("--config", type=Path, help="YAML file of differences from the defaults")

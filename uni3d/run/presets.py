@@ -12,7 +12,9 @@ COARSE: dict[str, Any] = {
     "mesh": {"resolution": 72, "target_faces": 8000, "texture_size": 512},
 }
 # Few views a step and high rates: at equal seconds sharper than four views (docs/methods.md).
+# And from the instant network's object on, where the teacher has one: half of the steps.
 BRISK: dict[str, Any] = {
+    "instant": {"use": True},
     "views": 2,
     "scene": {"grid_learning_rate": 0.03, "network_learning_rate": 0.003},
 }

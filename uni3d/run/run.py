@@ -56,6 +56,7 @@ __all__ = ["JUDGED", "Progress", "Run", "prepare_parts", "preview", "restore_sce
 
 JUDGED = ("evaluation", "recogniser")  # what report.json says of a mesh: it goes with the mesh
 _Good = tuple[int, dict[str, Tensor]] | None  # (step, state) that was finite
+FROM_OBJECT = "begins with the instant network's object (--from-scratch: without it)"
 SMALLER = "--set memory=6GB, a smaller --set views=2, or --teacher toybox"
 
 
@@ -126,7 +127,8 @@ class Run:
                 set_aside(self.folder)
             self._adopt(parts.config)
             self.step = _restore(parts, self.folder) if restored else _begin(parts)
-        return self._record(note="; ".join(filter(None, (lacking, parts.notice))))
+        begun = "" if restored or not self.config.instant.weights else FROM_OBJECT
+        return self._record(note="; ".join(filter(None, (lacking, begun, parts.notice))))
 
     def _find_instant(self) -> str:
         """Put the instant network that there is into the configuration; a line where one lacks."""

@@ -109,7 +109,7 @@ def prepare_refined(source: Path, preset: str, folder: Path) -> RunConfig:
 
 def refined_config(source: Path, preset: str) -> RunConfig:
     """The configuration of `source` with what `preset` decides; checked before any work."""
-    if PRESETS[preset].get("instant"):
+    if PRESETS[preset].get("instant", {}).get("only"):
         raise ConfigError(f"preset: got {preset}, which optimises nothing; do: draft or default")
     config = read_config(source)
     scene, _ = restore_scene(config, source)
