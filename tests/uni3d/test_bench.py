@@ -1,5 +1,6 @@
 """The bench from its plan to its tables, with a teacher of a few thousand random numbers."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -81,11 +82,13 @@ def test_a_plan_comes_back_as_it_was(plan, tmp_path):
         ({"seeds": 1}, "want 2 or more"),
         ({"prompts": ("a zxqv",)}, "want a thing the teacher knows"),
         ({"prompts": ("a chair", "a  chair")}, "two of these share one"),
+        ({}, "steps"),
     ],
 )
 def test_impossible_suites_stop_at_once(change, message):
+    methods = {"sds": METHODS["sds"] if change else {"method": "sds", "steps": 0}}
     with pytest.raises(ConfigError, match=message):
-        make_plan(Suite(**{**vars(SUITE), **change}), {"sds": METHODS["sds"]}, "draft", [], {})
+        make_plan(Suite(**{**vars(SUITE), **change}), methods, "draft", [], {})
 
 
 def test_a_budget_is_as_many_steps_as_it_pays(plan, monkeypatch):
@@ -100,6 +103,9 @@ def test_a_budget_is_as_many_steps_as_it_pays(plan, monkeypatch):
     *_, (_, _, priced) = cost.priced(plan, 4)
     assert priced.steps == {"sds": 120, "vsd": 30}
     assert priced.cost["vsd"]["step"] == 2.0
+    own = {"sds": {"method": "sds", "steps": 7}, "vsd": plan.methods["vsd"]}
+    *_, (_, _, priced) = cost.priced(dataclasses.replace(plan, methods=own), 4)
+    assert priced.steps == {"sds": 7, "vsd": 30}  # a variant's own steps stay
     poor = type(plan)(**{**vars(plan), "budget": 1.0})
     with pytest.raises(ConfigError, match=r"vsd needs 0\.0 s before its first step and 2\.00 s a"):
         list(cost.priced(poor, 4))

@@ -76,7 +76,8 @@ def priced(plan: Plan, rounds: int = ROUNDS) -> Iterator[tuple[int, int, Plan | 
             spent[method] += time.process_time() - started
         yield step + 1, rounds, None
     cost = {m: {"step": spent[m] / rounds, **prepared[m][1]} for m in plan.methods}
-    steps = {m: int((plan.budget - c["setup"]) / c["step"]) for m, c in cost.items()}
+    bought = {m: int((plan.budget - c["setup"]) / c["step"]) for m, c in cost.items()}
+    steps = {m: plan.methods[m].get("steps", count) for m, count in bought.items()}
     for method, count in steps.items():
         if count < 1:
             raise ConfigError(

@@ -117,7 +117,10 @@ def folder_of(prompt: str, seed: int, method: str) -> Path:
 
 
 def read_variants(path: Path) -> dict[str, dict[str, Any]]:
-    """Methods of one's own: a YAML file of names, each with its differences from the defaults."""
+    """Methods of one's own: a YAML file of names, each with its differences from the defaults.
+
+    One that has `steps` takes as many, whatever the budget would buy.
+    """
     found = config_io.read_yaml(path)
     for name, mapping in found.items():
         if not isinstance(mapping, Mapping) or "/" in str(name):
@@ -145,7 +148,7 @@ def make_plan(
         truths=suite.truths,
         base=json.loads(json.dumps(base)),
         methods=json.loads(json.dumps(dict(methods))),
-        steps=dict.fromkeys(methods, 1),
+        steps={name: mapping.get("steps", 1) for name, mapping in methods.items()},
         cost={},
         versions=versions,
     )

@@ -25,7 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # sds alone: what a fake score adds comes later than a draft ends.
     "draft": {**COARSE, **BRISK, "steps": 300, "method": "sds"},
     # sds first, and the divergence for the last part, where its detail is made.
-    "default": {**BRISK, "fake_score": {"start": 0.6}},
+    "default": {**BRISK, "fake_score": {"start": 0.7}},
     "high": {
         "steps": 1200,
         "views": 6,
