@@ -59,6 +59,10 @@ def test_a_request_becomes_a_configuration():
     assert config.scene.field.levels == 3
     assert config.mesh.resolution == PRESETS["draft"]["mesh"]["resolution"]
     assert config.checkpoint_every == 3
+    assert config.instant.use
+    scratch = requests.parse_request(values | {"from_scratch": True, "preset": "instant"}, TEACHERS)
+    start = requests.to_config(scratch, base, TEACHERS).instant
+    assert not (start.use or start.only)
     # No method: the preset's, unless a divergence is asked for, which is uni-instruct's.
     asked = {"prompt": "a corgi", "preset": "draft"}
     for more, method in (({}, "sds"), ({"divergence": "hellinger"}, "uni-instruct")):

@@ -25,6 +25,7 @@ class Stepped:
     gate = threading.Semaphore(0)
     reached: list[tuple[str, int]]
     fails: Exception | None = None
+    note = ""
 
     def __init__(self, config, folder, *, resume=False):
         self.config, self.folder, self.step, self.parts = config, folder, 0, None
@@ -36,7 +37,7 @@ class Stepped:
     def prepare(self):
         if not self.resume:  # as the real one does
             (self.folder / "metrics.jsonl").unlink(missing_ok=True)
-        return Progress("optimising", self.step, self.config.steps, 0.0)
+        return Progress("optimising", self.step, self.config.steps, 0.0, note=self.note)
 
     def steps(self):
         while self.step < self.config.steps:
@@ -243,6 +244,16 @@ def test_an_unknown_subject_goes_on_where_that_is_asked(site):
     assert config["prompt"] == "a zorblax" and not config.get("caption")
     with pytest.raises(ConfigError, match="anyway: got a text of 3 characters; wanted true"):
         site.start({"prompt": "a zorblax", "anyway": "yes"}, "")
+
+
+def test_how_a_run_begins_is_said_beside_what_was_understood(site, monkeypatch):
+    monkeypatch.setattr(Stepped, "note", "begins with an object")
+    run_id = site.start({"prompt": "a sleeping corgi"}, "")
+    Stepped.gate.release(1)
+    _reach("a sleeping corgi", 1)
+    note = site.store.state(run_id).note
+    assert note == "Toybox: shown as 'a corgi'; left out: sleeping. Begins with an object."
+    site.cancel(run_id, "")
 
 
 def test_the_queue_is_bounded(site):

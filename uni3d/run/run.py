@@ -56,7 +56,7 @@ __all__ = ["JUDGED", "Progress", "Run", "prepare_parts", "preview", "restore_sce
 
 JUDGED = ("evaluation", "recogniser")  # what report.json says of a mesh: it goes with the mesh
 _Good = tuple[int, dict[str, Tensor]] | None  # (step, state) that was finite
-FROM_OBJECT = "begins with the instant network's object (--from-scratch: without it)"
+FROM_OBJECT = "begins with the instant network's object, not from scratch"
 SMALLER = "--set memory=6GB, a smaller --set views=2, or --teacher toybox"
 
 

@@ -52,7 +52,8 @@ def check_variations(config: RunConfig, count: int) -> None:
     if not varies(weights):
         raise ConfigError(
             f"variations: the network of {teacher.name} makes the same object for every seed; "
-            "do: one run of --preset draft for each --seed, or --instant-weights FILE"
+            "do: one run of --preset draft --from-scratch for each --seed, or "
+            "--instant-weights FILE"
         )
 
 

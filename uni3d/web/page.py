@@ -48,6 +48,7 @@ FORM = (
     "steps",
     "views",
     "anyway",
+    "from_scratch",
 )
 
 
@@ -165,6 +166,12 @@ def _advanced(site: Site) -> dict[str, Any]:
             value=False,
             label="Go on with a subject that the teacher does not know",
             elem_id="anyway",
+        )
+        fields["from_scratch"] = gr.Checkbox(
+            value=False,
+            label="From scratch: slower, and seeds differ more",
+            visible=site.instant,
+            elem_id="scratch",
         )
     return fields
 

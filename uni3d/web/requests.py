@@ -49,6 +49,7 @@ class RunRequest:
     steps: int = 0
     views: int = 0
     anyway: bool = False  # go on with a subject that the teacher does not know
+    from_scratch: bool = False  # not from the instant network's object
 
 
 def _wrong(name: str, value: Any, wanted: str) -> ConfigError:
@@ -135,6 +136,7 @@ def parse_request(values: Mapping[str, Any], teachers: Mapping[str, str]) -> Run
         steps=0 if _is_zero(full["steps"]) else whole("steps", full["steps"]),
         views=0 if _is_zero(full["views"]) else whole("views", full["views"]),
         anyway=_flag("anyway", full["anyway"]),
+        from_scratch=_flag("from_scratch", full["from_scratch"]),
     )
 
 
@@ -167,6 +169,8 @@ def to_config(request: RunRequest, base: Mapping[str, Any], teachers: Mapping[st
     for name in ("steps", "views", "method"):
         if getattr(request, name):
             asked[name] = getattr(request, name)
+    if request.from_scratch:
+        asked["instant"] = {"use": False, "only": False}
     mapping = with_preset(request.preset, config_io.merge(RunConfig.upgraded(base), asked))
     steps = mapping.get("steps", RunConfig.steps)
     # A page may be closed and a server killed at any time: lose a minute at most.

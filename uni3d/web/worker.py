@@ -159,11 +159,15 @@ class Worker:
         store, folder = self.store, self.store.root / job.run_id
         config = read_config(folder)
         before = store.state(job.run_id).seconds if job.kind == "resume" else 0.0
-        store.change(job.run_id, note=_unknown(config), steps=config.steps)
+        understood = _unknown(config)
+        store.change(job.run_id, note=understood, steps=config.steps)
         stepper = Run(config, folder, resume=job.kind == "resume")
         eye, pace = _Eye(config), _Pace(config.steps)
         last_picture = last_state = 0.0
         first = stepper.prepare()  # a new run has cleared its folder
+        if first.note:  # a sentence beside what was understood, not in its place
+            sentence = f"{first.note[0].upper()}{first.note[1:]}."
+            first = dataclasses.replace(first, note=f"{understood} {sentence}".strip())
         with MetricsLog(folder, first.step) as lines:
             for record in itertools.chain([first], stepper.steps()):
                 now = time.monotonic()
