@@ -229,11 +229,58 @@ def test_what_is_worn_may_come_second(prompt, wears, left):
         ("a baby stroller", "baby stroller", None),
         ("a stuffed animal", "stuffed animal", "teddy_bear"),
         ("a piggy bank", "piggy bank", "pig"),
+        ("a chess knight piece", "chess knight piece", "chess_piece"),
+        ("a chess piece", "chess piece", "chess_piece"),
+        ("a pawn", "pawn", "chess_piece"),
+        ("a miniature of a castle", "castle", "castle"),
         ("a cozy reading nook", "nook", None),
     ],
 )
 def test_pieces_copies_and_rolls(prompt, subject, kind):
     assert (read(prompt, today()).subject, read(prompt, today()).kind) == (subject, kind)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "kind", "left"),
+    [
+        ("a dog named Max", "corgi", ("max",)),
+        ("a tall man called Bob Smith on a horse", "man", ("tall", "horse", "bob", "smith")),
+        ("my cat Luna", "cat", ("luna",)),
+        ("my dog Rex as a superhero", "corgi", ("superhero", "rex")),  # "t rex" is one
+        ("Max the dog", "corgi", ("max",)),
+        ("Clifford the Big Red Dog", "corgi", ("big", "clifford")),
+        ("a penguin DJ", "penguin", ("dj",)),
+        ("a sword called Excalibur", "sword", ("excalibur",)),
+        ("a Corgi Astronaut", "corgi", ()),  # no name: it is known
+        ("my dog house", "house", ("dog",)),
+        ("a cat Carrier", None, ()),  # not living, nor a cat
+        ("Thomas the tank engine", None, ("tank", "engine")),
+        ("no hat", None, ()),
+    ],
+)
+def test_a_name_is_no_subject(prompt, kind, left):
+    reading = read(prompt, today())
+    assert (reading.kind, reading.left_out) == (kind, left)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "field", "name", "left"),
+    [
+        ("a car that is red", "color", "red", ()),
+        ("a house painted red and white", "color", "red", ("white",)),
+        ("a cat, but blue", "color", "blue", ()),
+        ("a car, red", "color", "red", ()),
+        ("a chair that's wooden", "material", "wooden", ()),
+        ("a vase which is striped", "pattern", "striped", ()),
+        ("a red apple, green leaf", "color", "red", ("green", "leaf")),
+        ("a cat on a rock that is red", "color", None, ("red",)),
+        ("an upside down car", "color", None, ("upside-down",)),
+    ],
+)
+def test_what_is_said_of_a_thing_behind_it(prompt, field, name, left):
+    reading = read(prompt, today())
+    said = reading.pattern if field == "pattern" else getattr(reading, field)
+    assert (said, reading.left_out) == (name, left)
 
 
 def test_every_synonym_names_a_kind():

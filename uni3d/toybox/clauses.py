@@ -35,6 +35,11 @@ STARTERS = frozenset({"wearing", "dressed", "riding", "sitting", "standing", *DO
 PLACES = ("grass", "sand", "water", "snow", "road")  # one can be in them
 
 
+# Between a thing and what is said of it: "that is red", "painted blue", "but green".
+LINKS = frozenset("that which is are painted colored dyed all but ,".split())
+SAID_OF_IT = {"pattern": PATTERN_OF, "material": MATERIAL_OF, "color": COLOR_OF}
+
+
 class Clauses:
     """One prompt being read: what was found so far, and the words that found no place."""
 
@@ -113,6 +118,13 @@ class Clauses:
             return place + 1  # whatever is on something rests on it
         if word in (*UNDER, "next", "beside", "near"):
             return place + 1 + self._beside(word, rest)
+        if place and all(w in LINKS for w in words[:place]):
+            field = next((name for name, table in SAID_OF_IT.items() if word in table), None)
+            if field and (not following or following in EDGES):
+                self.set(field, SAID_OF_IT[field][word], word)
+                return place + 1
+        if word in LINKS and following in COLOR_OF:
+            return place + 1
         if word in EDGES or word in DETERMINERS or word in "standing stands".split():
             if word.startswith("stand") and following not in ("on", "atop"):
                 self.drop(word)

@@ -205,8 +205,8 @@ FAMILIES = {  # of nouns that the world does not hold
 }
 AGENTS = ("er", "or", "ist", "master", "couple")
 NOT_WHOLE = frozenset(
-    "sculpture head face ornament hybrid toy figure figurine statue bust slice plushie minifigure "
-    "minifig bobblehead".split()
+    "sculpture piece head face ornament hybrid toy figure figurine statue bust slice plushie "
+    "minifigure minifig bobblehead".split()
 )
 RELATED = {
     "person": "character",

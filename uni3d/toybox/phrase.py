@@ -82,7 +82,8 @@ OF_WORDS = _set(
     "pair bunch family school swarm pack litter trio group team tangle array wedge set pile stack "
     "plush toy bust sculpture statue "
     "figure figurine model slice piece bouquet flock herd collection row couple handful tray "
-    "carving kind type portrait lot head origami minifigure minifig plushie bobblehead mascot"
+    "miniature mini replica statuette effigy carving kind type portrait lot head origami "
+    "minifigure minifig plushie bobblehead mascot"
 )
 TRAILING = _set("too full high upside left overgrown up down flat away")
 IRREGULAR = {
@@ -246,6 +247,7 @@ def without_style(prompt: str) -> str:
     text = COMMAND.sub("", text)
     for _ in range(2):
         text = PREFIX.sub("", text)
+    text = text.replace("upside down", "upside-down")
     kept = STYLE.sub(" ", text)
     return kept if re.search(r"\w", kept) else text
 

@@ -35,6 +35,7 @@ from uni3d.toybox.lexicon import (
     translated,
     wearables,
 )
+from uni3d.toybox.names import without_names
 from uni3d.toybox.phrase import (
     is_foreign,
     singular,
@@ -127,6 +128,7 @@ class _Reader(Clauses):
     def _match(self, phrase: tuple[str, ...]) -> tuple[int, Entry | None]:
         """(number of words, entry) of the longest known ending of a phrase."""
         attribute = len(phrase) > 1 and (phrase[-2] in MATERIAL_OF or phrase[-2] in COLOR_OF)
+        attribute = attribute or " ".join(phrase[-2:]) in lexicon()  # "a chess piece"
         if len(phrase) > 1 and phrase[-1] in NOT_WHOLE and not attribute:  # "a lion head"
             size, entry = self._match(phrase[:-1])
             if entry:
@@ -266,15 +268,18 @@ def read(prompt: str, known: Known | None = None) -> Reading:
     """What a prompt asks for and what of it is shown; `known` is toybox's unless given."""
     known = known or shipped_known()
     words = translated(words_of(without_style(prompt), nouns()))
+    words, names = without_names(words, prompt)
     parts = split(words, nouns())
     reader = _Reader(prompt, known)
     reader.head(parts.phrase)
     reader.of_whole(parts.whole)
     reader.tail(list(parts.rest))
+    reader.drop(*names)
     asked = {name: reader.found.get(name) for name in ("color", "material", "wears", "action")}
     asked |= {name: reader.found.get(name) for name in ("relation", "stand")}
     description = reader.shown()
-    if reader.kind is None and not reader.subject:
+    denied = words[:1] and words[0] in ("no", "not", "without")
+    if reader.kind is None and not reader.subject and not denied:
         reader.subject = next((w for w in words if w not in SILENT), "")
     return Reading(
         prompt=prompt,
