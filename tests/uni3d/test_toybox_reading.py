@@ -275,12 +275,21 @@ def test_a_name_is_no_subject(prompt, kind, left):
         ("a red apple, green leaf", "color", "red", ("green", "leaf")),
         ("a cat on a rock that is red", "color", None, ("red",)),
         ("an upside down car", "color", None, ("upside-down",)),
+        ("a man in a long red shirt", "color", "red", ("long",)),
+        ("a woman wearing a blue t-shirt", "color", "blue", ()),
+        ("a fox in a red shirt", "color", None, ("red", "shirt")),
     ],
 )
 def test_what_is_said_of_a_thing_behind_it(prompt, field, name, left):
     reading = read(prompt, today())
     said = reading.pattern if field == "pattern" else getattr(reading, field)
     assert (said, reading.left_out) == (name, left)
+
+
+def test_people_are_said_to_be_in_their_colour():
+    reading = read("a girl with a long red shirt and a hat", today())
+    assert reading.caption == "a red girl wearing a top hat"
+    assert reading.note == "shown as 'a girl in red wearing a top hat'; left out: long"
 
 
 def test_every_synonym_names_a_kind():

@@ -20,7 +20,7 @@ from uni3d.toybox.lexicon import (
 from uni3d.toybox.phrase import DETERMINERS, EDGES, singular
 from uni3d.toybox.world import KINDS, actions_of
 
-__all__ = ["Clauses"]
+__all__ = ["CLOTHED", "Clauses"]
 
 UNDER = ("on", "atop", "upon", "onto")
 AT = (*UNDER, "in", "at", "by", "next", "beside", "near")
@@ -30,6 +30,9 @@ RESTING = (
     "sitting sits seated found left"
 ).split()
 LYING = ("lying", "lies", "lays", "lie")
+# What these have on, in the colour that is theirs.
+CLOTHED = ("person", "man", "woman", "boy", "girl")
+TOPS = frozenset("shirt t-shirt tshirt tee top blouse clothes clothing outfit".split())
 # What a thing does, whatever the noun before is: "long hair wearing a dress".
 STARTERS = frozenset({"wearing", "dressed", "riding", "sitting", "standing", *DOING} - {"playing"})
 PLACES = ("grass", "sand", "water", "snow", "road")  # one can be in them
@@ -199,6 +202,13 @@ class Clauses:
                 self.set("wears", name, *phrase[start:])
                 self.drop(*phrase[:start])
                 return size
+        if phrase and phrase[-1] in TOPS and self.kind in CLOTHED:
+            for said in phrase[:-1]:
+                if said in COLOR_OF:
+                    self.set("color", COLOR_OF[said], said, phrase[-1])
+                else:
+                    self.drop(said)
+            return size
         if word == "with" and phrase and phrase[-1] in PATTERN_OF:
             self.set("pattern", PATTERN_OF[phrase[-1]], phrase[-1])
             self.drop(*(w for w in phrase[:-1] if w not in ("polka",)))

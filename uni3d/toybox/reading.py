@@ -12,7 +12,7 @@ import functools
 import re
 
 from uni3d.teacher.hub import BUILT_IN, WIDE
-from uni3d.toybox.clauses import Clauses
+from uni3d.toybox.clauses import CLOTHED, Clauses
 from uni3d.toybox.grammar import OUTFITS, canonical
 from uni3d.toybox.known import Known, shipped_known
 from uni3d.toybox.lexicon import (
@@ -83,19 +83,29 @@ class Reading:
             what = f"{self.subject!r} is not known" if self.subject else "no thing is named"
             some = ", ".join(near) or "none; some that are known: corgi, robot, car"
             return f"{what}; nearest: {some}; all: uni3d toybox sheet"
-        plain = self.caption.removeprefix("a ").removeprefix("an ")
+        shown = self._in_words()
+        plain = shown.removeprefix("a ").removeprefix("an ")
         if (
             self.understood
             and not self.replaced
             and re.search(rf"\b{re.escape(plain)}\b", self.prompt.lower())
         ):
             return ""
-        said = f"shown as {self.caption!r}"
+        said = f"shown as {shown!r}"
         if self.left_out:
             said += f"; left out: {', '.join(self.left_out)}"
         if self.replaced:
             said += f"; read as: {', '.join(self.replaced)}"
         return said
+
+    def _in_words(self) -> str:
+        """The caption as people say it: a red girl of the world is a girl in red."""
+        what = self.description
+        if what is None or what.color is None or what.kind not in CLOTHED:
+            return self.caption
+        noun = KINDS[what.kind].words[0]
+        plain = canonical(dataclasses.replace(what, color=None))
+        return plain.replace(noun, f"{noun} in {what.color}", 1)
 
 
 class _Reader(Clauses):
