@@ -39,7 +39,7 @@ PLACES = ("grass", "sand", "water", "snow", "road")  # one can be in them
 
 
 # Between a thing and what is said of it: "that is red", "painted blue", "but green".
-LINKS = frozenset("that which is are painted colored dyed all but ,".split())
+LINKS = frozenset("that which is are painted colored dyed all but , (".split())
 SAID_OF_IT = {"pattern": PATTERN_OF, "material": MATERIAL_OF, "color": COLOR_OF}
 
 

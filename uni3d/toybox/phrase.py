@@ -62,8 +62,9 @@ PREFIX = re.compile(
     r"\s+of\s+"
 )
 COMMAND = re.compile(
-    r"^(?:please\s+)?(?:turn (?:him|her|it|them|this) into|make(?: me)?|create|generate|draw|"
-    r"render|i want|show me)\s+"
+    r"^(?:please\s+)?(?:(?:can|could|would) you\s+)?(?:please\s+)?"
+    r"(?:turn (?:him|her|it|them|this) into|make(?: me| it)?|create|generate|draw(?: me)?|render|"
+    r"give me|show me|i want|i need|i'd like|i would like)\s+"
 )
 STYLE = re.compile(  # says how a picture looks, not what is in it
     r"\b(?:highly detailed(?: skin)?|high detail|intricate details?|highly realistic|"
@@ -247,7 +248,7 @@ def without_style(prompt: str) -> str:
     text = COMMAND.sub("", text)
     for _ in range(2):
         text = PREFIX.sub("", text)
-    text = text.replace("upside down", "upside-down")
+    text = re.sub(r",? please\b", "", text).replace("upside down", "upside-down")
     kept = STYLE.sub(" ", text)
     return kept if re.search(r"\w", kept) else text
 
