@@ -50,13 +50,9 @@ def _of_work(site: Site) -> tuple[Callable, ...]:
         guidance_scale: float = 5.0,
         steps: int = 0,
         views: int = 0,
-        from_scratch: bool = False,
         request: gr.Request = None,  # pyright: ignore[reportArgumentType]
     ) -> dict[str, Any]:
-        """Queue a run. 0 steps or views, no method: the preset's; no divergence: the method's.
-
-        from_scratch: not from the instant network's object.
-        """
+        """Queue a run. 0 steps or views, no method: the preset's; no divergence: the method's."""
         values = {
             "prompt": prompt,
             "teacher": teacher,
@@ -68,7 +64,6 @@ def _of_work(site: Site) -> tuple[Callable, ...]:
             "guidance_scale": guidance_scale,
             "steps": steps,
             "views": views,
-            "from_scratch": from_scratch,
         }
         user = site.user(request)
         return _answered(lambda: site.status(site.start(values, user), user))
