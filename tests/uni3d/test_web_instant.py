@@ -51,6 +51,14 @@ def test_four_objects_are_shown_and_one_is_refined(browser, tiny_folder, tmp_pat
         run = served.store.config(tab.run_id)
         assert run["seed"] == 1
         assert served.store.report(tab.run_id)["steps_done"] == run["steps"]
+        for wanted in (True, False):  # begins with the object, unless that is not wanted
+            page.locator("#scratch input").set_checked(not wanted)
+            refined = tab.run_id
+            page.click("#make")
+            page.wait_for_function("(id) => !location.href.includes(id)", arg=refined)
+            tab.wait("Done")
+            use = served.store.config(tab.run_id).get("instant", {}).get("use", False)
+            assert use is wanted
         assert tab.errors == []
         page.context.close()
 

@@ -64,6 +64,14 @@ class Clauses:
             if word and word not in SILENT and word not in FILLERS and word not in self.left:
                 self.left.append(word)
 
+    def quality(self, word: str) -> bool:
+        """Take a pattern, material or colour; whether the word is one."""
+        field = next((name for name, table in SAID_OF_IT.items() if word in table), None)
+        if field is None or word == "paper":
+            return False
+        self.set(field, SAID_OF_IT[field][word], word)
+        return True
+
     def set(self, field: str, name: str, *words: str, swapped: str = "") -> None:
         """Take `name` for the field; what comes second is left out."""
         before = self.found.get(field)
@@ -122,9 +130,7 @@ class Clauses:
         if word in (*UNDER, "next", "beside", "near"):
             return place + 1 + self._beside(word, rest)
         if place and all(w in LINKS for w in words[:place]):
-            field = next((name for name, table in SAID_OF_IT.items() if word in table), None)
-            if field and (not following or following in EDGES):
-                self.set(field, SAID_OF_IT[field][word], word)
+            if (not following or following in EDGES) and self.quality(word):
                 return place + 1
         if word in LINKS and following in COLOR_OF:
             return place + 1

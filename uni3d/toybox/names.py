@@ -1,6 +1,7 @@
 """Names of one's own in a prompt ("a dog named Max", "my cat Luna", "Max the dog"): no subjects."""
 
 import re
+from collections.abc import Callable
 
 from uni3d.toybox.lexicon import COLOR_OF, MATERIAL_OF, PATTERN_OF, lexicon, strangers, wearables
 from uni3d.toybox.phrase import DETERMINERS, EDGES, singular
@@ -52,12 +53,12 @@ def _without_nickname(words: list[str]) -> tuple[list[str], list[str]]:
     for size in range(1, LONGEST):
         name, rest = words[:size], words[size:]
         follows = rest[:1] == ["the"] and any(_living(w) for w in rest[1:4])
-        if follows and not any(_known(w) or w in EDGES | DETERMINERS for w in name):
+        if follows and not any(_known(w) for w in name):
             return rest, name
     return words, []
 
 
-def _length(words: list[str], belongs) -> int:
+def _length(words: list[str], belongs: Callable[[str], bool]) -> int:
     """How many of the first words belong to a name."""
     size = 0
     while size < min(len(words), LONGEST) and belongs(words[size]):
@@ -73,4 +74,5 @@ def _living(word: str) -> bool:
 def _known(word: str) -> bool:
     """Whether a word says something of a thing or is one."""
     said = word in COLOR_OF or word in MATERIAL_OF or word in PATTERN_OF
-    return said or singular(word) in lexicon() or singular(word) in wearables() or word in EDGES
+    said = said or word in EDGES or word in DETERMINERS
+    return said or singular(word) in lexicon() or singular(word) in wearables()

@@ -86,7 +86,7 @@ OF_WORDS = _set(
     "miniature mini replica statuette effigy carving kind type portrait lot head origami "
     "minifigure minifig plushie bobblehead mascot"
 )
-TRAILING = _set("too full high upside left overgrown up down flat away")
+TRAILING = _set("too full high left overgrown up down flat away")
 IRREGULAR = {
     "mice": "mouse",
     "geese": "goose",

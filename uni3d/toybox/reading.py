@@ -21,7 +21,6 @@ from uni3d.toybox.lexicon import (
     FAMILY_OF,
     MATERIAL_OF,
     NOT_WHOLE,
-    PATTERN_OF,
     SILENT,
     Entry,
     implied,
@@ -222,13 +221,9 @@ class _Reader(Clauses):
         return person and noun not in _own_words() and noun not in ("farmer", "hunter")
 
     def _modifiers(self, words: list[str]) -> None:
-        tables = {"pattern": PATTERN_OF, "material": MATERIAL_OF, "color": COLOR_OF}
         for word in words:
-            field = next((name for name, table in tables.items() if word in table), None)
-            if field is None or word == "paper":
+            if not self.quality(word):
                 self.drop(word)
-            else:
-                self.set(field, tables[field][word], word)
 
     def of_whole(self, words: tuple[str, ...]) -> None:
         """What a thing is a copy or a part of: "a marble bust of"; the material is the thing's."""

@@ -169,7 +169,7 @@ def _advanced(site: Site) -> dict[str, Any]:
         )
         fields["from_scratch"] = gr.Checkbox(
             value=False,
-            label="From scratch: slower, and seeds differ more",
+            label="From scratch: without the object of preset instant, slower",
             visible=site.instant,
             elem_id="scratch",
         )
