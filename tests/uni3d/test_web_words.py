@@ -1,5 +1,6 @@
 """What the page says of a run, and that a prompt stays text wherever it is shown."""
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 
@@ -105,6 +106,9 @@ def test_the_report_in_words():
     assert "covers 93% of" in text
     assert "sees a corgi in 5 of 8 views" in text
     assert "There is no mesh" in words.report(_one(), {})
+    begun = {"steps": 700, "instant": {"weights": "a file", "begin": 0.5}}
+    half = dataclasses.replace(_one(seconds=200.0), config=begun)
+    assert "350 steps took 3 min 20 s" in _read(words.report(half, told)).text
 
 
 def test_a_curve_runs_from_left_to_right_and_up_with_its_values():

@@ -155,6 +155,17 @@ def curves(metrics: Mapping[str, Sequence[tuple[int, float]]], steps: int) -> st
     return f"<div class='u3-charts'>{''.join(cards)}</div>" if cards else ""
 
 
+def _skipped(config: Mapping[str, Any], done: int) -> int:
+    """Of `done` steps, those that a run which began with the instant network's object left out."""
+    instant, steps = config.get("instant"), config.get("steps")
+    if not isinstance(instant, Mapping) or not instant.get("weights"):
+        return 0
+    begin = instant.get("begin")
+    if not isinstance(begin, float) or not isinstance(steps, int):
+        return 0
+    return min(round(begin * steps), done)
+
+
 def _sentences(one: Summary, entries: Mapping[str, Any]) -> list[str]:
     mesh = entries.get("mesh")
     if not isinstance(mesh, dict):
@@ -164,8 +175,9 @@ def _sentences(one: Summary, entries: Mapping[str, Any]) -> list[str]:
     if not mesh.get("textured", True) and mesh.get("texture_note"):
         lines.append(f"Colours are per vertex, not a texture: {mesh['texture_note']}.")
     optimise, export = one.state.seconds, float(entries.get("seconds_export", 0.0))
+    done = int(entries.get("steps_done", one.state.step))
     lines.append(
-        f"{int(entries.get('steps_done', one.state.step))} steps took {duration(optimise)}, "
+        f"{done - _skipped(one.config, done)} steps took {duration(optimise)}, "
         f"the mesh and its pictures {duration(export)}."
     )
     if "silhouette_iou" in entries:
