@@ -145,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes", type=config_io.number, help="stop after this long; the same command goes on"
     )
     sub.add_argument("--resolution", type=int, choices=[32, 16], default=32)
+    sub.add_argument(
+        "--cheaper", action="store_true", help="at 32 by 32, networks of half the weights"
+    )
     sub.add_argument("--unconditional", action="store_true", help="networks that know no classes")
     sub.add_argument(
         "--students", nargs="+", metavar="NAME", help="all, or some by name (not given: two)"

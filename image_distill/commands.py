@@ -319,7 +319,10 @@ def fashion(arguments: argparse.Namespace) -> None:
 
     if arguments.minutes is not None and arguments.minutes <= 0:
         raise ConfigError(f"minutes: got {arguments.minutes}; wanted more than 0")
-    budget = Budget.full() if arguments.resolution == 32 else Budget.small()
+    if arguments.cheaper and arguments.resolution != 32:
+        raise ConfigError("cheaper: got it with --resolution 16; wanted 32; do: leave one out")
+    full = Budget.cheaper if arguments.cheaper else Budget.full
+    budget = full() if arguments.resolution == 32 else Budget.small()
     asked = arguments.students or budget.usual
     names = budget.students if asked == ["all"] else asked
     budget = budget.chosen(list(names))

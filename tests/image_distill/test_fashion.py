@@ -131,8 +131,27 @@ def test_a_run_goes_on_and_its_kept_networks_give_its_table(
     assert "teacher/network" in capsys.readouterr().err
 
 
+def list_of(value):
+    return list(value) if isinstance(value, tuple) else value
+
+
 def held_out(folder, resolution):
     return ImageDataset(folder / f"fashion-mnist{resolution}-test.zip")
+
+
+def test_the_cheaper_networks_make_the_kept_ones(tmp_path, capsys):
+    """The design that `--cheaper` trains is that of the networks with docs' numbers."""
+    budget = Budget.cheaper()
+    kept = Path(__file__).parents[2] / "benchmarks" / "fashion-mnist32-cheaper"
+    for place in ("teacher/network", *(f"{name}/last" for name in budget.usual)):
+        told = json.loads((kept / place / "network.json").read_text())["init_kwargs"]
+        for key in ("model_channels", "channel_mult", "num_blocks", "attn_resolutions"):
+            assert told[key] == list_of(getattr(budget.teacher, key)), (place, key)
+    first, second = (replace(budget.student, **row) for row in budget.students.values())
+    assert not first.use_gan and second.use_gan and second.lsg_gan == 10.0
+    assert second.sid_model == budget.usual[0]  # it goes on from the first
+    assert main(["fashion-mnist", str(tmp_path / "out"), "--cheaper", "--resolution", "16"]) == 2
+    assert "cheaper: got it with --resolution 16" in capsys.readouterr().err
 
 
 def test_the_config_is_the_students_of_the_benchmark():

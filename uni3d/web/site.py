@@ -23,6 +23,8 @@ from uni3d.web.worker import Job, Worker
 
 __all__ = ["Site"]
 
+ENGINE_SECONDS = 60.0  # that a reading waits for the engine
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Site:
@@ -66,10 +68,13 @@ class Site:
         return {key: int(self.base.get(key, values[key])) for key in ("steps", "views")}
 
     def reading(self, prompt: Any, teacher: Any) -> str:
-        """What the teacher makes of a prompt while it is typed, as HTML; "" while it cannot say."""
+        """What the teacher makes of a prompt while it is typed, as HTML; "" where it cannot say.
+
+        Waits for the engine: what is typed before it is there must be read too.
+        """
         if not (isinstance(prompt, str) and prompt.strip() and len(prompt) <= LONGEST):
             return ""
-        if not self.worker.ready.is_set() or teacher not in list(self.teachers):
+        if teacher not in list(self.teachers) or not self.worker.ready.wait(ENGINE_SECONDS):
             return ""
         from uni3d.teacher.abilities import abilities_of, teacher_for
 
