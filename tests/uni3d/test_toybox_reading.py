@@ -11,6 +11,7 @@ import pytest
 from uni3d.cli import main
 from uni3d.toybox import lexicon as lexicon_module
 from uni3d.toybox import reading
+from uni3d.toybox.frames import without_style
 from uni3d.toybox.known import shipped_known, today
 from uni3d.toybox.lexicon import (
     COLOR_OF,
@@ -24,7 +25,7 @@ from uni3d.toybox.lexicon import (
     people,
     wearables,
 )
-from uni3d.toybox.phrase import singular, without_style, words_of
+from uni3d.toybox.phrase import singular, words_of
 from uni3d.toybox.read_command import KEYS, table
 from uni3d.toybox.reading import read, read_as_shipped
 from uni3d.toybox.world import KINDS
@@ -153,7 +154,6 @@ def test_nearest_kinds_are_of_the_family_and_known(prompt, family):
     ("prompt", "near"),
     [
         ("a hedgehog", {"squirrel", "mouse"}),
-        ("an old gramophone", {"record player"}),
         ("a wooden bench", {"chair", "sofa"}),
         ("a wrench", {"screwdriver", "axe"}),
         ("three porcupines", {"squirrel", "mouse"}),
@@ -244,7 +244,7 @@ def test_pieces_copies_and_rolls(prompt, subject, kind):
     ("prompt", "kind", "left"),
     [
         ("a dog named Max", "corgi", ("max",)),
-        ("a tall man called Bob Smith on a horse", "man", ("tall", "horse", "bob", "smith")),
+        ("a tall man called Bob Smith at a desk", "man", ("tall", "desk", "bob", "smith")),
         ("my cat Luna", "cat", ("luna",)),
         ("my dog Rex as a superhero", "corgi", ("superhero", "rex")),  # "t rex" is one
         ("Max the dog", "corgi", ("max",)),

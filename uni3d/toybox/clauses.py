@@ -35,7 +35,23 @@ CLOTHED = ("person", "man", "woman", "boy", "girl")
 TOPS = frozenset("shirt t-shirt tshirt tee top blouse clothes clothing outfit".split())
 # What a thing does, whatever the noun before is: "long hair wearing a dress".
 STARTERS = frozenset({"wearing", "dressed", "riding", "sitting", "standing", *DOING} - {"playing"})
+MADE = ("made", "carved", "built", "out", "crafted")
+CAST = ("golden", "silver", "stone", "wooden", "bronze", "leather", "porcelain", "clay", "glass")
+TAKEN = ("selfie", "photo", "photograph", "picture")
 PLACES = ("grass", "sand", "water", "snow", "road")  # one can be in them
+
+
+BARE_OF = (
+    "background",
+    "text",
+    "logo",
+    "people",
+    "person",
+    "human",
+    "clothes",
+    "clothing",
+    "shadow",
+)
 
 
 # Between a thing and what is said of it: "that is red", "painted blue", "but green".
@@ -67,6 +83,16 @@ class Clauses:
     def quality(self, word: str) -> bool:
         """Take a pattern, material or colour; whether the word is one."""
         field = next((name for name, table in SAID_OF_IT.items() if word in table), None)
+        if field is None and "-" in word:  # "emerald-green", "gold-colored", "red-and-white"
+            first, *_, last = word.split("-")
+            said = first if last in ("colored", "and") or "and" in word.split("-") else last
+            if said in MATERIAL_OF and last == "colored":
+                self.set("material", MATERIAL_OF[said], word)
+                return True
+            if said in COLOR_OF:
+                self.set("color", COLOR_OF[said], word)
+                self.drop(*(w for w in word.split("-")[1:] if "and" in word.split("-")))
+                return True
         if field is None or word == "paper":
             return False
         self.set(field, SAID_OF_IT[field][word], word)
@@ -79,7 +105,8 @@ class Clauses:
             self.drop(*self.said.get(field, ()))
             before = None
         if before in (None, name):
-            self.found[field], self.said[field] = name, words
+            self.found[field] = name
+            self.said[field] = (*self.said.get(field, ()), *words) if before else words
             if swapped:
                 self.swapped[field] = swapped
         else:
@@ -98,7 +125,8 @@ class Clauses:
         following = rest[0] if rest else ""
         if word in ("no", "without", "not", "isn't"):
             return place + 1 + self._negated(rest)
-        if word in ("made", "carved", "built", "out", "crafted") or (word == "of" and place):
+        making = words[place - 1].endswith(("ed", "en", "ly")) and words[place - 1] not in MADE
+        if word in MADE or (place and word in ("of", "from") and making):
             size = next(
                 (k for k, w in enumerate(rest) if w not in ("out", "of", "from")), len(rest)
             )
@@ -149,6 +177,8 @@ class Clauses:
         name = THING_OF.get(thing, thing)
         if verb in DOING and name not in (DOING[verb] or name).split():
             name = ""
+        if thing in TAKEN and verb != "taking":  # who takes a photo has a camera
+            name = ""
         action = f"{'holding' if verb in DOING else 'riding'} {name}"
         if name and action in today().actions:
             swapped = f"{thing}: {name}" if thing != name else ""
@@ -157,6 +187,10 @@ class Clauses:
         self.drop(verb, *(w for w in rest[: skip + size] if w not in DETERMINERS))
         return skip + size
 
+    def _able(self, action: str) -> bool:
+        """Whether the world has an action, and the thing a body for it."""
+        return self.kind is not None and action in {*today().actions} & {*actions_of(self.kind)}
+
     def _negated(self, words: list[str]) -> int:
         """How many words a negation takes: up to the next edge, but for what belongs to it."""
         size = 0
@@ -164,6 +198,11 @@ class Clauses:
             if word in EDGES and word not in ("no", "not") and size:
                 break
             size += 1
+        # What the world's things may have on is not there unless asked for; of the rest, who knows.
+        worn = {w.split()[-1] for w in wearables()}
+        thing = singular(words[size - 1]) if size else ""
+        if thing not in worn and thing not in BARE_OF:
+            self.drop(*words[:size])
         return size
 
     def _phrase(self, words: list[str]) -> int:
@@ -226,7 +265,19 @@ class Clauses:
             self.set("relation", f"in {name}", phrase[-1], swapped=swapped)
             self.drop(*phrase[:-1])
             return size
+        if word == "with" and self._able(f"holding {name}"):
+            swapped = f"{thing}: {name}" if thing != name else ""
+            self.set("action", f"holding {name}", phrase[-1], swapped=swapped)
+            self.drop(*phrase[:-1])
+            return size
         if word == "in" and phrase and self._stands(phrase, ("in",)):
+            return size
+        cast = MATERIAL_OF.get(phrase[-1]) if phrase else None
+        bare = word == "in" and not DETERMINERS & {*rest[:1]}
+        if bare and cast in CAST and self.kind not in CLOTHED:  # "in brown leather"
+            for said in phrase:
+                if not self.quality(said):
+                    self.drop(said)
             return size
         if word == "in" and len(phrase) == 1 and phrase[0] in COLOR_OF:
             self.set("color", COLOR_OF[phrase[0]], phrase[0])
@@ -249,7 +300,11 @@ class Clauses:
         thing = singular(phrase[-1]) if phrase else ""
         where = "on" if word in UNDER else "next to"
         name = THING_OF.get(thing, thing)
-        if f"{where} {name}" in today().relations:
+        if where == "on" and self._able(f"riding {name}"):  # whoever is on a horse rides it
+            swapped = f"{thing}: {name}" if thing != name else ""
+            self.set("action", f"riding {name}", *phrase, swapped=swapped)
+            self.drop(*phrase[:-1])
+        elif f"{where} {name}" in today().relations:
             swapped = f"{thing}: {name}" if thing != name else ""
             self.set("relation", f"{where} {name}", *phrase, swapped=swapped)
             self.drop(*phrase[:-1])

@@ -3,19 +3,19 @@
 Tables that are long are files in `words/`: a language is added by one of them.
 """
 
+import dataclasses
 import functools
 from pathlib import Path
 
 from uni3d.teacher.hub import WIDE
 from uni3d.toybox.grammar import OUTFITS, SYNONYMS
 from uni3d.toybox.known import shipped_known
-from uni3d.toybox.phrase import DETERMINERS, EDGES, singular
+from uni3d.toybox.phrase import DETERMINERS, EDGES, Nouns, is_adjective, singular
 from uni3d.toybox.shapes import COLORS
 from uni3d.toybox.stands import STANDS
 from uni3d.toybox.world import KINDS, WEARABLES
 
 __all__ = [
-    "AGENTS",
     "COLOR_OF",
     "DOING",
     "FAMILY_OF",
@@ -28,7 +28,9 @@ __all__ = [
     "SILENT",
     "STAND_OF",
     "THING_OF",
+    "YOUNG",
     "Entry",
+    "brands",
     "implied",
     "lexicon",
     "nearest_kinds",
@@ -38,6 +40,7 @@ __all__ = [
     "stand_ins",
     "strangers",
     "translated",
+    "vocabulary",
     "wearables",
 ]
 
@@ -203,11 +206,11 @@ FAMILIES = {  # of nouns that the world does not hold
         "figure statuette mummy mermaid fairy angel wizardess clown puppet mascot knight"
     ),
 }
-AGENTS = ("er", "or", "ist", "master", "couple")
 NOT_WHOLE = frozenset(
     "sculpture piece head face ornament hybrid toy figure figurine statue bust slice plushie "
-    "minifigure minifig bobblehead".split()
+    "minifigure minifig bobblehead couple duo family squad".split()
 )
+YOUNG = frozenset("cub pup calf foal chick kit joey whelp baby hatchling fawn".split())
 RELATED = {
     "person": "character",
     "clothing": "household",
@@ -267,6 +270,12 @@ def strangers() -> frozenset[str]:
 
 
 @functools.cache
+def brands() -> frozenset[str]:
+    """Makers whose name is that of one kind of thing: what follows is the model."""
+    return frozenset(_lines("brands.txt"))
+
+
+@functools.cache
 def not_typos() -> frozenset[str]:
     """English words that look like a known noun misspelt: "station" is no stallion."""
     return frozenset(_lines("not_typos.txt"))
@@ -282,6 +291,17 @@ def nouns() -> frozenset[str]:
     """Last words of all that the lexicon holds, whole phrases, and those of strangers."""
     last = frozenset(phrase.split()[-1] for phrase in lexicon())
     return last | frozenset(lexicon()) | strangers()
+
+
+@functools.cache
+def vocabulary() -> Nouns:
+    """All nouns that the reader can tell from adjectives and verbs."""
+    alive = ("animal", "character", "person")
+    living = frozenset(w for w, (kind, _) in lexicon().items() if KINDS[kind].category in alive)
+    known = Nouns(known=nouns(), living=living, others=frozenset())
+    named = (*_near(), *FAMILY_OF)
+    others = {w for w in named if w not in nouns() and not is_adjective(w, known)}
+    return dataclasses.replace(known, others=frozenset(others))
 
 
 @functools.cache
@@ -325,23 +345,29 @@ def _languages() -> dict[str, dict[str, tuple[str, str]]]:
 
 
 def translated(words: list[str]) -> list[str]:
-    """English words of a prompt in a language that has a table, or the words as they are."""
-    for table in _languages().values():
+    """English words of a prompt in a language that has a table, or the words as they are.
+
+    What stands right behind the noun says what it is like ("un barco pirata", "una mesa redonda"),
+    whether the table has it or not.
+    """
+    for singulars in _languages().values():
+        plurals = {f"{w}{s}": r for s in ("s", "es") for w, r in singulars.items() if r[1] == "n"}
+        table = plurals | singulars
         known = [w for w in words if w in table]
-        articles = [w for w in known if table[w][0] in ("a", "the") and w not in ("a",)]
+        articles = [w for w in known if table[w][0] in ("a", "the", "some", "two") and w != "a"]
         if not articles or len(known) < 2:
             continue
         out: list[str] = []
-        parts: list[str] = []
+        before = ""
         for word in words:
-            english, part = table.get(word, (word, "n"))
-            english_words = english.split("-")
-            if part == "a" and parts and parts[-1] == "n":  # "gato rojo": the noun comes first
-                out[-1:] = [english_words[0], out[-1]]
+            english, part = table.get(word, (word, "n" if word[:1].isalpha() else "f"))
+            if before == "n" and part in ("a", "n"):  # the noun comes first
+                out[-1:] = [english, out[-1]]
                 continue
-            out += [" ".join(english_words)] if len(english_words) > 1 else english_words
-            parts.append(part)
-        return [w for phrase in out for w in phrase.split()]
+            made = english in MATERIAL_OF and out[-1:] == ["of"]  # "de madera"
+            out[len(out) - made :] = ["made", "of", english] if made else [english]
+            before = part
+        return [w for phrase in out for w in phrase.replace("-", " ").split()]
     return words
 
 

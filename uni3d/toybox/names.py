@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from uni3d.toybox.lexicon import COLOR_OF, MATERIAL_OF, PATTERN_OF, lexicon, strangers, wearables
-from uni3d.toybox.phrase import DETERMINERS, EDGES, singular
+from uni3d.toybox.phrase import DETERMINERS, EDGES, VERBS, singular
 from uni3d.toybox.world import KINDS
 
 __all__ = ["without_names"]
@@ -38,8 +38,8 @@ def without_names(words: list[str], prompt: str) -> tuple[list[str], list[str]]:
             if size and f"{out[-1]} {word}" in strangers():  # "a cat Carrier"
                 size = 0
             behind = kept[place + size : place + size + 1]
-            if behind and behind[0] not in EDGES:  # "a dog Grooming kit"
-                size = 0
+            if behind and not (behind[0] in EDGES | VERBS or behind[0].endswith("ing")):
+                size = 0  # "a dog Grooming kit"
             named, step = kept[place : place + size], size
         names += named
         if not step:

@@ -8,7 +8,7 @@ import dataclasses
 import re
 import unicodedata
 
-__all__ = ["EDGES", "NUMBERS", "Parts", "singular", "split", "words_of"]
+__all__ = ["EDGES", "NUMBERS", "Nouns", "Parts", "singular", "split", "words_of"]
 
 
 def _set(text: str) -> frozenset[str]:
@@ -38,53 +38,46 @@ VERBS = _set(  # third person or past, where they end a noun phrase
     "stitched perched sculpted cocooned forgotten wearing holding riding sitting standing "
     "flying playing eating taking driving wielding putting"
 )
+# They end a noun phrase where nothing follows but an edge: "a cat asleep in a basket".
+PARTICIPLES = _set(
+    "asleep strung alone hung stuck frozen lit adrift bent bound woven hewn cast awake afloat"
+)
+BARE = _set("stand rest float play lie")  # of one thing they are nouns: "a hot dog stand"
 WITH_OBJECT = _set("wearing wielding")  # never adjectives, as in "riding boots"
 SIZES = _set(  # adjectives that endings do not give away; nobody's name
-    "small big large tall old new young tiny huge giant little long short thin thick fat baby "
-    "red green blue black white pink brown gray grey purple violet orange yellow gold silver "
-    "wooden dark light bright hot cold fresh ripe cute nice toy human wild grand antique "
-    "modern classic plush stone steel metal iron plain vibrant elegant clear round square "
-    "cozy half open closed broken worn rough smooth sleek solid simple soft hard deep tan teal "
-    "turquoise neon velvet porcelain marble"
+    "small big large tall old new young tiny huge giant little long short thin thick fat baby red "
+    "green blue black white pink brown gray grey purple violet orange yellow gold silver wooden "
+    "dark light bright hot cold fresh ripe cute nice toy human wild grand antique modern classic "
+    "plush stone steel metal iron plain vibrant elegant clear round square cozy half open closed "
+    "broken worn rough smooth sleek solid simple soft hard deep tan teal turquoise neon velvet "
+    "porcelain marble wet crisp warm cool lone lush pale slim sharp bold calm dry fine fierce odd "
+    "proud quiet rare sad shy slow strong strange sweet swift wide wise great epic retro bare "
+    "dull dim mini chic futuristic"
 )
 ADJECTIVE_ENDINGS = ("ed", "ous", "ful", "ical", "ish", "less", "ive", "ly", "est", "some", "ary")
 NOT_ADJECTIVES = _set("bed seed weed steed sled family lily jelly butterfly dragonfly fly bully")
-ING_NOUNS = _set("ring king wing string building painting earring thing pudding swing")
-PREFIX = re.compile(
-    r"^(?:(?:a|an|the)\s+)?(?:(?:very|extremely|zoomed[\s-]out|wide[\s-]angle|close[\s-]?up|top[\s-]down|"
-    r"high[\s-]quality|high[\s-]resolution|highly[\s-]detailed|detailed|blurry|dslr|raw|macro|3d|"
-    r"low[\s-]poly|realistic|photorealistic|professional|studio|colou?r|digital|aerial|beautiful|"
-    r"product|stock|amateur|candid|cinematic|polaroid|nature|full[\s-]body|portrait|stunning|"
-    r"hyperrealistic|stylized|front|side|oil|watercolou?r|4k|8k|hd|game|"
-    r"michelangelo[\s-]style|voxel)[\s,]+)*"
-    r"(?:photo|photograph|picture|image|render|rendering|model|shot|view|drawing|illustration|asset|"
-    r"sketch|painting)"
-    r"\s+of\s+"
+ING_NOUNS = _set(
+    "ring king wing string building painting earring thing pudding swing carving stocking sibling "
+    "duckling clothing ceiling railing"
 )
-COMMAND = re.compile(
-    r"^(?:please\s+)?(?:(?:can|could|would) you\s+)?(?:please\s+)?"
-    r"(?:turn (?:him|her|it|them|this) into|make(?: me| it)?|create|generate|draw(?: me)?|render|"
-    r"give me|show me|i want|i need|i'd like|i would like)\s+"
+# Behind a noun and before another these make one name: "rock climbing shoes".
+COMPOUNDING = _set(
+    "baking boxing breathing camping catching chasing climbing cutting dancing dining drawing "
+    "drinking eating fishing flying folding gaming gardening hiking hunting knitting laying "
+    "loving making measuring mixing nesting painting playing racing reading riding rocking "
+    "rolling rowing running sailing serving sewing skating sleeping spinning swimming training "
+    "walking washing watching wishing working wrestling writing reclining"
 )
-STYLE = re.compile(  # says how a picture looks, not what is in it
-    r"\b(?:highly detailed(?: skin)?|high detail|intricate details?|highly realistic|"
-    r"ultra realistic|hyper realistic|photo ?realistic|realistic|realism|best quality|"
-    r"(?:very )?high quality|"
-    r"high resolution|studio lighting|soft lighting|product photography|full body|low poly|"
-    r"animated movie character|3d models?|3d render(?:ing)?|3d asset|8k(?: uhd)?|4k|uhd|hd|hdr|"
-    r"dslr|film grain|raw photo|fujifilm \w+|octane render|unreal engine(?: \d)?|blender|"
-    r"trending on \w+|artstation|masterpiece|sharp focus|detailed photo|detailed|plain background|"
-    r"on a plain background|white background|front view|side view|back view|overhead view|"
-    r"aerial view|low-?poly|stylized|game asset|isometric|hand-?painted|watercolou?r|"
-    r"super detailed|hyper-?realistic|pbr textures?|studio light|\d+(?:\.\d+)? ?uhd)\b"
-)
+# Adjectives by their look that a list of them may have: "an intricate, ornate clock".
+LISTED_ENDINGS = (*ADJECTIVE_ENDINGS, "ate", "ic", "al", "ant", "ent", "ing", "ar", "en", "able")
 # "a pair of X", "a statue of X": the thing is X.
 OF_WORDS = _set(
     "pair bunch family school swarm pack litter trio group team tangle array wedge set pile stack "
     "plush toy bust sculpture statue "
     "figure figurine model slice piece bouquet flock herd collection row couple handful tray "
     "miniature mini replica statuette effigy carving kind type portrait lot head origami "
-    "minifigure minifig plushie bobblehead mascot"
+    "minifigure minifig plushie bobblehead mascot version army crowd line circle cluster heap "
+    "bundle hundreds thousands dozens lots bit sort face keychain puppet pop example"
 )
 TRAILING = _set("too full high left overgrown up down flat away")
 IRREGULAR = {
@@ -144,7 +137,25 @@ MARKS = "".join(
 )
 LETTERS = rf"[^\W_](?:[^\W_]|[{MARKS}])*"
 WORD = re.compile(rf"{LETTERS}(?:['-]{LETTERS})*|[,.;:()]")
-BRITISH = {"grey": "gray", "coloured": "colored", "armour": "armor", "jewellery": "jewelry"}
+JOINS = re.compile(r"(?<=[^\W_]{2}) ?[&+] ?(?=[^\W_]{2})")  # "cat & dog"
+BRITISH = {
+    "colourful": "colorful",
+    "aluminium": "aluminum",
+    "grey": "gray",
+    "coloured": "colored",
+    "armour": "armor",
+    "jewellery": "jewelry",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Nouns:
+    """Nouns in the singular. known: of the world, and phrases of them; living: those of them that
+    are alive; others: nouns that the world does not hold."""
+
+    known: frozenset[str]
+    living: frozenset[str]
+    others: frozenset[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,12 +214,12 @@ def _emoji_length(text: str) -> int:
     return size
 
 
-def words_of(prompt: str, nouns: frozenset[str] = frozenset()) -> list[str]:
-    """Lower-case words and punctuation of a prompt, of any script; accents of Latin ones stay.
+def words_of(text: str, nouns: frozenset[str] = frozenset()) -> list[str]:
+    """Words and punctuation of a text in small letters, of any script; accents of Latin ones stay.
 
     Emoji are read by their names. One behind a noun of `nouns` is another thing: a comma.
     """
-    text = _normal(prompt).replace("’", "'")
+    text = JOINS.sub(" and ", text).replace("/", " , ")
     found: list[str] = []
     place, written = 0, ""
     while place < len(text):
@@ -233,28 +244,13 @@ def words_of(prompt: str, nouns: frozenset[str] = frozenset()) -> list[str]:
     return [BRITISH.get(w, w) for w in plain]
 
 
-def _normal(prompt: str) -> str:
-    return unicodedata.normalize("NFKC", prompt.replace("№", " # ")).lower()
-
-
 def is_foreign(word: str) -> bool:
     """Whether a word is written in another script than the Latin one."""
     return any(c.isalpha() and "LATIN" not in unicodedata.name(c, "LATIN") for c in word)
 
 
-def without_style(prompt: str) -> str:
-    """The prompt less what only says how a picture looks ("a DSLR photo of", "8k")."""
-    text = " ".join(_normal(prompt).split())
-    text = COMMAND.sub("", text)
-    for _ in range(2):
-        text = PREFIX.sub("", text)
-    text = re.sub(r",? please\b", "", text).replace("upside down", "upside-down")
-    kept = STYLE.sub(" ", text)
-    return kept if re.search(r"\w", kept) else text
-
-
-def is_adjective(word: str, nouns: frozenset[str]) -> bool:
-    if word.replace("-", " ") in nouns:
+def is_adjective(word: str, nouns: Nouns) -> bool:
+    if word.replace("-", " ") in nouns.known:
         return False
     if word in SIZES or "-" in word:
         return True
@@ -263,8 +259,8 @@ def is_adjective(word: str, nouns: frozenset[str]) -> bool:
     return word.endswith(ADJECTIVE_ENDINGS) or (word.endswith("y") and len(word) > 4)
 
 
-def split(words: list[str], nouns: frozenset[str]) -> Parts:
-    """The first noun phrase and what follows; `nouns` are the known ones, in the singular."""
+def split(words: list[str], nouns: Nouns) -> Parts:
+    """The first noun phrase and what follows."""
     start = 0
     while start < len(words) and (words[start] in DETERMINERS or words[start] in ",.;:("):
         start += 1
@@ -273,9 +269,8 @@ def split(words: list[str], nouns: frozenset[str]) -> Parts:
     place = start
     while place < len(words):
         word = words[place]
-        following = words[place + 1] if place + 1 < len(words) else "."
-        # "an orange and white cat" is no orange
-        named = any(singular(w) in nouns for w in phrase if w != "orange")
+        behind = words[place + 1 : place + 4]
+        following = behind[0] if behind else "."
         only_adjectives = all(is_adjective(w, nouns) or w in NUMBERS for w in phrase)
         if is_foreign(word) and phrase:
             break
@@ -287,47 +282,102 @@ def split(words: list[str], nouns: frozenset[str]) -> Parts:
                 break
         elif word in DETERMINERS and not phrase:
             pass
-        elif word in (",", "and") and not named and following not in EDGES | DETERMINERS:
+        elif word in (",", "and") and _lists_on(phrase, [word, *behind], nouns):
             pass  # "a thick, green-spined book", "a black and white cat"
         elif word in EDGES or (word in DETERMINERS and phrase):
             break
-        elif phrase and word in WITH_OBJECT:
+        elif phrase and _is_measure(word, phrase[-1], nouns):
             break
-        elif phrase and not only_adjectives and _is_verb(word, following, phrase[-1], nouns):
+        elif phrase and word in WITH_OBJECT and not _compound(phrase[-1], behind, nouns):
+            break
+        elif phrase and not only_adjectives and _is_verb(word, behind, phrase[-1], nouns):
             break
         else:
             phrase.append(word)
         place += 1
     after = words[place:]
     # "a cup full of pens", but "a bee hive"
-    while len(phrase) > 1 and " ".join(phrase[-2:]) not in nouns and _trails(phrase[-1], nouns):
+    while (
+        len(phrase) > 1 and " ".join(phrase[-2:]) not in nouns.known and _trails(phrase[-1], nouns)
+    ):
         after.insert(0, phrase.pop())
     return Parts(tuple(phrase), tuple(after), tuple(whole))
 
 
-def _trails(word: str, nouns: frozenset[str]) -> bool:
+def _lists_on(phrase: list[str], behind: list[str], nouns: Nouns) -> bool:
+    """Whether a comma or "and" (the first of `behind`) goes on with what is said of one thing."""
+    joint, following, then = (*behind, ".", ".")[:3]
+    if phrase and following in ("and", "but"):  # "a red, green, and blue parrot"
+        following = then
+    if following in EDGES | DETERMINERS:
+        return False
+    if not phrase:
+        return True
+    if any(
+        singular(w) in nouns.known for w in phrase if w != "orange"
+    ):  # "an orange and white cat"
+        return False
+    last = phrase[-1]
+    if joint == "and" and singular(then) in nouns.known and singular(last) in nouns.others:
+        # "a peanut butter and jelly sandwich", but "a hedgehog and a fox cub"
+        return not (is_adjective(following, nouns) or following in nouns.living)
+    listed = is_adjective(last, nouns) or last.endswith(LISTED_ENDINGS) or last in NUMBERS
+    return (listed or last == "orange") and singular(last) not in nouns.others
+
+
+def _is_measure(word: str, before: str, nouns: Nouns) -> bool:
+    """Whether a number follows a known noun: "a chair 45 cm tall", "a BMW M3"."""
+    named = singular(before) in nouns.known and f"{before} {word}" not in nouns.known
+    return named and any(c.isdigit() for c in word)
+
+
+def _compound(before: str, behind: list[str], nouns: Nouns) -> bool:
+    """Whether noun, -ing and noun are one name: "a hat wearing cat", no "cat wearing hats"."""
+    following = next(iter(behind), ".")
+    one = singular(following) == following and before == singular(before)
+    return (
+        one
+        and following in nouns.known
+        and before not in nouns.living
+        and following in nouns.living
+    )
+
+
+def _trails(word: str, nouns: Nouns) -> bool:
     """Whether a word at the end of a noun phrase is no noun."""
-    if singular(word) in nouns:
+    if singular(word) in nouns.known:
         return False
     if word in TRAILING or word in NUMBERS or word.isdigit() or len(word) == 1:
         return True
     return is_adjective(word, nouns) and not word.endswith("y")
 
 
-def _is_verb(word: str, following: str, before: str, nouns: frozenset[str]) -> bool:
+def _is_verb(word: str, behind: list[str], before: str, nouns: Nouns) -> bool:
     """Whether a word after a possible noun starts what that noun does."""
-    named = singular(before) in nouns
-    if f"{word} {singular(following)}" in nouns:  # "a stone rocking horse"
+    following = next(iter(behind), ".")
+    named = singular(before) in nouns.known
+    if f"{word} {singular(following)}" in nouns.known:  # "a stone rocking horse"
         return False
-    if f"{before} {word}" in nouns:  # "an umbrella stand"
+    if f"{before} {word}" in nouns.known:  # "an umbrella stand"
         return False
     ends = following in EDGES or following in DETERMINERS
-    if word in VERBS and singular(word) not in nouns:
-        return not (word.endswith("ed") and singular(following) in nouns)  # "a snow covered house"
-    if singular(word) in nouns and not (word in VERBS and ends):
+    if word in PARTICIPLES:
+        return ends
+    if word in BARE and singular(before) == before:
+        return False
+    if word.endswith("ed") and word not in NOT_ADJECTIVES and (named or word in VERBS):
+        return ends or following.endswith("ly")  # "a snow covered house"
+    thing = singular(following) in nouns.known or singular(following) in nouns.others
+    if word in COMPOUNDING and thing and singular(before) not in nouns.living:
+        return False
+    if word.endswith("ing") and _compound(before, behind, nouns):  # "a honey loving bear"
+        return False
+    if word in VERBS and singular(word) not in nouns.known:
+        return True
+    if singular(word) in nouns.known and not (word in VERBS and ends):
         return False
     if word.endswith("ing") and word not in ING_NOUNS:
-        return named or ends or following not in nouns
+        return named or ends or singular(following) not in nouns.known
     if word.endswith("ed") and word not in NOT_ADJECTIVES:
         return ends
     return named and (word in VERBS or (ends and following != "." and word.endswith("s")))

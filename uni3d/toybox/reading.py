@@ -7,44 +7,61 @@ evaluation and the page.
 """
 
 import dataclasses
-import difflib
 import functools
 import re
 
 from uni3d.teacher.hub import BUILT_IN, WIDE
 from uni3d.toybox.clauses import CLOTHED, Clauses
+from uni3d.toybox.frames import without_style
 from uni3d.toybox.grammar import OUTFITS, canonical
 from uni3d.toybox.known import Known, shipped_known
 from uni3d.toybox.lexicon import (
-    AGENTS,
     COLOR_OF,
     FAMILY_OF,
     MATERIAL_OF,
     NOT_WHOLE,
     SILENT,
+    YOUNG,
     Entry,
+    brands,
     implied,
     lexicon,
     nearest_kinds,
-    not_typos,
     nouns,
-    people,
     stand_ins,
     strangers,
     translated,
+    vocabulary,
     wearables,
 )
 from uni3d.toybox.names import without_names
 from uni3d.toybox.phrase import (
-    is_foreign,
     singular,
     split,
-    without_style,
     words_of,
 )
+from uni3d.toybox.wording import close_noun, reworded
 from uni3d.toybox.world import KINDS, Description, actions_of, relations_of, suits
 
 __all__ = ["Reading", "read", "read_as_shipped"]
+
+
+# Materials that are shades in front of a colour, and those that are colours behind one.
+SHADING = ("brick", "chocolate", "stone", "golden", "gold", "silver", "copper", "bronze", "clay")
+METALS = ("gold", "silver", "bronze", "copper")
+PARTS = (
+    "nosed",
+    "haired",
+    "eyed",
+    "faced",
+    "headed",
+    "eared",
+    "legged",
+    "winged",
+    "tailed",
+    "bellied",
+)
+STATUES = ("statue", "bust", "sculpture", "figurine", "statuette")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,6 +131,10 @@ class _Reader(Clauses):
 
     def head(self, phrase: tuple[str, ...]) -> None:
         size, entry = self._match(phrase)
+        if (entry is None and not size) or (
+            entry and KINDS[entry[0]].category in ("person", "animal")
+        ):
+            size, entry = self._branded(phrase) or (size, entry)
         if entry is None and phrase and not size:
             size, entry = self._guess(phrase)
         if not phrase:
@@ -124,12 +145,13 @@ class _Reader(Clauses):
             self.drop(*before)
             return
         self.kind, extra = entry
-        whole = " ".join(phrase[len(phrase) - size :]) in lexicon()  # "record player"
-        if size > 1 and not whole and (phrase[-1] in NOT_WHOLE or phrase[-1].endswith(AGENTS)):
+        named = phrase[len(phrase) - size :]
+        if size > 1 and " ".join(named) not in lexicon() and phrase[-1] in (*NOT_WHOLE, *YOUNG):
             self.drop(phrase[-1])
+            named = named[:-1]
         before = self._role(self._same_kind(before))
         if self.kind == entry[0]:
-            self._say_stand_in(phrase[len(phrase) - size :])
+            self._say_stand_in(named)
         for field, name in extra.items():
             self.found.setdefault(field, name)
         self._modifiers(before)
@@ -142,10 +164,15 @@ class _Reader(Clauses):
             size, entry = self._match(phrase[:-1])
             if entry:
                 return size + 1, entry
+        if len(phrase) > 1 and phrase[-1] in YOUNG:  # "a lion cub"
+            size, entry = self._match(phrase[:-1])
+            if entry and KINDS[entry[0]].category == KINDS["lion"].category:
+                return size + 1, entry
         for size in range(min(4, len(phrase)), 0, -1):
             ending = list(phrase[len(phrase) - size :])
             last = ending.pop()
-            for form in (last, singular(last)):
+            forms = (last, singular(last), *(["glass"] if ending and last == "glasses" else []))
+            for form in forms:  # "wine glasses"
                 for text in (
                     " ".join((*ending, form)),
                     " ".join((*ending, form)).replace("-", " "),
@@ -153,25 +180,30 @@ class _Reader(Clauses):
                     if text in strangers():
                         return size, None
                     own = ending and ending[0] in MATERIAL_OF and text in _own_words()
+                    own = own and ending[0] != "diamond"  # whose ring is of gold
                     if text in lexicon() and not own:  # "a leather boot" is a boot of leather
                         return size, lexicon()[text]
-        if len(phrase) > 1 and phrase[-1].endswith(AGENTS):  # "a tiger waiter"
-            size, entry = self._match(phrase[:-1])
-            if entry and KINDS[entry[0]].wears:
-                return size + 1, entry
         return 0, None
+
+    def _branded(self, phrase: tuple[str, ...]) -> tuple[int, Entry] | None:
+        """A maker's name and a model that is no thing: "a Toyota Corolla", a "Kawasaki Ninja"."""
+        for place in range(len(phrase) - 1):
+            for size in (1, 2):
+                maker, model = " ".join(phrase[place : place + size]), phrase[place + size :]
+                things = [w for w in model if singular(w) in vocabulary().others]
+                if maker in brands() and not things:
+                    self.drop(*model)
+                    return len(phrase) - place, lexicon()[maker]
+        return None
 
     def _guess(self, phrase: tuple[str, ...]) -> tuple[int, Entry | None]:
         """A misspelt head: one close word of the same first letter, and it is said."""
-        word = singular(phrase[-1])
-        if len(word) < 5 or is_foreign(word) or word in FAMILY_OF or word in not_typos():
+        found = close_noun(singular(phrase[-1]))
+        if found is None:
             return 0, None
-        single = [w for w in lexicon() if " " not in w and w[0] == word[0] and w not in people()]
-        near = difflib.get_close_matches(word, single, n=1, cutoff=0.8)
-        if not near:
-            return 0, None
-        self.replaced.append(f"{phrase[-1]}: {near[0]}")
-        return 1, lexicon()[near[0]]
+        self.replaced.append(f"{phrase[-1]}: {found[0]}")
+        self.stands_in = found[0] in stand_ins()
+        return 1, found[1]
 
     def _say_stand_in(self, words: tuple[str, ...]) -> None:
         """Say that the world does not hold what `words` name, and what it shows for it."""
@@ -193,6 +225,8 @@ class _Reader(Clauses):
 
     def _role(self, before: list[str]) -> list[str]:
         """ "a raccoon astronaut" is a raccoon, "an astronaut raccoon" too."""
+        if before and re.search(rf"\b{re.escape(before[-1])}['’]s\b", self.prompt.lower()):
+            return before  # "a wizard's cat"
         noun = singular(self.subject)
         role = wearables().get(noun)
         size, wearer = self._match(tuple(before))
@@ -210,6 +244,7 @@ class _Reader(Clauses):
                 return before[:-size]
         if before and self.kind and KINDS[self.kind].wears:
             role = wearables().get(before[-1])
+            role = role or lexicon().get(before[-1], ("", {}))[1].get("wears")  # "a samurai frog"
             if role in OUTFITS:
                 self.found["wears"] = role
                 return before[:-1]
@@ -221,17 +256,32 @@ class _Reader(Clauses):
         return person and noun not in _own_words() and noun not in ("farmer", "hunter")
 
     def _modifiers(self, words: list[str]) -> None:
-        for word in words:
-            if not self.quality(word):
+        for word, following in zip(words, [*words[1:], ""], strict=False):
+            shade = word in SHADING and following in COLOR_OF  # "chocolate brown"
+            shade = shade or following.endswith(PARTS)  # "red nosed"
+            second = word in METALS and self.found.get("color")  # "blue and gold"
+            if shade or second or not self.quality(word):
                 self.drop(word)
 
     def of_whole(self, words: tuple[str, ...]) -> None:
         """What a thing is a copy or a part of: "a marble bust of"; the material is the thing's."""
+        if self.kind is None and words and singular(words[-1]) in STATUES and self._nobody():
+            *words, self.subject = words  # a statue of someone who is not known
+            self.kind = "statue"
         for word in words:
             if word in MATERIAL_OF:
                 self.set("material", MATERIAL_OF[word], word)
             else:
                 self.drop(word)
+
+    def _nobody(self) -> bool:
+        """Whether the subject is no thing that is known: a name, or a character."""
+        noun = singular(self.subject.split(" ")[-1])
+        strange = noun not in vocabulary().others and noun not in strangers()
+        if strange or FAMILY_OF.get(noun) == "character":
+            self.drop(*self.subject.split())
+            return True
+        return False
 
     # What of it can be shown.
 
@@ -273,8 +323,8 @@ def read(prompt: str, known: Known | None = None) -> Reading:
     """What a prompt asks for and what of it is shown; `known` is toybox's unless given."""
     known = known or shipped_known()
     words = translated(words_of(without_style(prompt), nouns()))
-    words, names = without_names(words, prompt)
-    parts = split(words, nouns())
+    words, names = without_names(reworded(words), prompt)
+    parts = split(words, vocabulary())
     reader = _Reader(prompt, known)
     reader.head(parts.phrase)
     reader.of_whole(parts.whole)

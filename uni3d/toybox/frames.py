@@ -1,0 +1,88 @@
+"""What is said round a thing, which the reader sees past: requests, pictures of it, styles."""
+
+import re
+import unicodedata
+
+from uni3d.toybox.phrase import DETERMINERS, EDGES
+
+__all__ = ["normal", "without_style"]
+
+LABELS = re.compile(
+    r"^(?:(?:/imagine\s+)?(?:prompt|asset|name|object|title|subject|item|description|request)\s*:\s*"
+    r"|/imagine\s+|for (?:my|our|the|a) [\w' ]{1,20}:\s*|\d{1,2}[.)]\s+|no \w+,\s*)+"
+)
+POLITE = r"(?:(?:hey|hi|hello|please|so|okay|ok)\b[\s,!]*)*"
+ASKED = r"(?:(?:can|could|would|will|may) (?:you|u|i|we)\s+)?(?:please\s+)?(?:help me\s+)?"
+COMMAND = re.compile(
+    rf"^{POLITE}{ASKED}(?:"
+    r"(?:turn (?:him|her|it|them|this) into|(?:let'?s )?make(?: me| us| it)?|create|generate|"
+    r"draw(?: me)?|dibuja|hazme|haz|crea|genera|quiero|render|give me|show me|"
+    r"(?:i|we) (?:want|need)|i'd (?:like|love)|"
+    r"i would (?:like|love)|i wanna)(?:(?: to)? (?:see|have|make))?(?!\s+of\b)"
+    # These may be nouns: only before an article are they requests.
+    r"|(?:model|design|build(?: me)?|sculpt|get|have|see|imagine|think of|picture|"
+    r"how about|what about|(?:is|was) (?:this|that|it)|(?:this|that|there|here|it) is|(?:it|there|"
+    r"here|that)'s|the object is)(?=\s+(?:an?|the|some|my|our|your|one|two|three)\b)"
+    r")\s+"
+)
+ASKS_LOOKS = re.compile(r"^what (?:does|do|would|did) (.+?) look like\b.*$")
+PICTURES = frozenset(
+    "photo photograph picture image render rendering shot view drawing illustration sketch "
+    "painting artwork art snapshot selfie photography closeup close-up scan print cartoon icon "
+    "sticker logo design concept character depiction portrayal doodle sprite photos pictures "
+    "images renders".split()
+)
+MODEL = re.compile(  # as a picture is; "a wooden model of a ship" is a ship of wood
+    r"^(?:(?:a|an|the)\s+)?(?:(?:very|highly[\s-]detailed|detailed|3d|low[\s-]poly|realistic|"
+    r"photorealistic|digital|beautiful|stylized|game|voxel)[\s,]+)*(?:model|asset)\s+of\s+"
+)
+STYLE = re.compile(  # says how a picture looks, not what is in it
+    r"\b(?:highly detailed(?: skin)?|high detail|intricate details?|highly realistic|"
+    r"ultra realistic|hyper realistic|photo ?realistic|realistic|realism|best quality|"
+    r"(?:very )?high quality|"
+    r"high resolution|studio lighting|soft lighting|product photography|full body|low poly|"
+    r"animated movie character|3d models?|3d render(?:ing)?|3d asset|8k(?: uhd)?|4k|uhd|hd|hdr|"
+    r"dslr|film grain|raw photo|fujifilm \w+|octane render|unreal engine(?: \d)?|blender|"
+    r"trending on \w+|artstation|masterpiece|sharp focus|detailed photo|detailed|plain background|"
+    r"on a plain background|(?:white|black|dark|gr[ae]y|transparent|no) background|front view|"
+    r"side view|back view|overhead view|"
+    r"aerial view|low-?poly|stylized|game (?:asset|prop|icon|character)s?|game[ -]ready|isometric|"
+    r"hand-?painted|watercolou?r|(?:cinematic|dramatic) lighting|for 3d printing|"
+    r"3d[ -]print(?:ed|able)|"
+    r"assets?|super detailed|hyper-?realistic|pbr(?: (?:texture|material)s?)?|studio light|"
+    r"\d+(?:\.\d+)? ?uhd)\b"
+)
+WEIGHT = re.compile(
+    r":\s*\d+(?:\.\d+)?(?=\s*[),]|\s*$)|\s--no\s+\w+|\s--\w+(?:\s+[\d:.]+)?"
+)  # "(fox:1.3) --ar 1:1"
+
+
+def normal(prompt: str) -> str:
+    """Small letters, in the composed form of Unicode."""
+    return unicodedata.normalize("NFKC", prompt.replace("№", " # ")).lower().replace("’", "'")
+
+
+def without_style(prompt: str) -> str:
+    """The prompt less what only says how a picture looks ("a DSLR photo of", "8k")."""
+    text = WEIGHT.sub("", " ".join(normal(prompt).split()))
+    text = COMMAND.sub("", LABELS.sub("", text))
+    text = ASKS_LOOKS.sub(r"\1", text)
+    for _ in range(2):
+        text = MODEL.sub("", _pictured(text))
+    text = re.sub(r",? please\b| for (?:me|us)\b", "", text).replace("upside down", "upside-down")
+    kept = STYLE.sub(" ", text)
+    return kept if re.search(r"\w", kept) else text
+
+
+def _pictured(text: str) -> str:
+    """X of "a very old photo of X"; the text where it does not begin with a picture."""
+    words = text.split()
+    for place, word in enumerate(words[:-2]):
+        bare, before = word.strip(",.;:'\""), words[place - 1 : place]
+        close = bare == "up" and before == ["close"]
+        if (bare in PICTURES or close) and words[place + 1] == "of":
+            return " ".join(words[place + 2 :])
+        inside = bare in DETERMINERS and place  # "holding a photo of"
+        if inside or (bare in EDGES and bare not in ("and", "up", "out", "down", "")):
+            return text
+    return text
