@@ -5,6 +5,7 @@ features of one detector, against every real image. Several sets of seeds give a
 """
 
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from image_distill.metrics import (
     kernel_mmd,
     mean_kernel,
     neighbour_radii,
+    open_npz,
     share_inside,
 )
 from uni3d.storage.whole import temporary_names
@@ -98,7 +100,7 @@ class Reality:
                 return radii, kernel
             with temporary_names([self._pairs]) as (partial,), partial.open("wb") as file:
                 np.savez(file, radii=radii.numpy(), kernel=kernel)
-        with _readable(self._pairs), np.load(self._pairs, allow_pickle=False) as file:
+        with _readable(self._pairs), open_npz(self._pairs) as file:
             return torch.from_numpy(file["radii"]), float(file["kernel"])
 
     def judge(self, fake: Tensor) -> Nearness:
@@ -116,7 +118,7 @@ class Reality:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path}: got no readable features ({error}); wanted those of the real images; "
             "do: remove it, and it is made again"

@@ -5,17 +5,32 @@ published Inception (`load_detector`) is the Frechet distance the FID of papers;
 call it a Frechet distance and name the detector.
 """
 
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from image_distill.data import DataError, to_uint8
+from uni3d.storage.whole import temporary_names
 
 Detector = Callable[[Tensor], Tensor]
+
+
+def open_npz(path: str | Path) -> Any:
+    """`np.load` of an npz. ValueError for a file that was cut off (numpy leaves an error behind).
+
+    Raises also OSError, and what reading an entry may: KeyError, EOFError, zlib.error.
+    """
+    with Path(path).open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise ValueError("no whole zip file")
+    return np.load(path, allow_pickle=False)
 
 
 @dataclass(frozen=True)
@@ -27,16 +42,16 @@ class Statistics:
 
     def save(self, path: str | Path) -> None:
         """A reference npz with the published keys, `mu` and `sigma`."""
-        with Path(path).open("wb") as file:
+        with temporary_names([Path(path)]) as (partial,), partial.open("wb") as file:
             np.savez(file, mu=self.mu, sigma=self.sigma)
 
     @classmethod
     def load(cls, path: str | Path) -> "Statistics":
         """Read a reference npz. Raises DataError where it is missing or of another form."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open_npz(path) as file:
                 mu, sigma = (np.asarray(file[key], dtype=np.float64) for key in ("mu", "sigma"))
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zlib.error) as error:
             raise DataError(
                 f"{path}: got no readable reference statistics ({error}); wanted an npz with mu "
                 "and sigma; do: download them, or make them from the data set"

@@ -15,6 +15,7 @@ from image_distill.denoisers import Denoiser
 from uni3d.errors import ConfigError
 from uni3d.instruct import karras_sigmas
 from uni3d.instruct.noise import SIGMA_MAX, SIGMA_MIN
+from uni3d.storage.whole import temporary_names
 
 __all__ = ["Batch", "Heun", "OneStep", "generate", "parse_seeds", "write_images"]
 
@@ -174,6 +175,6 @@ def write_images(batches: Iterator[Batch], out: str | Path) -> int:
             grey = image.shape[2] == 1
             Image.fromarray(image[..., 0] if grey else image).save(out / f"{seed:06d}.png")
     if npz:
-        with out.open("wb") as file:
+        with temporary_names([out]) as (partial,), partial.open("wb") as file:
             np.savez(file, images=np.concatenate(pixels), seeds=seeds, classes=classes)
     return len(seeds)

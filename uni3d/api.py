@@ -142,8 +142,12 @@ def _records(
     with held(folder):
         run = make()
         first = run.prepare()
-        yield dataclasses.replace(first, note="; ".join(filter(None, (note, first.note))))
-        yield from run.optimise()
+        try:
+            yield dataclasses.replace(first, note="; ".join(filter(None, (note, first.note))))
+            yield from run.optimise()
+        finally:
+            if run.parts is not None and run.parts.fake:
+                run.parts.fake.release()  # a teacher that was given may serve another run
         yield from export_run(run.config, run.folder, formats)
     return Result(run.folder, run.config)
 

@@ -69,7 +69,9 @@ def test_reference_file(tmp_path):
         assert np.array_equal(again.mu, own.mu) and np.array_equal(again.sigma, own.sigma)
     np.savez(tmp_path / "bad.npz", mu=own.mu)
     np.savez(tmp_path / "object.npz", mu=np.array([{}], dtype=object), sigma=own.sigma)
-    for name in ("bad", "object", "absent"):
+    whole = (tmp_path / "other.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    for name in ("bad", "object", "absent", "cut"):
         with pytest.raises(DataError, match=rf"{name}.npz: got no readable reference"):
             metrics.Statistics.load(tmp_path / f"{name}.npz")
 

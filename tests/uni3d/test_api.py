@@ -16,6 +16,7 @@ from uni3d import api
 from uni3d.errors import CheckpointError, ConfigError, PromptError
 from uni3d.mesh.rasterize import shade
 from uni3d.run.finish import read_mesh
+from uni3d.teacher.model import TeacherConfig, load_teacher
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -134,6 +135,19 @@ def test_the_example_of_a_teacher_of_ones_own_makes_a_red_ball(tmp_path, monkeyp
     np.testing.assert_allclose(mesh.extents / 2, radius, rtol=0.15)
     red, green, blue = np.asarray(mesh.visual.to_color().vertex_colors)[:, :3].mean(0)
     assert red > 150 and max(green, blue) < 120, (red, green, blue)
+
+
+def test_a_loaded_teacher_serves_one_run_after_another(tiny_folder, tmp_path):
+    teacher = load_teacher(TeacherConfig(name=str(tiny_folder)))
+    small = TINY | {"method": "vsd", "steps": 2}
+    tables = []
+    for folder in ("one", "two"):
+        made = uni3d.generate(
+            "a corgi", teacher=teacher, out=tmp_path / folder, formats=("glb",), **small
+        )
+        tables.append(made.scene.field.table)
+        assert not [name for name, _ in teacher.unet.named_parameters() if ".fake." in name]
+    assert torch.equal(*tables)
 
 
 def test_a_teacher_of_ones_own_has_no_fake_score(tmp_path):

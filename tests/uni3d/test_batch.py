@@ -1,6 +1,7 @@
 """Batches: rows, names, shards, the record of what happened, the loop, wrong commands."""
 
 import csv
+import dataclasses
 import json
 import multiprocessing
 import sys
@@ -246,6 +247,22 @@ def test_what_fails_comes_again_after_the_others_and_what_another_makes_later(
     tally = drive.drive(Record(tmp_path), _tasks(tmp_path, "abcd"), engine, drive.Tally(total=4))
     assert (tally.done, tally.failed, tally.running) == (3, 1, 0) and engine.stopped
     assert engine.log[:4] == ["a", "b", "c", "d"] and set(map(len, script.values())) == {0}
+
+
+def test_what_a_power_cut_left_running_is_no_late_attempt(tmp_path):
+    record = Record(tmp_path)
+    record.working("a").mkdir(parents=True)
+    (task,) = _tasks(tmp_path, "a")
+    task = dataclasses.replace(task, timeout=10.0)
+    left = Status(state="running", attempts=1, started=time.time() - 3600)
+    with record.claimed("a") as folder:
+        record.write_status(folder, left)
+    assert not drive._overdue(record, task, before=1)  # the new worker still imports
+    with record.claimed("a") as folder:
+        record.write_status(folder, dataclasses.replace(left, attempts=2))
+    assert drive._overdue(record, task, before=1)
+    assert make.record_failure(task, "its worker died").state == "queued"
+    assert record.status("a").seconds == 10.0  # not the hour without power
 
 
 def test_after_so_many_failures_nothing_is_begun(tmp_path):

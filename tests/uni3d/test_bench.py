@@ -51,6 +51,9 @@ def test_the_table_has_all_methods_and_none_of_the_prompts_used_for_tuning():
     for suite in SUITES.values():
         made = make_plan(suite, {m: METHODS[m] for m in suite.methods}, "draft", [], {})
         assert not config_of(made, made.prompts[0], 0, suite.methods[0]).instant.use
+    # Also where the preset is of one pass: there would be nothing to compare.
+    made = make_plan(SUITES["smoke"], {"sds": METHODS["sds"]}, "instant", [], {})
+    assert not config_of(made, made.prompts[0], 0, "sds").instant.only
 
 
 def test_runs_of_a_seed_differ_in_their_method_alone(plan):

@@ -6,9 +6,11 @@ import pytest
 import torch
 from tiny import TINY, tiny_run
 
+from uni3d import config_io
 from uni3d.errors import ConfigError
 from uni3d.run import real_samples
 from uni3d.run import run as run_module
+from uni3d.run.presets import with_preset
 from uni3d.run.run import Run
 from uni3d.run.settings import RunConfig
 from uni3d.teacher.fake_score import FakeScoreConfig
@@ -54,6 +56,18 @@ def test_three_steps_and_three_more_are_six(tiny_folder, tmp_path, method, guida
     parts, _ = _after(config, tmp_path / "parts", 6, resume=True)
     assert whole.keys() == parts.keys()
     assert [k for k in whole if not torch.equal(whole[k], parts[k])] == []
+
+
+@pytest.mark.parametrize(
+    ("start", "begin", "fraction", "age"),
+    [(0.7, 0.5, 0.8, 0.1), (0.0, 0.5, 0.5, 0.0), (0.0, 0.0, 0.3, 0.3), (0.7, 0.0, 0.5, -0.2)],
+)
+def test_the_fake_score_is_as_old_as_it_has_learned(start, begin, fraction, age):
+    """Its warm-up and the ratio's: with an object at hand too (both were wrong)."""
+    config = with_preset("default", {"instant": {"weights": "a file" if begin else ""}})
+    config = config_io.load(RunConfig, config | {"prompt": "a cat", "fake_score": {"start": start}})
+    assert config.begin == begin
+    assert config.fake_score_age(fraction) == pytest.approx(age)
 
 
 def test_until_the_fake_score_starts_a_run_is_sds_bit_for_bit(tiny_folder, tmp_path):

@@ -44,6 +44,9 @@ def test_four_objects_of_one_pass_are_queued_with_seeds_of_their_own(site):
     assert [site.worker.position(run) for run in runs] == [0, 1, 2, 3]
     with pytest.raises(ConfigError, match="seed"):
         start_four(site, {**VALUES, "seed": 2**31 - 2}, "")  # the fourth would be above the limit
+    # All four or none: what was queued of them before the fault waits no more.
+    waiting = [one for one in site.store.runs() if one.state.state == "queued"]
+    assert sorted(one.run_id for one in waiting) == sorted(runs)
 
 
 def test_a_mesh_is_shown_when_its_file_is_there_and_only_then(site):

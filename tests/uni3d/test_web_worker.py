@@ -271,6 +271,12 @@ def test_the_queue_is_bounded(site):
     assert len(site.store.runs()) == count
     with pytest.raises(Exception, match="queued or running"):
         site.delete(run_id, "")
+    # A run that was stopped is as long as it was, if it cannot be gone on with now.
+    stopped = site.store.create(RunConfig(prompt="a corgi", steps=10), "")
+    site.store.change(stopped, state="interrupted", step=5)
+    with pytest.raises(ConfigError, match="queue: it is full"):
+        site.proceed(stopped, 200, "")
+    assert site.store.config(stopped)["steps"] == 10
     for one in site.store.runs():
         site.cancel(one.run_id, "")
 

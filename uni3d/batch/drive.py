@@ -53,6 +53,7 @@ def drive(
     """
     waiting = collections.deque((0.0, task) for task in tasks)
     running: dict[str, Task] = {}
+    begun: dict[str, int] = {}  # attempts at an object before the one that runs
     first_failures = tally.failed
     try:
         while (waiting or running) and not stop():
@@ -68,6 +69,7 @@ def drive(
                     waiting.append((when, task))
                 else:
                     running[task.job.name] = task
+                    begun[task.job.name] = record.status(task.job.name).attempts
                     engine.submit(task)
             tally.running, tally.share = len(running), _share(record, running.values())
             tell(tally)
@@ -82,7 +84,7 @@ def drive(
                     later = time.monotonic() + (AGAIN if outcome.state == "busy" else 0.0)
                     waiting.append((later, task))
             for name, task in running.items():
-                if _overdue(record, task):
+                if _overdue(record, task, begun[name]):
                     engine.kill(name, f"took more than {task.timeout:g} s and was ended")
     finally:
         tally.running, tally.share = 0, 0.0
@@ -103,9 +105,11 @@ def _share(record: Record, tasks) -> float:
     return share
 
 
-def _overdue(record: Record, task: Task) -> bool:
+def _overdue(record: Record, task: Task, before: int) -> bool:
+    """Whether the attempt after `before` ones takes too long. A machine that lost its power left
+    "running" behind: that is no attempt of this command."""
     if task.timeout == float("inf"):
         return False
     status = record.status(task.job.name)
     late = time.time() - status.started > task.timeout + OVERTIME
-    return status.state == "running" and late
+    return status.state == "running" and status.attempts > before and late

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import gc
 import socket
 import time
 import traceback
@@ -185,7 +186,8 @@ class Maker:
         from uni3d.teacher.model import load_teacher
 
         if self._teacher is None or self._teacher[0] != config:
-            self._teacher = None  # the old one goes before the new one comes
+            self._teacher = None
+            gc.collect()  # it is part of cycles: the old one goes before the new one comes
             self._teacher = config, load_teacher(config)
         return self._teacher[1]
 
@@ -220,6 +222,7 @@ def record_failure(task: Task, error: str) -> Outcome:
             before = record.status(name)
             state = "queued" if before.failures < task.retries else "failed"
             spent = max(0.0, time.time() - before.started) if before.state == "running" else 0.0
+            spent = min(spent, task.timeout)  # "running" may be left from before a power cut
             status = dataclasses.replace(
                 before,
                 state=state,

@@ -139,7 +139,7 @@ def make_plan(
 ) -> Plan:
     """A plan without steps; every configuration is built once, so that faults show at the start."""
     # What is compared is what the methods make of nothing.
-    scratch = config_io.merge(PRESETS[preset], {"instant": {"use": False}})
+    scratch = config_io.merge(PRESETS[preset], {"instant": {"use": False, "only": False}})
     base = config_io.apply_overrides(scratch, overrides)
     plan = Plan(
         prompts=list(suite.prompts),

@@ -181,7 +181,7 @@ def _follow(trainer: Any, out: Path, shown: Any, until: float, stop: list) -> No
     def sheet() -> float:
         features = [trainer.texts.of(sentence)[0] for sentence in shown]
         apart = write_sheet(trainer.average, features, out / SHEET)
-        (out / f"sheet-{trainer.step:06d}.png").write_bytes((out / SHEET).read_bytes())
+        replace_all({out / f"sheet-{trainer.step:06d}.png": (out / SHEET).read_bytes()})
         return apart
 
     with (

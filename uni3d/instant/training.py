@@ -142,12 +142,12 @@ class Trainer:
                 loss = loss + config.picture_weight * blurred
                 metrics["unlike_anchor"] = float(blurred.detach())
         # 8. Update generator and average.
-        loss.backward()
-        metrics |= self._update(rgb)
+        teacher.backward(loss, list(self.generator.parameters()))
+        metrics |= self._update()
         # 9. Let the fake score follow. It is given text and camera, never z.
         if self.fake is not None and share >= config.fake_share:
             sigma, eps = self._noise(x0, 0.0, generator)
-            real = self._real(views, camera, generator, share)
+            real = self._real(views, camera, generator)
             condition = Condition(views.positive, camera)
             losses = self.fake.fit(x0.detach(), sigma, eps, condition, 1.0, real)
             metrics |= {name: float(value) for name, value in losses.items()}
@@ -230,17 +230,16 @@ class Trainer:
         gap = float(terms.terms["u_norm"].mean()) / x0[0].numel() ** 0.5
         return loss, {"loss": float(loss.detach()), "gap": gap, **metrics}
 
-    def _real(self, views: ViewConditioning, camera, generator, share: float) -> Tensor | None:
+    def _real(self, views: ViewConditioning, camera, generator) -> Tensor | None:
         """Teacher samples of this step's sentences and cameras, every few steps; else None."""
         assert self.fake is not None
         if self.fake.ratio is None or self.step % self.config.real_every:
             return None
-        with self.fake.adapter(trainable=False, on=False):
-            return self.teacher.sample(
-                views, camera, scale=self.config.scale, steps=12, generator=generator
-            )
+        return self.teacher.sample(
+            views, camera, scale=self.config.scale, steps=12, generator=generator
+        )
 
-    def _update(self, rgb: Tensor) -> dict[str, float]:
+    def _update(self) -> dict[str, float]:
         config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate_at(self.step)
@@ -315,8 +314,9 @@ def draw_anchors(
 
     Yields (how many there are, None), at the end (all, the anchors).
     """
-    rng = np.random.default_rng((config.seed, 7))
-    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + 7)
+    # Of no step: (seed, step) has two numbers there, and smaller ones here.
+    rng = np.random.default_rng((config.seed, 7, 1))
+    generator = torch.Generator().manual_seed(2**62 + config.seed)
     texts = Texts(teacher)
     drawn = [sentences.draw(rng) for _ in range(config.anchors)]
     cameras = sample_cameras(config.camera, config.anchors, generator)

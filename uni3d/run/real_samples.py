@@ -14,13 +14,14 @@ from uni3d.teacher.prompts import PromptSet
 __all__ = ["BINS", "draw_real_samples", "pick_real_samples", "real_cameras"]
 
 BINS = 8  # azimuth bins
+SEEDS = 2**62 + 17, 2**62 + 18  # of the cameras and of the noise: those of no step of a run
 
 
 def real_cameras(config: RunConfig) -> Cameras:
     """The cameras of the samples, `[BINS * per_view]`: elevation and distance from the run's own
     prior, azimuths even in their bins. The discriminator is shown each sample with its own."""
     count = config.guidance.real_samples_per_view
-    generator = torch.Generator().manual_seed(17)
+    generator = torch.Generator().manual_seed(SEEDS[0])
     drawn = sample_cameras(config.camera, BINS * count, generator)
     azimuth = torch.arange(BINS * count) * (360 / (BINS * count))
     return dataclasses.replace(drawn, azimuth_deg=azimuth)
@@ -38,7 +39,7 @@ def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -
     scale, rescale = (1.0, 0.0) if apart else (guidance.scale, guidance.rescale)
 
     def draw() -> Tensor:
-        generator = torch.Generator().manual_seed(17)
+        generator = torch.Generator().manual_seed(SEEDS[1])
         bins = []
         for k in range(BINS):
             cameras = all_cameras[torch.arange(k * count, (k + 1) * count)]
@@ -65,6 +66,7 @@ def draw_real_samples(config: RunConfig, teacher: Teacher, prompts: PromptSet) -
         "rescale": rescale,
         "steps": steps,
         "shape": [BINS, count],
+        "seeds": SEEDS,
         "one_by_one": teacher.one_by_one,
     }
     return remembered("samples", key, draw)

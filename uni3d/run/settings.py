@@ -135,7 +135,9 @@ class RunConfig:
         if isinstance(result.get("teacher"), str):
             result["teacher"] = {"name": result["teacher"]}
         if isinstance(result.get("loading"), Mapping):
-            result["teacher"] = {**result.pop("loading"), **result.get("teacher", {})}
+            teacher = result.get("teacher", {})
+            if isinstance(teacher, Mapping):  # else the fault is named when it is read
+                result["teacher"] = {**result.pop("loading"), **teacher}
         return result
 
     def resolved_method(self) -> Method:
@@ -158,6 +160,11 @@ class RunConfig:
         if fraction < self.fake_score.start:
             return resolve_method("sds")
         return self.resolved_method()
+
+    def fake_score_age(self, fraction: float) -> float:
+        """What part of the run the fake score has learned for, after `fraction` of it; below 0
+        before. A run that begins with an object cannot have taught one before."""
+        return fraction - max(self.fake_score.start, self.begin)
 
     @property
     def needs_ratio(self) -> bool:

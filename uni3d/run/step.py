@@ -40,7 +40,7 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
     fraction = step / config.steps
     method = config.method_at(fraction)  # sds until the fake score starts
     fake = parts.fake if method.learned_fake_score else None
-    since = fraction - config.fake_score.start
+    since = config.fake_score_age(fraction)
     learns = fake is not None and step % config.fake_score.every == 0
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step + 1)
 
@@ -73,8 +73,7 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
         elif fake:
             x0_fake, features = fake.predict(noisy, sigma, condition)
     # 5. The density ratio, once the discriminator has had its warm-up.
-    begun = (fraction - config.begin) / (1 - config.begin) - config.fake_score.start
-    ratio_ready = parts.real is not None and begun >= guidance.ratio_warm_up
+    ratio_ready = parts.real is not None and since >= guidance.ratio_warm_up
     log_ratio = constant_h = None
     if fake and features is not None:
         log_ratio, constant_h = fake.log_ratio(features, sigma)
@@ -106,7 +105,7 @@ def take_step(parts: Parts, step: int) -> dict[str, float]:
         rendered, scene.field.density, config.regularizers, fraction, generator
     )
     # 8. Update the scene. What a shared pass taught is apart from the adapter's share of the loss.
-    (loss + prior).backward(inputs=scene.parameters if learned else None)
+    teacher.backward(loss + prior, scene.parameters, only=learned is not None)
     scene.update(step, fraction, generator)
     metrics = {"loss": float(loss.detach()), "opacity": float(rendered.opacity.detach().mean())}
     # How far apart teacher and fake score are: root mean square per latent number; and how many

@@ -95,7 +95,12 @@ class _CudaBackend:
             import nerfacc  # type: ignore[import-not-found]
             import tinycudann  # type: ignore[import-not-found]
         except ImportError as error:
-            raise MissingExtraError(error.name or "tinycudann", "cuda") from error
+            if error.name == "tinycudann":  # on no package index
+                raise ConfigError(
+                    "tinycudann is needed for this and is not installed; do: build tiny-cuda-nn's "
+                    "bindings for torch (docs/gpu.md)"
+                ) from error
+            raise MissingExtraError(error.name or "nerfacc", "cuda") from error
         self.device = torch.device("cuda")
         self._nerfacc, self._tinycudann = nerfacc, tinycudann
         self._encodings: dict[HashGrid, torch.nn.Module] = {}
@@ -120,6 +125,9 @@ class _CudaBackend:
             roi_aabb=[-1.0, -1.0, -1.0, 1.0, 1.0, 1.0], resolution=occupied.shape[0], levels=1
         ).to(self.device)
         estimator.binaries = occupied[None]
+        # Sampling lowers alpha_thre to the mean of what it believes to be the opacities: at the
+        # zeros of a fresh estimator nothing would be left out.
+        estimator.occs.fill_(1.0)
 
         def density(t_starts: Tensor, t_ends: Tensor, ray_indices: Tensor) -> Tensor:
             t = (t_starts + t_ends)[:, None] * 0.5

@@ -81,6 +81,7 @@ class SampleDenoiser:
         return self.network(x / (1 + level**2).sqrt(), self.schedule.t_of(sigma), cond)
 
 
+FLOAT16_SCALE = 1024.0  # of a loss: gradients per latent number are about 1e-7, float16 ends there
 DENOISERS = {"epsilon": EpsDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}
 
 
@@ -164,6 +165,18 @@ class Teacher:
         if images.shape[-1] != size:
             images = interpolate(images, (size, size), mode="bilinear", align_corners=False)
         return self.codec.encode(images)
+
+    def backward(self, loss: Tensor, leaves: list[Tensor], only: bool = False) -> None:
+        """Add the gradient of a scalar `loss` to the `.grad` of `leaves`; with `only`, to no other.
+
+        Of networks in float16 small gradients would become 0 on their way: it goes scaled.
+        """
+        scale = FLOAT16_SCALE if self.dtype == torch.float16 else 1.0
+        (loss * scale).backward(inputs=leaves if only else None)
+        if scale != 1.0:
+            for leaf in leaves:
+                if leaf.grad is not None:
+                    leaf.grad /= scale
 
     def camera(self, cameras: Cameras) -> Tensor:
         """What a Condition says of cameras, `[batch, 4]`."""
@@ -286,8 +299,10 @@ def place(config: TeacherConfig) -> tuple[torch.device, torch.dtype]:
         raise TeacherError("device: got cuda, and torch sees no CUDA device; do: --device cpu")
     precision = config.precision
     if precision == "auto":
-        on_gpu = "bfloat16" if kind == "cuda" and torch.cuda.is_bf16_supported() else "float16"
-        precision = on_gpu if kind == "cuda" else "float32"
+        precision = "float32"
+        if kind == "cuda":  # emulated bfloat16 is slow
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+            precision = "bfloat16" if native else "float16"
     return torch.device(kind), getattr(torch, precision)
 
 

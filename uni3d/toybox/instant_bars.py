@@ -21,6 +21,7 @@ from uni3d.mesh.surface import extract_mesh
 from uni3d.run.finish import sheet_cameras
 from uni3d.run.presets import PRESETS
 from uni3d.run.settings import RunConfig
+from uni3d.storage.whole import replace_all
 from uni3d.teacher.hub import BUILT_IN
 from uni3d.teacher.model import TeacherConfig
 from uni3d.toybox.bars import known_to_both
@@ -96,7 +97,7 @@ def evaluate(
         yield f"| {prompt} | {cells} |"
     good = sum(row["entropy"] >= 0.5 for row in found["variety"])
     yield f"\nentropy of at least half of the truth's: {good} of {len(SMALL_WORLD)} prompts"
-    (out / "table.json").write_text(json.dumps(found, indent=1) + "\n")
+    replace_all({out / "table.json": (json.dumps(found, indent=1) + "\n").encode()})
     _sheet(network, out / "sheet.png", teacher)
 
 

@@ -8,6 +8,7 @@ import functools
 import json
 from pathlib import Path
 
+from uni3d.storage.whole import replace_all
 from uni3d.teacher.hub import BUILT_IN, SHIPPED
 from uni3d.toybox import world
 from uni3d.toybox.shapes import COLORS, PATTERNS
@@ -63,7 +64,7 @@ def today() -> Known:
 
 
 def write_known(known: Known, path: Path) -> None:
-    path.write_text(json.dumps(dataclasses.asdict(known), indent=1) + "\n")
+    replace_all({path: (json.dumps(dataclasses.asdict(known), indent=1) + "\n").encode()})
 
 
 def read_known(path: Path) -> Known:

@@ -20,6 +20,7 @@ from typing import Any
 from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.storage.lock import held, is_held
+from uni3d.storage.whole import replace_all
 
 __all__ = ["ACTIVE", "DAMAGE", "SERVABLE", "RunState", "RunStore", "Summary"]
 
@@ -89,7 +90,7 @@ class RunStore:
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.root = root.resolve()
-        self._configs: dict[tuple[str, int], dict[str, Any]] = {}
+        self._configs: dict[str, tuple[int, dict[str, Any]]] = {}  # when written, what it says
         self._lock = threading.Lock()
 
     def create(self, config, owner: str) -> str:
@@ -97,7 +98,7 @@ class RunStore:
         run_id = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(8)
         folder = self.root / run_id
         folder.mkdir()
-        (folder / "config.yaml").write_text(config_io.dump(config), encoding="utf-8")
+        replace_all({folder / "config.yaml": config_io.dump(config).encode()})
         state = RunState(state="queued", owner=owner, created=time.time(), steps=config.steps)
         self.write(run_id, state)
         return run_id
@@ -169,10 +170,10 @@ class RunStore:
         """config.yaml as plain data; empty when damaged. YAML is slow to read, so it is kept."""
         path = self.root / run_id / "config.yaml"
         try:
-            key = (run_id, path.stat().st_mtime_ns)
-            if key not in self._configs:
-                self._configs[key] = config_io.read_yaml(path)
-            return self._configs[key]
+            written = path.stat().st_mtime_ns
+            if self._configs.get(run_id, (0, {}))[0] != written:
+                self._configs[run_id] = written, config_io.read_yaml(path)
+            return self._configs[run_id][1]
         except (OSError, ConfigError):
             return {}
 
@@ -240,6 +241,7 @@ class RunStore:
             raise CheckpointError("run: it is still queued or running; do: cancel it first")
         with held(folder):  # a command line may begin at this moment
             shutil.rmtree(folder)
+        self._configs.pop(run_id, None)
 
     def mark_interrupted(self) -> None:
         """On start: what a server left as queued or running when it ended is interrupted."""

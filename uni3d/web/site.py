@@ -9,6 +9,7 @@ from typing import Any
 from uni3d import config_io
 from uni3d.errors import CheckpointError, ConfigError
 from uni3d.run.presets import PRESETS, STEPS, VIEWS
+from uni3d.storage.whole import replace_all
 from uni3d.web.requests import (
     LIMITS,
     LONGEST,
@@ -113,14 +114,18 @@ class Site:
             )
         if state.step >= steps:
             raise ConfigError("steps: this run has done all of its own; do: add more steps")
+        path = folder / "config.yaml"
+        before = path.read_bytes()
         if extra:
             from uni3d.run.settings import RunConfig
 
             config = config_io.load(RunConfig, mapping | {"steps": steps})
-            temporary = folder / ".config.part"
-            temporary.write_text(config_io.dump(config), encoding="utf-8")
-            temporary.replace(folder / "config.yaml")
-        self.worker.submit(Job(kind="resume", run_id=run_id, owner=user))
+            replace_all({path: config_io.dump(config).encode()})
+        try:
+            self.worker.submit(Job(kind="resume", run_id=run_id, owner=user))
+        except ConfigError:  # refused: the run is as long as it was
+            replace_all({path: before})
+            raise
 
     def export(self, run_id: Any, formats: Any, user: str) -> None:
         """Write the mesh files of a run again."""

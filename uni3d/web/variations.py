@@ -97,7 +97,12 @@ def start_four(site: Site, values: dict[str, Any], user: str) -> list[str]:
     for k in range(COUNT):
         steps = {"preset": "instant", "steps": 0, "views": 0}
         shifted = seed + k if isinstance(seed, int) and not isinstance(seed, bool) else seed
-        made.append(site.start({**values, **steps, "seed": shifted}, user))
+        try:
+            made.append(site.start({**values, **steps, "seed": shifted}, user))
+        except Uni3DError:  # all four or none
+            for run_id in made:
+                site.cancel(run_id, user)
+            raise
     return made
 
 
