@@ -1,6 +1,7 @@
 """Which detector sees the images, and how well a network or a set of images does under it."""
 
 import contextlib
+import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -140,6 +141,7 @@ class Scorer:
         if not recipe.teacher_steps:
             return {}
         how = [self.name, recipe.teacher_steps, recipe.metric_images, recipe.metric_sets]
+        how += [hashlib.sha256(self._reference.mu.tobytes()).hexdigest()]  # of the same pictures
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             record = json.loads(kept.read_text(encoding="utf-8"))
             if record["how"] == how:

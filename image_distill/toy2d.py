@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from image_distill.mixture2d import Mixture2D, covered_modes, on_modes, true_kl
-from uni3d.errors import ConfigError
+from uni3d.errors import ConfigError, NonFiniteError
 from uni3d.instruct import (
     EDMDenoiser,
     RatioNormaliser,
@@ -209,8 +209,12 @@ class Trainer:
         parameters = list(self.generator.parameters())
         gradients = torch.autograd.grad(loss, parameters)
         for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient.nan_to_num(0.0, 0.0, 0.0)
-        nn.utils.clip_grad_norm_(parameters, 10.0)
+            parameter.grad = gradient
+        if not torch.isfinite(nn.utils.clip_grad_norm_(parameters, 10.0)):
+            raise NonFiniteError(
+                f"toy2d: the gradient is not finite in step {self.steps_taken + 1}; do: a lower "
+                "learning rate"
+            )
         self.generator_optimiser.step()
         self.steps_taken += 1
         half_life = min(self.settings.ema_half_life, 0.05 * self.steps_taken)

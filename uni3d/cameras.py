@@ -98,14 +98,6 @@ class Cameras:
         return torch.stack([right, up, back], dim=-1)
 
     @property
-    def camera_to_world(self) -> Tensor:
-        """`[batch, 4, 4]` rigid transforms."""
-        matrix = torch.eye(4).repeat(len(self), 1, 1)
-        matrix[:, :3, :3] = self.rotation
-        matrix[:, :3, 3] = self.position
-        return matrix
-
-    @property
     def embedding(self) -> Tensor:
         """`[batch, 4]`: sin and cos of azimuth and of elevation; what toybox is conditioned on.
 

@@ -133,7 +133,10 @@ def test_profile_follows_free_memory(monkeypatch):
     cpu = torch.device("cpu")
     for free, expected in ((40e9, "24GB"), (11e9, "12GB"), (6e9, "6GB"), (1e9, "6GB")):
         monkeypatch.setattr(memory, "free_bytes", lambda _, free=free: free)
-        assert choose_profile("auto", 860_000_000, cpu, loaded=False)[0] == expected
+        assert choose_profile("auto", 860_000_000, cpu)[0] == expected
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 8e9)
+    for held_as, expected in ((torch.float16, "6GB"), (torch.float32, "12GB")):  # 1.7 and 3.4 GB
+        assert choose_profile("auto", 860_000_000, cpu, held_as)[0] == expected
         assert choose_profile("auto", 5_000_000, cpu)[0] == "full"
         assert choose_profile("12GB", 860_000_000, cpu)[0] == "12GB"
 

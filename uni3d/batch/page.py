@@ -72,7 +72,7 @@ def _page(record: Record, part: Sequence[Entry], total: int, number: int, pages:
         f"<th><button>{name}</button></th>" if name not in ("", "files") else f"<th>{name}</th>"
         for name in COLUMNS
     )
-    rows = "\n".join(_row(record, entry) for entry in part)
+    rows = "\n".join(_row(entry) for entry in part)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Batch of {total}</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<style>{STYLE}</style>\n'
@@ -83,7 +83,7 @@ def _page(record: Record, part: Sequence[Entry], total: int, number: int, pages:
     )
 
 
-def _row(record: Record, entry: Entry) -> str:
+def _row(entry: Entry) -> str:
     facts, done = entry.facts, entry.state == "done"
     name, prompt = html.escape(entry.name), html.escape(str(facts.get("prompt", "")))
     picture = f'<img src="{name}/thumb.png" width="96" height="96" loading="lazy" alt="{prompt}">'

@@ -213,11 +213,6 @@ def _bootstrap(
     return statistics.resampled(statistic, counts, DRAWS, np.random.default_rng(0))
 
 
-def _nan_mean(values: Sequence[float]) -> float:
-    kept = [value for value in values if not np.isnan(value)]
-    return float(np.mean(kept)) if kept else float("nan")
-
-
 def _scores(
     samples: list[Sample], floors: list[list[Sample]] | None, counts: list[int]
 ) -> dict[str, Value]:

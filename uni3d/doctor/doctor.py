@@ -66,7 +66,7 @@ def examine(config: RunConfig) -> Iterator[str]:
     yield from rows
     chosen = config.memory
     if chosen == "auto":
-        chosen, _ = choose_profile("auto", first.parameters, device, loaded=False)
+        chosen, _ = choose_profile("auto", first.parameters, device)
     yield (
         f"chosen    {chosen}, from free memory; memory and time are the teacher's, estimated at "
         f"{EFFICIENCY:.0%} of the measured speed; rendering and export come on top"

@@ -14,7 +14,7 @@ RATE = 1e-2  # Adam's; falls to a tenth
 
 
 def fit_scene(scene: Scene, wanted: InstantScene, seed: int, steps: int = 200) -> float:
-    """Fit field and occupancy of a fresh CPU scene; the root mean square error of opacity left.
+    """Fit field and occupancy of a fresh scene; the root mean square error of opacity left.
 
     The scene's own optimiser stays as it was: its memory is of gradients of another loss.
     """

@@ -63,7 +63,9 @@ def export_weights(training: Path, out: Path, teacher: str, apart: float | None 
 def text_features(sentence: str, config: TeacherConfig, teacher: Teacher | None = None) -> Tensor:
     """Token features `[1, tokens, width]` of a sentence; the teacher's U-Net is not loaded."""
     if teacher is not None:
-        return teacher.encode_text([sentence]).float().cpu()
+        features = teacher.encode_text([sentence]).float().cpu()
+        teacher.encode_text.free()  # read once; a large one takes gigabytes
+        return features
     found = find_folder(config.name, config.revision, config.variant)
     key = {"teacher": fingerprint(found, config.variant), "texts": [sentence]}
     return remembered(

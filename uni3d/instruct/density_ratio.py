@@ -2,10 +2,11 @@
 
 With the logistic loss the optimal logit is `log(q_t / p_t)` ("real" = teacher's distribution q).
 What an imperfect discriminator gives is tamed in three steps: clamp and clip, divide by a running
-mean per noise level (`E_p[r] = 1` holds exactly for the true ratio), and, in the loss, divide h by
-its batch mean (`normalise_h`). Clipping r makes another divergence, one whose h is constant outside
-the range: the loss must know where (`ratio_is_clipped`), or terms with h' push points that are far
-from the teacher still farther away (Jensen-Shannon and Hellinger then lose every mode).
+mean per noise level (`E_p[r] = 1` holds exactly for the true ratio), and divide the loss by a mean
+of h: over steps (`RunningMean`), or in the loss over a large batch (`normalise_h`). Clipping r
+makes another divergence, one whose h is constant outside the range: the loss must know where
+(`ratio_is_clipped`), or terms with h' push points that are far from the teacher still farther away
+(Jensen-Shannon and Hellinger then lose every mode).
 """
 
 import math

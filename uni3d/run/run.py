@@ -335,7 +335,7 @@ def _fit_memory(
     """The profile for this machine, its switches set on the teacher, and `config` with both it and
     picture sizes that will fit: found before the first step, not at the jump to a larger one."""
     size = sum(parameter.numel() for parameter in teacher.unet.parameters())
-    name, profile = choose_profile(config.memory, size, teacher.device)
+    name, profile = choose_profile(config.memory, size, teacher.device, teacher.dtype)
     teacher.one_by_one = profile.one_by_one
     if isinstance(teacher.codec, VaeCodec):
         teacher.codec = dataclasses.replace(teacher.codec, sliced=profile.slice_vae)

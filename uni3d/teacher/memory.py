@@ -73,17 +73,18 @@ def free_bytes(device: torch.device) -> int:
 
 
 def choose_profile(
-    name: str, parameters: int, device: torch.device, *, loaded: bool = True
+    name: str, parameters: int, device: torch.device, held_as: torch.dtype | None = None
 ) -> tuple[str, Profile]:
-    """The profile called `name`; "auto" chooses by free memory. loaded: the weights lie there.
+    """The profile called `name`; "auto" chooses by free memory.
 
+    held_as: of the weights that lie there already, if they do; their bytes were free before.
     A teacher of fewer than SMALL_TEACHER parameters is always used at full speed.
     """
     if name != "auto":
         return name, PROFILES[name]
     if parameters < SMALL_TEACHER:
         return "full", PROFILES["full"]
-    free = free_bytes(device) + (2 * parameters if loaded else 0)
+    free = free_bytes(device) + (parameters * held_as.itemsize if held_as else 0)
     for key in ("24GB", "12GB"):
         # A card of that size never has all of its memory free.
         if free >= 0.85 * PROFILES[key].memory_gb * GB:

@@ -7,6 +7,7 @@ Nothing above this module knows which it is.
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -166,7 +167,7 @@ class Teacher:
             images = interpolate(images, (size, size), mode="bilinear", align_corners=False)
         return self.codec.encode(images)
 
-    def backward(self, loss: Tensor, leaves: list[Tensor], only: bool = False) -> None:
+    def backward(self, loss: Tensor, leaves: Sequence[Tensor], only: bool = False) -> None:
         """Add the gradient of a scalar `loss` to the `.grad` of `leaves`; with `only`, to no other.
 
         Of networks in float16 small gradients would become 0 on their way: it goes scaled.

@@ -266,8 +266,8 @@ class _Reader(Clauses):
     def of_whole(self, words: tuple[str, ...]) -> None:
         """What a thing is a copy or a part of: "a marble bust of"; the material is the thing's."""
         if self.kind is None and words and singular(words[-1]) in STATUES and self._nobody():
-            *words, self.subject = words  # a statue of someone who is not known
-            self.kind = "statue"
+            self.kind, self.subject = "statue", words[-1]  # of someone who is not known
+            words = words[:-1]
         for word in words:
             if word in MATERIAL_OF:
                 self.set("material", MATERIAL_OF[word], word)

@@ -5,8 +5,10 @@ safety: numba's kernels may not be entered from two threads at once.
 """
 
 import dataclasses
+import gc
 import itertools
 import logging
+import sys
 import threading
 import time
 from pathlib import Path
@@ -122,6 +124,7 @@ class Worker:
             try:
                 self._do(job)
             finally:
+                _let_go()
                 with self._changed:
                     self._running = None
 
@@ -273,6 +276,14 @@ class _Eye:
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
         sure = self.able.certainty(self.prompt, images)
         return {} if sure is None else {"recogniser": sure}
+
+
+def _let_go() -> None:
+    """Free the job's teacher before the next one comes: it is part of cycles."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _import_heavy() -> None:

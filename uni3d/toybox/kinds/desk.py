@@ -9,7 +9,6 @@ from uni3d.toybox.shapes import Builder
 __all__ = ["DESK"]
 
 _PAPER = (0.96, 0.94, 0.86)
-_SCREEN = (0.10, 0.16, 0.26)
 
 
 def _book(b: Builder) -> None:
