@@ -49,7 +49,7 @@ TABLES = Path(__file__).parent / "words"
 FILLERS = frozenset("cute small nice toy beautiful little very really just".split())
 SILENT = EDGES | DETERMINERS | frozenset("it of there top made dressed wearing pair".split())
 MATERIAL_WORDS = {
-    "wooden": "wooden wood oak mahogany timber",
+    "wooden": "wooden wood oak mahogany timber walnut teak bamboo rattan",
     "golden": "golden gold gilded",
     "silver": (
         "silver chrome chrome-plated metal metallic steel iron aluminum tin cast-iron iron-cast "

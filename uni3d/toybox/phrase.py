@@ -55,7 +55,10 @@ SIZES = _set(  # adjectives that endings do not give away; nobody's name
     "dull dim mini chic futuristic"
 )
 ADJECTIVE_ENDINGS = ("ed", "ous", "ful", "ical", "ish", "less", "ive", "ly", "est", "some", "ary")
-NOT_ADJECTIVES = _set("bed seed weed steed sled family lily jelly butterfly dragonfly fly bully")
+NOT_ADJECTIVES = _set(
+    "bed seed weed steed sled family lily jelly butterfly dragonfly fly bully forest guest priest "
+    "vest test harvest contest crest quest library dictionary missionary radish dish"
+)
 ING_NOUNS = _set(
     "ring king wing string building painting earring thing pudding swing carving stocking sibling "
     "duckling clothing ceiling railing"
