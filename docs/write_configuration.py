@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from uni3d import config_io
+from uni3d.run.presets import PRESETS
 from uni3d.run.settings import RunConfig
 from uni3d.scene.regularizers import Ramp
 
@@ -23,10 +24,15 @@ PATH = Path(__file__).with_name("configuration.md")
 HEAD = """# Every key of a run's configuration
 
 Written by `python docs/write_configuration.py` from the dataclasses; a test compares. A YAML file
-(`--config FILE`) holds only what differs from the defaults, `--set guidance.scale=7.5` changes one
+(`--config FILE`) holds only what differs from the preset, `--set guidance.scale=7.5` changes one
 key, and in Python a group is a mapping: `uni3d.generate(prompt, guidance={"scale": 7.5})`. An
 unknown key, or a value of another type, is an error. A run's `config.yaml` holds all of them.
 Examples: [configs/text3d](../configs/text3d).
+
+The defaults below are those of no preset. A run begins with `--preset default` unless another is
+named, and a preset sets:
+
+PRESETS
 
 Scene units: the object lives in the unit ball, so 1 is its radius. A fraction of the run is its
 step divided by `steps`. A ramp is a weight that moves linearly from `before` to `after` between the
@@ -84,6 +90,23 @@ def rows(cls: type, value: Any, prefix: str = "") -> Iterator[tuple[str, str, st
             yield key, kind(hints[field.name]), shown, said[field.name]
 
 
+def presets() -> str:
+    """What each preset sets, a row a key."""
+
+    def leaves(mapping: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+        for key, value in mapping.items():
+            if isinstance(value, dict):
+                yield from leaves(value, f"{prefix}{key}.")
+            else:
+                yield prefix + key, json.dumps(value)
+
+    found = {name: dict(leaves(mapping)) for name, mapping in PRESETS.items()}
+    keys = dict.fromkeys(key for mapping in found.values() for key in mapping)
+    head = [f"| key | {' | '.join(found)} |", "|---" * (1 + len(found)) + "|"]
+    cells = [" | ".join(mapping.get(key, "") for mapping in found.values()) for key in keys]
+    return "\n".join([*head, *(f"| `{k}` | {c} |" for k, c in zip(keys, cells, strict=True))])
+
+
 def document() -> str:
     """The whole file."""
     groups: dict[str, list[str]] = {}
@@ -92,7 +115,7 @@ def document() -> str:
         groups.setdefault(key.rpartition(".")[0], []).append(line)
     ramp = [f"| `{k}` | {w} | {d} | {m} |" for k, w, d, m in rows(Ramp, Ramp())]
     groups["a ramp"] = ramp
-    parts = [HEAD]
+    parts = [HEAD.replace("PRESETS", presets())]
     for name, lines in groups.items():
         table = ["| key | type | default | meaning, unit, range |", "|---|---|---|---|", *lines]
         parts.append("\n".join([f"## {name or 'The run'}", "", *table]) + "\n")

@@ -40,6 +40,8 @@ from uni3d.teacher.prompts import check_prompt, slug
 if TYPE_CHECKING:
     import trimesh
 
+LARGEST_PICTURE = 4096  # pixels a side: of one camera already two gigabytes
+
 __all__ = ["Result", "configure", "generate", "load_run", "refine", "render", "start"]
 
 
@@ -80,8 +82,7 @@ def configure(
     `teacher="sd"` is short for `teacher={"name": "sd"}`.
     Raises ConfigError for an unknown preset, key or value, PromptError for an empty prompt.
     """
-    if preset not in PRESETS:
-        raise ConfigError(f"preset: got {preset!r}; want one of {', '.join(PRESETS)}")
+    _check_preset(preset)
     mapping = with_preset(preset, RunConfig.upgraded(overrides))
     own = {"prompt": check_prompt(prompt), "seed": seed}
     return config_io.load(RunConfig, mapping | own)
@@ -107,11 +108,12 @@ def start(
     `uni3d resume FOLDER` continues. The generator's return value is the Result.
 
     preset: instant, draft, default or high. out: the run folder, made where it is missing (default
-    outputs/PROMPT-SEED, or PROMPT-SEED-2, ...). overwrite: replace a run in `out`; else that is an
-    error, as is a folder that holds anything else. formats: of glb, obj, ply, stl, 3mf, usdz.
-    teacher: a name, a folder or hub id, a mapping of its keys, or an `OwnTeacher`. strict: a word
-    that the teacher does not know is an error; anyway: not even an unknown subject is. overrides:
-    see `configure`. What is wrong with the arguments is raised by this call, before any work.
+    outputs/PROMPT-SEED, or PROMPT-SEED-2, ...). overwrite: replace the run in that folder; else
+    that is an error for `out`, as is a folder that holds anything else. formats: of glb, obj, ply,
+    stl, 3mf, usdz. teacher: a name, a folder or hub id, a mapping of its keys, or an `OwnTeacher`.
+    strict: a word that the teacher does not know is an error; anyway: not even an unknown subject
+    is. overrides: see `configure`. What is wrong with the arguments is raised by this call, before
+    any work.
     """
     loaded = teacher if isinstance(teacher, Teacher) else None
     if loaded is not None:
@@ -124,15 +126,29 @@ def start(
     folder = _place(Path("outputs") / f"{slug(prompt)}-{seed}", out, overwrite)
 
     def make() -> Run:
-        if out is not None:
-            _place(folder, out, overwrite)  # another may have ended here meanwhile
+        if out is not None or overwrite:
+            _place(folder, folder, overwrite)  # another may have ended here meanwhile
         return Run(config, folder, teacher=loaded)
 
     return _records(make, folder, chosen, note)
 
 
+def _check_preset(preset: Any) -> None:
+    if not isinstance(preset, str) or preset not in PRESETS:
+        raise ConfigError(f"preset: got {preset!r:.200}; wanted one of {', '.join(PRESETS)}")
+
+
 def _place(usual: Path, out: str | Path | None, overwrite: bool) -> Path:
-    return fresh_folder(usual) if out is None else chosen_folder(str(out), overwrite)
+    if not isinstance(out, (str, Path, type(None))):
+        raise ConfigError(f"out: got {type(out).__name__}; wanted the path of a folder")
+    try:
+        if out is None and not overwrite:
+            return fresh_folder(usual)
+        return chosen_folder(str(usual if out is None else out), overwrite)
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename}: cannot be written ({error.strerror}); do: another `out`"
+        ) from error
 
 
 def _records(
@@ -186,6 +202,9 @@ def refine(
     preset: draft, default or high; the other arguments are `generate`'s. CheckpointError where
     `source` is no such object.
     """
+    _check_preset(preset)
+    if not isinstance(source, (Result, str, Path)):
+        raise ConfigError(f"source: got {type(source).__name__}; wanted a Result or a run folder")
     folder = source.folder if isinstance(source, Result) else Path(source)
     config, chosen = refined_config(folder, preset), check_formats(formats)
     usual = Path("outputs") / f"{slug(config.prompt)}-{config.seed}-refined"
@@ -220,6 +239,11 @@ def render(result: Result, cameras: Cameras, size: int) -> Rendered:
 
     cameras: `uni3d.Cameras.orbit([0, 90], 15)` and the like, n of them. size: pixels a side.
     Gives rgb `[n, 3, size, size]` and opacity `[n, 1, size, size]`, both in [0, 1], and depth
-    `[n, 1, size, size]` in scene units along the ray, 0 where nothing was hit.
+    `[n, 1, size, size]` in scene units along the ray, 0 where nothing was hit. ConfigError for
+    something else.
     """
+    if not isinstance(result, Result) or not isinstance(cameras, Cameras) or not len(cameras):
+        raise ConfigError("render: got something else; wanted a Result, and one camera or more")
+    if type(size) is not int or not 1 <= size <= LARGEST_PICTURE:
+        raise ConfigError(f"size: got {size!r:.100}; wanted 1 to {LARGEST_PICTURE} pixels a side")
     return result.scene.picture(cameras, size)

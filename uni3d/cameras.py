@@ -57,14 +57,23 @@ class Cameras:
     def orbit(
         azimuth_deg: Any, elevation_deg: Any = 0.0, distance: float = 3.15, fovy_deg: float = 40.0
     ) -> "Cameras":
-        """Cameras at the given angles; scalars are broadcast against `azimuth_deg`."""
-        azimuth = torch.as_tensor(azimuth_deg, dtype=torch.float32).reshape(-1)
+        """Cameras at the given angles; scalars are broadcast against `azimuth_deg`.
 
-        def spread(value) -> Tensor:
-            value = torch.as_tensor(value, dtype=torch.float32)
-            return value.reshape(-1).expand(azimuth.shape[0]).clone()
-
-        return Cameras(azimuth, spread(elevation_deg), spread(distance), spread(fovy_deg))
+        Raises ConfigError for what is no finite number, or other lengths than azimuth's.
+        """
+        given = {"azimuth": azimuth_deg, "elevation": elevation_deg}
+        given |= {"distance": distance, "fovy": fovy_deg}
+        try:
+            parts = [torch.as_tensor(v, dtype=torch.float32).reshape(-1) for v in given.values()]
+            count = len(parts[0])
+            parts = [part.expand(count).clone() for part in parts]
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ConfigError(
+                f"cameras: got {given!r:.200}; wanted numbers, or lists of as many as azimuth has"
+            ) from error
+        if not all(bool(part.isfinite().all()) for part in parts):
+            raise ConfigError(f"cameras: got {given!r:.200}; wanted finite numbers")
+        return Cameras(*parts)
 
     def __len__(self) -> int:
         return self.azimuth_deg.shape[0]

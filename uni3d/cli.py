@@ -37,7 +37,7 @@ def _generate_arguments(parser: argparse.ArgumentParser) -> None:
         "--variations", type=int, metavar="N", help="N objects of --preset instant, to choose from"
     )
     parser.add_argument("--out", help="run folder (default outputs/<prompt>-<seed>, a new one)")
-    parser.add_argument("--overwrite", action="store_true", help="replace the run in --out")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
     add_file_arguments(parser)
     parser.add_argument("--strict", action="store_true", help="words left out are an error")
     parser.add_argument(
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     refine.add_argument("run", type=Path)
     refine.add_argument("--preset", default="default", choices=tuple(PRESETS))
     refine.add_argument("--out", help="run folder (default outputs/<prompt>-<seed>-refined)")
-    refine.add_argument("--overwrite", action="store_true", help="replace the run in --out")
+    refine.add_argument("--overwrite", action="store_true", help="replace the run in that folder")
     add_file_arguments(refine)
     doctor = commands.add_parser("doctor", help="what will run here, how long, and why")
     add_run_arguments(doctor)
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     from uni3d.toybox.commands import add_arguments
 
     add_arguments(toybox)
-    instant = commands.add_parser("instant", help="one network for many sentences (experimental)")
+    instant = commands.add_parser("instant", help="one network for many sentences")
     from uni3d.instant.commands import add_arguments as add_instant_arguments
 
     add_instant_arguments(instant)
@@ -122,11 +122,12 @@ def _app(argv: list[str]) -> int:
 @contextmanager
 def _place(args: argparse.Namespace, usual: Path) -> Iterator[Path]:
     """The run folder, held while it is written; an empty one is not left behind."""
-    from uni3d.run.folder import chosen_folder, fresh_folder
+    from uni3d.run.folder import CONFIG, chosen_folder, fresh_folder
     from uni3d.storage.lock import held
 
     try:
-        run = fresh_folder(usual) if args.out is None else chosen_folder(args.out, args.overwrite)
+        named = args.out if args.out is not None else str(usual) if args.overwrite else None
+        run = fresh_folder(usual) if named is None else chosen_folder(named, args.overwrite)
         probe = run / ".probe"
         probe.write_bytes(b"x")
         probe.unlink()
@@ -135,10 +136,14 @@ def _place(args: argparse.Namespace, usual: Path) -> Iterator[Path]:
             f"{error.filename}: cannot be written ({error.strerror}); do: --out FOLDER"
         ) from error
     with held(run):
-        if args.out is not None:
-            chosen_folder(args.out, args.overwrite)  # another may have ended here meanwhile
+        if named is not None:
+            chosen_folder(named, args.overwrite)  # another may have ended here meanwhile
         try:
             yield run
+        except KeyboardInterrupt:  # before there was anything to go on from
+            if {path.name for path in run.iterdir()} == {".lock", CONFIG}:
+                (run / CONFIG).unlink()
+            raise
         finally:
             if {path.name for path in run.iterdir()} == {".lock"}:
                 (run / ".lock").unlink()
@@ -185,7 +190,6 @@ def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> i
     """Optimise with a progress bar; Ctrl-C exports what exists. outputs: of file_options."""
     from tqdm import tqdm
 
-    from uni3d.run.finish import export_run
     from uni3d.run.run import Run
 
     stepper = Run(config, run, resume=resume)
@@ -196,9 +200,7 @@ def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> i
         sizes = ", ".join(str(size) for _, size in stepper.config.resolutions)
         _say(f"uni3d: memory {stepper.config.memory}: pictures of {sizes} pixels, for lack of more")
     if stepper.parts is None:  # made in one pass
-        _follow(export_run(stepper.config, run, *outputs))
-        sys.stdout.write(f"{run}\n")
-        return 0
+        return _export(stepper.config, run, outputs)
     config, teacher = stepper.config, stepper.parts.teacher
     if teacher.origin != teacher.name:  # of the built-in one there is nothing to say
         _say(f"uni3d: teacher {teacher.name} ({teacher.origin})")
@@ -214,9 +216,20 @@ def _optimise(config, run: Path, outputs: tuple[Any, Any], *, resume: bool) -> i
                 bar.set_postfix(opacity=f"{record.metrics['opacity']:.2f}", refresh=False)
     if interrupted:
         _say("uni3d: interrupted; exporting what exists (uni3d resume continues it)")
-    _follow(export_run(stepper.config, run, *outputs))
+    return _export(stepper.config, run, outputs) or (130 if interrupted else 0)
+
+
+def _export(config, run: Path, outputs: tuple[Any, Any]) -> int:
+    """Write the files of a run whose scene is there; broken off, the line that goes on."""
+    from uni3d.run.finish import export_run
+
+    try:
+        _follow(export_run(config, run, *outputs))
+    except KeyboardInterrupt:
+        _say(f"uni3d: interrupted; the object is kept; do: uni3d export {run}")
+        return 130
     sys.stdout.write(f"{run}\n")
-    return 130 if interrupted else 0
+    return 0
 
 
 def _follow(records: Iterable[Any]) -> None:

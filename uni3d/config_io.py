@@ -5,6 +5,7 @@ or of the wrong type stops here, with the full dotted key, what was got and want
 Types: int, float, str, bool, None, Literal, unions, tuple[...], and nested dataclasses.
 """
 
+import contextlib
 import copy
 import dataclasses
 import difflib
@@ -180,7 +181,7 @@ def _build(cls: type, mapping: Any, prefix: str, root: type, base: Any = None) -
             raise ConfigError(
                 f"{prefix}{key}: got an unknown key; wanted one of "
                 f"{', '.join(prefix + name for name in fields)}; "
-                f"do: did you mean {_nearest(str(key), prefix, fields, root)}?"
+                f"do: {_nearest(str(key), prefix, fields, root)}"
             )
     defaults = {field.name: _default(field, base) for field in dataclasses.fields(cls)}
     for field in dataclasses.fields(cls):
@@ -302,17 +303,21 @@ def _dotted_keys(cls: type, prefix: str = "") -> Iterator[str]:
                 yield from _dotted_keys(typing.cast(type, candidate), f"{prefix}{name}.")
 
 
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """What is wrong inside is of this file, and its line says so."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
 def _nearest(key: str, prefix: str, fields: Mapping[str, Any], root: type) -> str:
-    """A sibling spelt alike; else a key of that name elsewhere; else the nearest sibling."""
-    siblings = difflib.get_close_matches(key, fields, n=1, cutoff=0.7)
-    if siblings:
-        return prefix + siblings[0]
+    """Advice: a sibling spelt alike; else a key of that name elsewhere; else to leave it out."""
+    siblings = difflib.get_close_matches(key, fields, n=1, cutoff=0.6)
     elsewhere = [full for full in _dotted_keys(root) if full.rpartition(".")[2] == key]
-    return (
-        elsewhere[0]
-        if elsewhere
-        else prefix + difflib.get_close_matches(key, fields, n=1, cutoff=0.0)[0]
-    )
+    meant = [prefix + name for name in siblings] or elsewhere
+    return f"did you mean {meant[0]}?" if meant else "leave it out"
 
 
 def _describe(value: Any) -> str:

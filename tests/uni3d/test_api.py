@@ -13,7 +13,8 @@ from tiny import TINY, small_pictures
 
 import uni3d
 from uni3d import api
-from uni3d.errors import CheckpointError, ConfigError, PromptError
+from uni3d.errors import CheckpointError, ConfigError, PromptError, Uni3DError
+from uni3d.mesh.formats import check_formats
 from uni3d.mesh.rasterize import shade
 from uni3d.run.finish import read_mesh
 from uni3d.teacher.model import TeacherConfig, load_teacher
@@ -89,6 +90,38 @@ def test_what_is_wrong_is_raised_before_any_work(tmp_path):
     with pytest.raises(CheckpointError, match="no run there"):
         uni3d.load_run(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "part"),
+    [
+        (lambda r: uni3d.generate(None), "prompt: got NoneType; wanted a text"),
+        (lambda r: uni3d.generate(b"a cat"), "prompt: got bytes"),
+        (lambda r: uni3d.generate("a cat", preset=["draft"]), "preset: got"),
+        (lambda r: uni3d.generate("a cat", formats=3), "formats: got 3"),
+        (lambda r: uni3d.generate("a cat", formats=[3]), "formats: got"),
+        (lambda r: uni3d.generate("a cat", out=5), "out: got int"),
+        (lambda r: uni3d.generate("a cat", out="/proc/x"), "cannot be written"),
+        (lambda r: uni3d.refine(5), "source: got int"),
+        (lambda r: uni3d.refine(r, preset="foo"), "preset: got 'foo'"),
+        (lambda r: uni3d.render(r, uni3d.Cameras.orbit([0.0]), 0), "size: got 0"),
+        (lambda r: uni3d.render(r, uni3d.Cameras.orbit([0.0]), 10**9), "size: got 1000000000"),
+        (lambda r: uni3d.render(r, 3, 64), "wanted a Result"),
+        (lambda r: uni3d.Cameras.orbit("abc", 15), "cameras: got"),
+        (lambda r: uni3d.Cameras.orbit([float("nan")], 15), "wanted finite numbers"),
+        (lambda r: uni3d.Cameras.orbit([0, 1], [1, 2, 3]), "cameras: got"),
+    ],
+)
+def test_other_types_are_one_of_our_errors(made, tmp_path, monkeypatch, call, part):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Uni3DError) as caught:
+        call(made[0])
+    assert part in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_formats_may_be_one_text(tmp_path):
+    assert check_formats("glb, .STL") == ("glb", "stl")
 
 
 def test_a_preset_and_what_is_said_beside_it():

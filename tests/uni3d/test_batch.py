@@ -295,12 +295,16 @@ def test_no_optional_package_is_installed_unasked():
         (["batch", "list.txt", "-o", "out", "--set", "steps=0"], "steps: got 0"),
         (["batch", "list.txt", "-o", "out", "--formats", "fbx"], "want some of"),
         (["batch", "status"], "got no folder"),
+        (["batch", "empty.txt", "-o", "out"], "empty.txt: holds no prompt"),
+        (["batch", "open.csv", "-o", "out"], "open.csv: line 2: unexpected end of data"),
         (["batch", "status", "nowhere"], "holds no batch"),
     ],
 )
 def test_a_wrong_command_is_one_line(words, part, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("list.txt").write_text("a cat\n")
+    Path("empty.txt").write_text("")
+    Path("open.csv").write_text('prompt,seed\n"a cat,1\n')
     assert cli.main(words) == 2
     err = capsys.readouterr().err
     assert part in err and err.count("\n") == 1

@@ -1,5 +1,6 @@
 """The bench from its plan to its tables, with a teacher of a few thousand random numbers."""
 
+import argparse
 import dataclasses
 import json
 
@@ -8,6 +9,7 @@ import pytest
 from tiny import TINY
 
 from uni3d.bench import cost, scores, truth
+from uni3d.bench.commands import _check_same
 from uni3d.bench.features import Objects, stacked
 from uni3d.bench.plan import (
     METHODS,
@@ -56,6 +58,20 @@ def test_the_table_has_all_methods_and_none_of_the_prompts_used_for_tuning():
     assert not config_of(made, made.prompts[0], 0, "sds").instant.only
 
 
+def test_other_options_than_those_of_the_folder_are_refused(tmp_path):
+    write_plan(make_plan(SUITES["smoke"], {"sds": METHODS["sds"]}, "draft", [], {}), tmp_path)
+    asked = argparse.Namespace(out=tmp_path, suite="smoke", preset="draft", report=False)
+    vars(asked).update(budget=None, seeds=None, prompts=None, methods=None, variants=None)
+    asked.overrides = []
+    kept = read_plan(tmp_path)
+    _check_same(kept, asked)  # none given: what is there
+    asked.methods = "sds"
+    _check_same(kept, asked)
+    asked.budget = 9.0
+    with pytest.raises(ConfigError, match="a bench with other budget; wanted"):
+        _check_same(kept, asked)
+
+
 def test_runs_of_a_seed_differ_in_their_method_alone(plan):
     one, other = (config_of(plan, "a chair", 1, method) for method in ("sds", "vsd"))
     assert (one.method, one.steps, other.method, other.steps) == ("sds", 3, "vsd", 2)
@@ -82,7 +98,7 @@ def test_a_plan_comes_back_as_it_was(plan, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"seeds": 1}, "want 2 or more"),
+        ({"seeds": 1}, "wanted 2 seeds or more"),
         ({"prompts": ("a zxqv",)}, "want a thing the teacher knows"),
         ({"prompts": ("a chair", "a  chair")}, "two of these share one"),
         ({}, "steps"),

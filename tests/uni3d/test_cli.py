@@ -1,5 +1,6 @@
 """What the command line refuses, in one line and with exit code 2, and where it writes."""
 
+import argparse
 import json
 import os
 import signal
@@ -8,11 +9,12 @@ import pytest
 import yaml
 from tiny import TINY
 
-from uni3d import cli
+from uni3d import cli, config_io
 from uni3d.cli import main
 from uni3d.run import run as pipeline
 from uni3d.run import step
 from uni3d.run.folder import read_config
+from uni3d.run.presets import with_preset
 from uni3d.run.settings import RunConfig
 
 
@@ -199,3 +201,59 @@ def test_the_loss_is_four_calls_from_the_command(tiny_folder, tmp_path, monkeypa
         main(["a corgi", "--teacher", str(tiny_folder), "--config", "tiny.yaml", "--out", "run"])
     called = [entry.name for entry in caught.traceback]
     assert called[called.index("_generate") + 1 :] == ["_optimise", "optimise", "take_step", "loss"]
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("steps: abc", "got str 'abc'"),
+        ("steps: null", "got null"),
+        ("views: [2]", "views: got"),
+        ("instant: 3", "instant: got"),
+        ("nosuch: 1", "nosuch: got an unknown key"),
+    ],
+)
+def test_what_is_wrong_in_the_pages_file_is_said_before_it_is_up(text, part, tmp_path, capsys):
+    file = tmp_path / "page.yaml"
+    file.write_text(text + "\n")
+    assert cli.main(["app", "--config", str(file), "--outputs", str(tmp_path / "o")]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and f"{file}: " in said and part in said
+
+
+def test_overwrite_alone_replaces_the_usual_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    args = argparse.Namespace(out=None, overwrite=True)
+    usual = tmp_path / "outputs" / "a-cat-0"
+    config = RunConfig(prompt="a cat", run_id="one")
+    for _ in range(2):
+        with cli._place(args, usual) as run:
+            assert run == usual
+            (run / "config.yaml").write_text(config_io.dump(config))
+    args.overwrite = False
+    with cli._place(args, usual) as run:
+        assert run.name == "a-cat-0-2"
+    # Broken off before there is anything to go on from: nothing is left.
+    with pytest.raises(KeyboardInterrupt), cli._place(args, usual) as run:
+        (run / "config.yaml").write_text("prompt: a cat\n")
+        raise KeyboardInterrupt
+    assert [p.name for p in usual.parent.iterdir()] == ["a-cat-0"]
+
+
+def test_ctrl_c_while_files_are_written_says_how_to_go_on(tmp_path, monkeypatch, capsys):
+    def broken(*_):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("uni3d.run.finish.export_run", broken)
+    assert cli._export(None, tmp_path / "run", ((), None)) == 130
+    said = capsys.readouterr()
+    assert f"do: uni3d export {tmp_path / 'run'}" in said.err and not said.out
+
+
+def test_what_a_preset_of_one_pass_does_not_use_is_said():
+    def note(**more):
+        return config_io.load(RunConfig, with_preset("instant", {"prompt": "a cat", **more})).note
+
+    assert note() == note(seed=3) == ""
+    assert "steps, method would count only if" in note(steps=3, method="vsd")

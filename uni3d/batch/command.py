@@ -101,6 +101,8 @@ def _make(args: argparse.Namespace) -> int:
     mesh = {key: value for key, value in mesh.items() if value is not None}
     base = config_io.merge(RunConfig.upgraded(run_mapping(args)), {"mesh": mesh})
     config_io.load(RunConfig, base)  # what is wrong for all rows is said once
+    if args.out.is_dir() and not (args.out / MANIFEST).is_file():  # before a long list is read
+        new_folder(args.out, "another -o DIR", (".work",))
     jobs, bad = plan(
         read_rows(Path(args.file)),
         base,
@@ -110,6 +112,8 @@ def _make(args: argparse.Namespace) -> int:
         strict=args.strict,
         anyway=args.anyway,
     )
+    if not (jobs or bad) and shard == Shard():
+        raise ConfigError(f"{args.file}: holds no prompt; wanted one a line; do: add some")
     for row in bad:
         _say(f"{args.file}:{row.line}: {row.problem}")
     if not (args.out / MANIFEST).is_file():

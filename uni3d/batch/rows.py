@@ -93,7 +93,7 @@ def _table(path: Path, lines: list[str]) -> Iterator[Row | BadRow]:
 
     A row is named by the line it begins on.
     """
-    table = csv.reader([text + "\n" for text in lines], skipinitialspace=True)
+    table = csv.reader([text + "\n" for text in lines], skipinitialspace=True, strict=True)
     try:
         names = [name.strip() for name in next(table, [])]
         if names.count("prompt") != 1 or len(set(names)) != len(names) or "" in names:

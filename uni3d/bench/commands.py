@@ -74,6 +74,24 @@ def _versions() -> dict[str, str]:
     return {"uni3d": __version__, "torch": torch.__version__, "teacher": digest[:16]}
 
 
+def _check_same(plan: Any, args: argparse.Namespace) -> None:
+    """ConfigError where options are given that are not those of the folder's plan."""
+    from uni3d.bench.plan import make_plan
+
+    given = (args.budget, args.seeds, args.prompts, args.methods, args.variants, args.overrides)
+    if args.report or not (any(given) or (args.suite, args.preset) != ("smoke", "draft")):
+        return
+    suite, methods = _asked(args)
+    asked = make_plan(suite, methods, args.preset, args.overrides, plan.versions)
+    names = ("prompts", "seeds", "budget", "truths", "base", "methods")
+    other = [name for name in names if getattr(asked, name) != getattr(plan, name)]
+    if other:
+        raise ConfigError(
+            f"{args.out}: holds a bench with other {', '.join(other)}; wanted the options that it "
+            f"was begun with, or none; do: uni3d bench --out {args.out}, or a new --out"
+        )
+
+
 def _planned(args: argparse.Namespace):
     """The folder's plan, or a new one with its steps measured."""
     from tqdm import tqdm
@@ -92,6 +110,7 @@ def _planned(args: argparse.Namespace):
             raise CheckpointError(
                 f"{args.out}: made with {plan.versions}, and this is {now}; do: a new --out"
             )
+        _check_same(plan, args)
         return plan
     suite, methods = _asked(args)
     plan = make_plan(suite, methods, args.preset, args.overrides, _versions())

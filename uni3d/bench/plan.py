@@ -34,6 +34,7 @@ __all__ = [
 
 FILE = "plan.json"
 TRUTHS = 256
+DAY = 86_400.0
 BASELINE = "sds"  # what the others are compared with
 
 # Name in the tables -> differences from the configuration that all share.
@@ -152,9 +153,10 @@ def make_plan(
         cost={},
         versions=versions,
     )
-    if suite.seeds < 2 or not 0 < suite.budget < float("inf"):
+    if suite.seeds < 2 or not 0 < suite.budget <= DAY:
         raise ConfigError(
-            f"bench: got {suite.seeds} seeds, {suite.budget} seconds; want 2 or more, above 0"
+            f"bench: got {suite.seeds} seeds, {suite.budget:g} seconds; wanted 2 seeds or more and "
+            "up to a day a run"
         )
     for prompt in plan.prompts:
         reading = read(prompt)

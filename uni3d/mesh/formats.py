@@ -19,8 +19,12 @@ EXTRAS = {
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     """The formats, each once. ConfigError for an unknown one, MissingExtraError for one whose
     packages are not installed."""
-    formats = [name.strip().lower().removeprefix(".") for name in formats]
     known = (*FORMATS, *MORE_FORMATS)
+    if isinstance(formats, str):
+        formats = formats.split(",")
+    if not isinstance(formats, Sequence) or not all(isinstance(name, str) for name in formats):
+        raise ConfigError(f"formats: got {formats!r:.200}; wanted names such as ('glb', 'stl')")
+    formats = [name.strip().lower().removeprefix(".") for name in formats]
     if not formats or any(name not in known for name in formats):
         raise ConfigError(f"formats: got {','.join(formats)!r}; want some of {', '.join(known)}")
     for name in formats:

@@ -208,8 +208,13 @@ def write_config(config: RunConfig, run: Path) -> None:
 def read_config(run: Path) -> RunConfig:
     """The configuration of a run folder; CheckpointError where there is none."""
     if not (run / CONFIG).is_file():
-        raise CheckpointError(f"{run}: no run there; wanted a folder with {CONFIG}")
-    return config_io.load(RunConfig, config_io.read_yaml(run / CONFIG))
+        raise CheckpointError(
+            f"{run}: no run there; wanted a folder with {CONFIG}; do: check the path, or make one "
+            "with: uni3d PROMPT"
+        )
+    mapping = config_io.read_yaml(run / CONFIG)
+    with config_io.naming(run / CONFIG):
+        return config_io.load(RunConfig, mapping)
 
 
 def read_report(run: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from uni3d.config_io import within
 from uni3d.errors import ConfigError
 from uni3d.instruct import DIVERGENCES, METHODS, Method, resolve_method
 from uni3d.mesh.types import MeshConfig
-from uni3d.run.presets import STEPS, VIEWS
+from uni3d.run.presets import PRESETS, STEPS, VIEWS
 from uni3d.scene.regularizers import RegularizerConfig
 from uni3d.scene.scene import SceneConfig
 from uni3d.teacher.fake_score import FakeScoreConfig
@@ -177,7 +177,16 @@ class RunConfig:
 
     @property
     def note(self) -> str:
-        """A line for the reader where the divergence that was chosen can hardly matter."""
+        """A line for the reader where what was chosen can hardly matter, or not at all."""
+        if self.instant.only:
+            usual = RunConfig(steps=PRESETS["instant"]["steps"])
+            names = ("steps", "method", "divergence", "guidance", "views")
+            idle = [name for name in names if getattr(self, name) != getattr(usual, name)]
+            if idle:
+                return (
+                    f"preset instant makes the object in one pass: {', '.join(idle)} would count "
+                    "only if the teacher had no network for it"
+                )
         if not self.divergence or not self.needs_ratio or self.guidance.scale == 1:
             return ""
         return (

@@ -59,6 +59,8 @@ class ViewConditioning:
 
 def check_prompt(prompt: str) -> str:
     """The prompt with white space folded; raises PromptError when empty or absurdly long."""
+    if not isinstance(prompt, str):
+        raise PromptError(f"prompt: got {type(prompt).__name__}; wanted a text; do: quote it")
     text = " ".join(prompt.split())
     if not text.isprintable() and not text.encode("utf-8", "ignore").decode() == text:
         raise PromptError("the prompt has bytes that are no UTF-8; do: type it again")

@@ -123,17 +123,29 @@ def _locked(folder: Path) -> Any:
     return lock
 
 
+def _differences(path: Path) -> dict[str, Any]:
+    """What --config says, checked before the page is up. ConfigError, with the file's name."""
+    from uni3d.run.presets import with_preset
+    from uni3d.run.settings import RunConfig  # it brings torch; only who gives a file waits for it
+
+    base = RunConfig.upgraded(config_io.read_yaml(path))
+    with config_io.naming(path):
+        config_io.load(RunConfig, with_preset("default", base))
+    return base
+
+
 def _site(args: argparse.Namespace, accounts: list[tuple[str, str]]):
     from uni3d.web.runs import RunStore
     from uni3d.web.site import Site
     from uni3d.web.worker import Worker
 
+    base = _differences(args.config) if args.config else {}
     store = RunStore(args.outputs)
     store.mark_interrupted()
     return Site(
         store=store,
         worker=Worker(store, picture_seconds=args.picture_seconds),
-        base=config_io.read_yaml(args.config) if args.config else {},
+        base=base,
         teachers=_teachers(args.teacher),
         separate=len(accounts) > 1,
     )
