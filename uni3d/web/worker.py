@@ -22,6 +22,8 @@ __all__ = ["Job", "Worker"]
 
 WAITING, WAITING_EACH = 20, 5  # jobs in the queue, in all and of one user
 LIVE_SIZE = 128  # pixels a side of each of the four live views
+# Seconds for the browser to fetch and show a mesh before pictures of it take the processor again.
+HEAD_START = 1.0
 log = logging.getLogger("uni3d.web")
 
 
@@ -227,6 +229,8 @@ class Worker:
         try:
             for record in export_run(read_config(folder), folder, job.formats):
                 store.change(job.run_id, stage=record.stage, step=record.step, eta=-1.0)
+                if record.stage == "picturing":
+                    time.sleep(HEAD_START)
         except ExportError as error:
             line = " ".join(str(error).split())
             end = "cancelled" if early else "failed"
