@@ -318,7 +318,7 @@ def fashion(arguments: argparse.Namespace) -> None:
     from image_distill.fashion import keep, run
 
     if arguments.minutes is not None and arguments.minutes <= 0:
-        raise ConfigError(f"minutes: got {arguments.minutes}; wanted more than 0")
+        raise ConfigError(f"minutes: got {arguments.minutes}; wanted more than 0; do: change it")
     if arguments.cheaper and arguments.resolution != 32:
         raise ConfigError("cheaper: got it with --resolution 16; wanted 32; do: leave one out")
     full = Budget.cheaper if arguments.cheaper else Budget.full

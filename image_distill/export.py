@@ -109,5 +109,5 @@ def export(run: str | Path, out: str | Path, init_sigma: float | None = None) ->
             save_file(weights, partial, metadata={"format": "pt"})
         replace_all({out / name: text.encode() for name, text in texts.items()})
     except ExportError as error:
-        raise CheckpointError(f"{out}: cannot be written: {error}") from error
+        raise CheckpointError(f"{out}: cannot be written: {error}; do: another folder") from error
     return folder

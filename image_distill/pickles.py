@@ -235,7 +235,9 @@ def read_pickle(path: Path) -> dict[str, Any]:
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise CheckpointError(
+            f"{path}: cannot be read: {error.strerror or error}; do: check the path"
+        ) from error
     except Exception as error:  # a damaged pickle can fail in any way
         raise CheckpointError(
             f"{path}: truncated or not a pickle ({reason_of(error)}); do: download it again"

@@ -43,7 +43,9 @@ def _checksum(path: Path) -> str:
             while block := stream.read(1 << 20):
                 digest.update(block)
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise CheckpointError(
+            f"{path}: cannot be read: {error.strerror or error}; do: check the path"
+        ) from error
     return digest.hexdigest()
 
 

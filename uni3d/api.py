@@ -135,12 +135,16 @@ def start(
 
 def _check_preset(preset: Any) -> None:
     if not isinstance(preset, str) or preset not in PRESETS:
-        raise ConfigError(f"preset: got {preset!r:.200}; wanted one of {', '.join(PRESETS)}")
+        raise ConfigError(
+            f"preset: got {preset!r:.200}; wanted one of {', '.join(PRESETS)}; do: one of these"
+        )
 
 
 def _place(usual: Path, out: str | Path | None, overwrite: bool) -> Path:
     if not isinstance(out, (str, Path, type(None))):
-        raise ConfigError(f"out: got {type(out).__name__}; wanted the path of a folder")
+        raise ConfigError(
+            f"out: got {type(out).__name__}; wanted the path of a folder; do: a text or a Path"
+        )
     try:
         if out is None and not overwrite:
             return fresh_folder(usual)
@@ -204,7 +208,9 @@ def refine(
     """
     _check_preset(preset)
     if not isinstance(source, (Result, str, Path)):
-        raise ConfigError(f"source: got {type(source).__name__}; wanted a Result or a run folder")
+        raise ConfigError(
+            f"source: got {type(source).__name__}; wanted a Result or a run folder; do: one"
+        )
     folder = source.folder if isinstance(source, Result) else Path(source)
     config, chosen = refined_config(folder, preset), check_formats(formats)
     usual = Path("outputs") / f"{slug(config.prompt)}-{config.seed}-refined"
@@ -243,7 +249,9 @@ def render(result: Result, cameras: Cameras, size: int) -> Rendered:
     something else.
     """
     if not isinstance(result, Result) or not isinstance(cameras, Cameras) or not len(cameras):
-        raise ConfigError("render: got something else; wanted a Result, and one camera or more")
+        raise ConfigError(
+            "render: got something else; wanted a Result, and one camera or more; do: load_run"
+        )
     if type(size) is not int or not 1 <= size <= LARGEST_PICTURE:
         raise ConfigError(f"size: got {size!r:.100}; wanted 1 to {LARGEST_PICTURE} pixels a side")
     return result.scene.picture(cameras, size)

@@ -32,12 +32,13 @@ class CameraConfig:
         (low, high), (near, far) = self.elevation_deg, self.distance
         if not -90 <= low <= high <= 90:
             raise ConfigError(
-                f"camera.elevation_deg: got {low}, {high}; want -90 <= lowest <= highest <= 90"
+                f"camera.elevation_deg: got {low}, {high}; want -90 <= lowest <= highest <= 90; "
+                "do: change it"
             )
         if not 1 < near <= far <= 1000:
             raise ConfigError(
                 f"camera.distance: got {near}, {far}; want 1 < nearest <= farthest <= 1000: the "
-                "object fills the ball of radius 1"
+                "object fills the ball of radius 1; do: change it"
             )
 
 
@@ -72,7 +73,7 @@ class Cameras:
                 f"cameras: got {given!r:.200}; wanted numbers, or lists of as many as azimuth has"
             ) from error
         if not all(bool(part.isfinite().all()) for part in parts):
-            raise ConfigError(f"cameras: got {given!r:.200}; wanted finite numbers")
+            raise ConfigError(f"cameras: got {given!r:.200}; wanted finite numbers; do: change it")
         return Cameras(*parts)
 
     def __len__(self) -> int:

@@ -149,7 +149,7 @@ def within(config: Any, where: str, **limits: tuple[float, float]) -> None:
         value = getattr(config, name)
         if value is not None and not least <= value <= most:
             key = f"{where}.{name}" if where else name
-            raise ConfigError(f"{key}: got {value}; want {least:g} to {most:g}; change it")
+            raise ConfigError(f"{key}: got {value}; want {least:g} to {most:g}; do: change it")
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -74,9 +74,11 @@ def _check(args: argparse.Namespace) -> None:
     for name, (low, high) in limits.items():
         value = getattr(args, name)
         if value is not None and not low <= value <= high:
-            raise ConfigError(f"--{name.replace('_', '-')}: got {value}; want {low} to {high}")
+            raise ConfigError(
+                f"--{name.replace('_', '-')}: got {value}; want {low} to {high}; do: change it"
+            )
     if not args.timeout > 0:
-        raise ConfigError(f"--timeout: got {args.timeout}; want seconds above 0")
+        raise ConfigError(f"--timeout: got {args.timeout}; want seconds above 0; do: change it")
     if args.gpus_per_worker and not args.ray:
         raise ConfigError("--gpus-per-worker: is for --ray; do: add --ray")
     if args.ray:
@@ -267,7 +269,9 @@ def _status(folder: Path) -> int:
     from uni3d.batch.record import MANIFEST, Record
 
     if not (folder / MANIFEST).is_file():
-        raise ConfigError(f"{folder}: holds no batch; want a folder with {MANIFEST}")
+        raise ConfigError(
+            f"{folder}: holds no batch; want a folder with {MANIFEST}; do: check the path"
+        )
     record = Record(folder)
     entries = list(record.entries().values())
     lines: list[str] = []

@@ -48,7 +48,9 @@ def read_rows(path: Path) -> Iterator[Row | BadRow]:
     """
     kind = path.suffix.lower()
     if kind not in ENDINGS:
-        raise ConfigError(f"{path}: got ending {kind!r}; want one of {', '.join(ENDINGS)}")
+        raise ConfigError(
+            f"{path}: got ending {kind!r}; want one of {', '.join(ENDINGS)}; do: rename it"
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -99,7 +101,7 @@ def _table(path: Path, lines: list[str]) -> Iterator[Row | BadRow]:
         if names.count("prompt") != 1 or len(set(names)) != len(names) or "" in names:
             raise ConfigError(
                 f"{path}: got the columns {', '.join(names) or 'nothing'} in its first line; want "
-                "prompt and keys of the configuration, each once"
+                "prompt and keys of the configuration, each once; do: correct it"
             )
         begin = table.line_num + 1
         for cells in table:

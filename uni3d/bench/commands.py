@@ -48,7 +48,7 @@ def _asked(args: argparse.Namespace):
     if args.suite not in SUITES or args.preset not in PRESETS:
         raise ConfigError(
             f"bench: got suite {args.suite}, preset {args.preset}; want one of "
-            f"{', '.join(SUITES)} and one of {', '.join(PRESETS)}"
+            f"{', '.join(SUITES)} and one of {', '.join(PRESETS)}; do: choose"
         )
     suite = SUITES[args.suite]
     given = {"budget": args.budget, "seeds": args.seeds}
@@ -59,7 +59,7 @@ def _asked(args: argparse.Namespace):
     names = args.methods.split(",") if args.methods else [*suite.methods, *more]
     for name in names:
         if name not in known:
-            raise ConfigError(f"methods: got {name}; want some of {', '.join(known)}")
+            raise ConfigError(f"methods: got {name}; want some of {', '.join(known)}; do: choose")
     return suite, {name: known[name] for name in names}
 
 
@@ -173,7 +173,7 @@ def run(args: argparse.Namespace) -> int:
     for folder in args.also:
         other = read_plan(folder)
         if other is None:
-            raise CheckpointError(f"--also {folder}: no bench there")
+            raise CheckpointError(f"--also {folder}: no bench there; do: check the path")
         benches.append((other, scores_of(other, folder, _say)))
     sys.stdout.write(tables(plan, scores))
     pareto(benches, args.out / "pareto.png")

@@ -156,12 +156,14 @@ def make_plan(
     if suite.seeds < 2 or not 0 < suite.budget <= DAY:
         raise ConfigError(
             f"bench: got {suite.seeds} seeds, {suite.budget:g} seconds; wanted 2 seeds or more and "
-            "up to a day a run"
+            "up to a day a run; do: change it"
         )
     for prompt in plan.prompts:
         reading = read(prompt)
         if reading.description is None or not reading.drawable:
-            raise ConfigError(f"bench: {prompt!r}: {reading.note}; want a thing the teacher knows")
+            raise ConfigError(
+                f"bench: {prompt!r}: {reading.note}; want a thing the teacher knows; do: another"
+            )
     if len({slug(prompt) for prompt in plan.prompts}) < len(plan.prompts):
         raise ConfigError(
             f"bench: got {', '.join(plan.prompts)}; want prompts whose folders have "

@@ -66,7 +66,10 @@ def _configured(args: argparse.Namespace, network: Any):
 
     if args.resume:
         if not (args.out / CONFIG).is_file():
-            raise CheckpointError(f"{args.out}: no training there; wanted a folder with {CONFIG}")
+            raise CheckpointError(
+                f"{args.out}: no training there; wanted a folder with {CONFIG}; "
+                "do: leave --resume out"
+            )
         mapping = config_io.read_yaml(args.out / CONFIG)
     else:
         mapping = {}
@@ -131,7 +134,9 @@ def _network(args: argparse.Namespace):
     if args.resume:
         raise ConfigError("instant train: got --from with --resume, which has its own; do: one")
     if not args.start.is_file():
-        raise CheckpointError(f"--from: got {args.start}; wanted a file of uni3d instant")
+        raise CheckpointError(
+            f"--from: got {args.start}; wanted a file of uni3d instant; do: check the path"
+        )
     return load_weights(args.start, args.teacher or "toybox")
 
 
@@ -207,7 +212,7 @@ def _export(args: argparse.Namespace) -> int:
 
     if not (args.training / CHECKPOINT).is_file():
         raise CheckpointError(
-            f"{args.training}: no training there; wanted a folder with {CHECKPOINT}"
+            f"{args.training}: no training there; wanted a folder with {CHECKPOINT}; do: check it"
         )
     new_target(args.out, args.overwrite)
     config = config_io.load(InstantConfig, config_io.read_yaml(args.training / CONFIG))

@@ -19,7 +19,10 @@ def find_weights(weights: str, teacher: str, revision: str = "", variant: str = 
     if weights:
         path = Path(weights)
         if not path.is_file():
-            raise ConfigError(f"instant weights: got {weights}; wanted a file of uni3d instant")
+            raise ConfigError(
+                f"instant weights: got {weights}; wanted a file of uni3d instant; "
+                "do: check the path"
+            )
         return path
     try:
         path = find_folder(teacher, revision, variant, download=False).folder / FILE

@@ -28,11 +28,11 @@ class FileSentences:
             lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
-                f"{path}: no such text ({error}); wanted a sentence a line"
+                f"{path}: no such text ({error}); wanted a sentence a line; do: check the path"
             ) from error
         found = tuple(check_prompt(line) for line in lines if line and not line.startswith("#"))
         if not found:
-            raise ConfigError(f"{path}: it holds no sentence; wanted one a line")
+            raise ConfigError(f"{path}: it holds no sentence; wanted one a line; do: add some")
         return FileSentences(found)
 
     def draw(self, rng: np.random.Generator) -> str:

@@ -64,7 +64,8 @@ class InstantConfig:
         if min(counts) < 1 or not 0 <= self.sds_share <= 1:
             raise ConfigError(
                 f"instant: got steps, sentences, noises, views = {counts}, "
-                f"sds_share={self.sds_share}; want counts of at least 1 and a share in 0..1"
+                f"sds_share={self.sds_share}; want counts of at least 1 and a share in 0..1; "
+                "do: change it"
             )
         shares = dict.fromkeys(("fake_share", "anneal_end", "decay_start", "average"), (0.0, 1.0))
         scales = dict.fromkeys(
@@ -89,7 +90,7 @@ class InstantConfig:
         if not 0 <= self.t_min < self.t_max_end <= self.t_max <= 1:
             raise ConfigError(
                 f"instant: got t_min={self.t_min}, t_max_end={self.t_max_end}, "
-                f"t_max={self.t_max}; want 0 <= t_min < t_max_end <= t_max <= 1"
+                f"t_max={self.t_max}; want 0 <= t_min < t_max_end <= t_max <= 1; do: change it"
             )
         starts = [start for start, _ in self.sizes]
         if (
@@ -99,7 +100,7 @@ class InstantConfig:
         ):
             raise ConfigError(
                 f"instant.sizes: got {self.sizes}; want (share, pixels) pairs that start at 0 "
-                "and rise, of 1 to 8192 pixels"
+                "and rise, of 1 to 8192 pixels; do: change it"
             )
         self.resolved_method()
 

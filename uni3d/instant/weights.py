@@ -32,7 +32,9 @@ def load_weights(path: Path, teacher: str = "") -> Generator:
         network = Generator(config_io.load(GeneratorConfig, described["network"]))
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
     except (KeyError, RuntimeError, ConfigError) as error:
-        raise CheckpointError(f"{path}: holds no instant network ({error})") from error
+        raise CheckpointError(
+            f"{path}: holds no instant network ({error}); do: another file"
+        ) from error
     if not checkpoint.finite(network.state_dict()):
         raise CheckpointError(f"{path}: holds numbers that are not finite; do: other weights")
     of = described.get("teacher", "")

@@ -180,7 +180,9 @@ def reopen_and_check(path: PathLike) -> dict[str, Any]:
     path = pathlib.Path(path)
     shape = _only_part(path)
     if len(shape.faces) == 0 or not np.isfinite(shape.vertices).all():
-        raise ExportError(f"{path}: got {len(shape.faces)} faces, want a finite mesh; export again")
+        raise ExportError(
+            f"{path}: got {len(shape.faces)} faces, want a finite mesh; do: export again"
+        )
     texture = _texture_of(shape)
     colors = texture if texture is not None else _vertex_colors_of(shape)
     welded = trimesh.Trimesh(shape.vertices, shape.faces, process=False)
@@ -204,7 +206,9 @@ def _only_part(path: PathLike) -> Any:
         # Not load_mesh: joining the parts of a scene loses vertex colours beside a material.
         (shape,) = trimesh.load_scene(pathlib.Path(path), process=False).geometry.values()
     except Exception as error:  # trimesh raises whatever its parsers happen to raise
-        raise ExportError(f"{path}: got a file that cannot be read back ({error})") from error
+        raise ExportError(
+            f"{path}: got a file that cannot be read back ({error}); do: export again"
+        ) from error
     return shape
 
 

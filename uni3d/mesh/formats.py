@@ -23,10 +23,14 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
     if isinstance(formats, str):
         formats = formats.split(",")
     if not isinstance(formats, Sequence) or not all(isinstance(name, str) for name in formats):
-        raise ConfigError(f"formats: got {formats!r:.200}; wanted names such as ('glb', 'stl')")
+        raise ConfigError(
+            f"formats: got {formats!r:.200}; wanted names such as ('glb', 'stl'); do: these"
+        )
     formats = [name.strip().lower().removeprefix(".") for name in formats]
     if not formats or any(name not in known for name in formats):
-        raise ConfigError(f"formats: got {','.join(formats)!r}; want some of {', '.join(known)}")
+        raise ConfigError(
+            f"formats: got {','.join(formats)!r}; want some of {', '.join(known)}; do: choose"
+        )
     for name in formats:
         extra, modules = EXTRAS.get(name, ("", {}))
         for module, package in modules.items():

@@ -61,12 +61,12 @@ def sample_grid(density: PointFunction, config: MeshConfig) -> NDArray[np.float3
     if not np.isfinite(grid).all():
         raise ExportError(
             f"density: got {int((~np.isfinite(grid)).sum())} values of NaN or infinity, want "
-            "finite numbers; the optimisation diverged, go back to an earlier checkpoint"
+            "finite numbers; the optimisation diverged; do: go back to an earlier checkpoint"
         )
     if grid.max() <= MIN_DENSITY:
         raise ExportError(
             f"the scene is empty: got density {grid.max():.3g} at most, want above "
-            f"{MIN_DENSITY:g} somewhere in the box; run more steps or another seed"
+            f"{MIN_DENSITY:g} somewhere in the box; do: more steps or another seed"
         )
     return grid
 

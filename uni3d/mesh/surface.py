@@ -111,13 +111,13 @@ def _checked_opacity(opacity: Tensor, cameras: Cameras) -> Tensor:
     )
     if not torch.isfinite(opacity).all():
         raise ExportError(
-            "opacity: got NaN or infinity, want numbers in 0..1; the optimisation diverged, "
-            "go back to an earlier checkpoint"
+            "opacity: got NaN or infinity, want numbers in 0..1; the optimisation diverged; "
+            "do: go back to an earlier checkpoint"
         )
     if opacity.max() <= 0.5:
         raise ExportError(
             f"the scene is empty: got opacity {opacity.max().item():.3g} at most in "
-            f"{len(cameras)} views, want above 0.5 somewhere; run more steps or another seed"
+            f"{len(cameras)} views, want above 0.5 somewhere; do: more steps or another seed"
         )
     return (opacity > 0.5).detach().cpu()
 
@@ -149,8 +149,8 @@ def _look(
     found = np.concatenate(colours)
     if not np.isfinite(found).all():
         raise ExportError(
-            "color: got NaN or infinity, want numbers in 0..1; the optimisation diverged, "
-            "go back to an earlier checkpoint"
+            "color: got NaN or infinity, want numbers in 0..1; the optimisation diverged; "
+            "do: go back to an earlier checkpoint"
         )
     return found
 

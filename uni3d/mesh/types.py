@@ -34,7 +34,7 @@ class MeshConfig:
         for name, least in limits.items():
             value = getattr(self, name)
             if value < least:
-                raise ExportError(f"mesh.{name}: got {value}, want at least {least}; raise it")
+                raise ExportError(f"mesh.{name}: got {value}, want at least {least}; do: raise it")
         within(
             self,
             "mesh",
@@ -61,7 +61,7 @@ class FileOptions:
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.size_mm <= 100_000:
-            raise ExportError(f"size-mm: got {self.size_mm}, want 0.1 to 100000; change it")
+            raise ExportError(f"size-mm: got {self.size_mm}, want 0.1 to 100000; do: change it")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -150,9 +150,11 @@ def reopen_usdz(path: PathLike) -> dict[str, Any]:
         faces = np.asarray(shape.GetFaceVertexIndicesAttr().Get()).reshape(-1, 3)
         scale = UsdGeom.GetStageMetersPerUnit(stage)
     except (Tf.ErrorException, RuntimeError, ValueError, AttributeError) as error:
-        raise ExportError(f"{path}: got a file that cannot be read back ({error})") from error
+        raise ExportError(
+            f"{path}: got a file that cannot be read back ({error}); do: export again"
+        ) from error
     if len(faces) == 0 or not np.isfinite(points).all():
-        raise ExportError(f"{path}: got {len(faces)} faces, want a finite mesh; export again")
+        raise ExportError(f"{path}: got {len(faces)} faces, want a finite mesh; do: export again")
     joined = trimesh.Trimesh(points, faces, process=False)
     joined.merge_vertices()
     return {

@@ -47,7 +47,7 @@ class GuidanceConfig:
         if not 0 <= self.t_min < self.t_max_end <= self.t_max <= 1:
             raise ConfigError(
                 f"guidance: got t_min={self.t_min}, t_max_end={self.t_max_end}, "
-                f"t_max={self.t_max}; want 0 <= t_min < t_max_end <= t_max <= 1"
+                f"t_max={self.t_max}; want 0 <= t_min < t_max_end <= t_max <= 1; do: change it"
             )
         within(
             self,
@@ -71,7 +71,9 @@ class InstantStart:
 
     def __post_init__(self) -> None:
         if not 0 <= self.begin < 1:
-            raise ConfigError(f"instant.begin: got {self.begin}; want 0 or more, below 1")
+            raise ConfigError(
+                f"instant.begin: got {self.begin}; want 0 or more, below 1; do: change it"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,9 @@ class RunConfig:
     def __post_init__(self) -> None:
         for name in ("steps", "views", "checkpoint_every", "picture_every"):
             if not 1 <= getattr(self, name) <= MOST:
-                raise ConfigError(f"{name}: got {getattr(self, name)}; want 1 to {MOST}")
+                raise ConfigError(
+                    f"{name}: got {getattr(self, name)}; want 1 to {MOST}; do: change it"
+                )
         if self.sid_alpha is not None and abs(self.sid_alpha) > 100:
             raise ConfigError(f"sid_alpha: got {self.sid_alpha}; want -100 to 100; do: use 1.2")
         if abs(self.seed) > LARGEST_SEED:
@@ -119,12 +123,13 @@ class RunConfig:
         starts = [start for start, _ in self.resolutions]
         if any(not 1 <= size <= LARGEST_PICTURE for _, size in self.resolutions):
             raise ConfigError(
-                f"resolutions: got {self.resolutions}; want sizes of 1 to {LARGEST_PICTURE}"
+                f"resolutions: got {self.resolutions}; want sizes of 1 to {LARGEST_PICTURE}; "
+                "do: change it"
             )
         if not starts or starts[0] != 0 or starts != sorted(starts) or starts[-1] > 1:
             raise ConfigError(
                 f"resolutions: got {self.resolutions}; want (fraction, size) pairs that start at "
-                "fraction 0 and rise, to 1 at most"
+                "fraction 0 and rise, to 1 at most; do: change it"
             )
         self.resolved_method()
 

@@ -38,7 +38,7 @@ DECIDED = ("steps", "views", "resolutions", "mesh")
 def check_variations(config: RunConfig, count: int) -> None:
     """ConfigError where there is nothing to make so many objects with."""
     if not 1 <= count <= LARGEST:
-        raise ConfigError(f"variations: got {count}; want 1 to {LARGEST}")
+        raise ConfigError(f"variations: got {count}; want 1 to {LARGEST}; do: change it")
     if not config.instant.only:
         raise ConfigError("variations: they are made by one network; do: --preset instant")
     teacher = config.teacher
@@ -97,7 +97,9 @@ def prepare_refined(source: Path, preset: str, folder: Path) -> RunConfig:
     """
     config = refined_config(source, preset)
     if folder.exists() and folder.samefile(source):
-        raise ConfigError(f"--out: got {folder}, the object itself; wanted another folder")
+        raise ConfigError(
+            f"--out: got {folder}, the object itself; wanted another folder; do: name one"
+        )
     set_aside(folder)  # a run that is to be replaced: back where this one fails early
     try:
         shutil.copyfile(source / CHECKPOINT, folder / CHECKPOINT)

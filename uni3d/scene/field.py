@@ -32,7 +32,7 @@ class FieldConfig:
 
     def __post_init__(self) -> None:
         if self.features != 2:
-            raise ConfigError(f"field.features: got {self.features}, want 2")
+            raise ConfigError(f"field.features: got {self.features}, want 2; do: leave it out")
         within(
             self,
             "scene.field",

@@ -36,12 +36,13 @@ class HashGrid:
         if self.levels < 1 or not 3 <= self.log2_table_size <= 24:
             raise ConfigError(
                 f"hash grid: got levels={self.levels}, log2_table_size={self.log2_table_size}; "
-                "want levels >= 1 and log2_table_size in 3..24"
+                "want levels >= 1 and log2_table_size in 3..24; do: change it"
             )
         if not 2 <= self.base_resolution <= self.max_resolution <= 1 << 20:
             raise ConfigError(
                 f"hash grid: got base_resolution={self.base_resolution}, "
-                f"max_resolution={self.max_resolution}; want 2 <= base <= max <= 2^20"
+                f"max_resolution={self.max_resolution}; want 2 <= base <= max <= 2^20; "
+                "do: change it"
             )
 
     @property

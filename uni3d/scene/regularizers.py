@@ -39,7 +39,8 @@ class Ramp:
     def __post_init__(self) -> None:
         if not 0 <= self.start <= self.end <= 1:
             raise ConfigError(
-                f"ramp: got start={self.start}, end={self.end}; want 0 <= start <= end <= 1"
+                f"ramp: got start={self.start}, end={self.end}; want 0 <= start <= end <= 1; "
+                "do: change it"
             )
         within(self, "ramp", before=(-1e6, 1e6), after=(-1e6, 1e6))
 

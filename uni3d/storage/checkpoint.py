@@ -86,7 +86,9 @@ def described(path: Path) -> dict[str, Any]:
 
 def _read(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
-        raise CheckpointError(f"{path}: no checkpoint there; wanted the file of an earlier run")
+        raise CheckpointError(
+            f"{path}: no checkpoint there; wanted the file of an earlier run; do: check it"
+        )
     try:
         with safe_open(path, "pt") as file:
             description = json.loads((file.metadata() or {})["uni3d"])
@@ -94,4 +96,6 @@ def _read(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, An
                 raise ValueError("its description is no mapping")
             return {key: file.get_tensor(key) for key in file.keys() if tensors}, description
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not a whole checkpoint of uni3d ({error})") from error
+        raise CheckpointError(
+            f"{path}: not a whole checkpoint of uni3d ({error}); do: another"
+        ) from error

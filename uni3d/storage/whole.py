@@ -74,7 +74,7 @@ def temporary_names(paths: list[pathlib.Path]) -> Iterator[list[pathlib.Path]]:
     except OSError as error:
         raise ExportError(
             f"{paths[-1]}: got {error.strerror or error}, want a place that can be written; "
-            "free some space or choose another folder (an earlier file there is unchanged)"
+            "do: free some space or choose another folder (an earlier file there is unchanged)"
         ) from error
     finally:
         for temporary in temporaries:

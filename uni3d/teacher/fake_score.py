@@ -74,10 +74,13 @@ class FakeScoreConfig:
             discriminator_learning_rate=(1e-12, 10),
         )
         if not 0 <= self.start < 1:
-            raise ConfigError(f"fake_score: got start={self.start}; want 0 to below 1")
+            raise ConfigError(
+                f"fake_score: got start={self.start}; want 0 to below 1; do: change it"
+            )
         if self.shared and self.steps_per_step > 1:
             raise ConfigError(
-                "fake_score: got shared with more than one steps_per_step; want 1 with it"
+                "fake_score: got shared with more than one steps_per_step; want 1 with it; "
+                "do: leave one out"
             )
 
 

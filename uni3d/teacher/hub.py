@@ -147,7 +147,9 @@ def _folder_of(name: str) -> Path:
             return max(inside, key=lambda p: p.stat().st_mtime, default=folder)
         return folder
     except (OSError, RuntimeError, ValueError) as error:
-        raise TeacherError(f"teacher {name!r}: cannot be looked up ({error})") from error
+        raise TeacherError(
+            f"teacher {name!r}: cannot be looked up ({error}); do: a folder"
+        ) from error
 
 
 def _settings(path: Path) -> dict[str, Any]:

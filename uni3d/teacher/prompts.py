@@ -39,7 +39,7 @@ class PromptConfig:
         if len(self.view_prompts) not in (0, 4):
             raise ConfigError(
                 f"prompts.view_prompts: got {len(self.view_prompts)} texts; want 4 (front, side, "
-                "back, overhead) or none"
+                "back, overhead) or none; do: change it"
             )
 
 

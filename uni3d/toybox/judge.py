@@ -111,7 +111,9 @@ def best_iou(
     """Volumetric IoU with the best of `candidates` objects of the prompt: (as placed, aligned)."""
     what = read(prompt, known).description
     if what is None:
-        raise ConfigError(f"{prompt!r} names no kind of toybox; there is no ground truth for it")
+        raise ConfigError(
+            f"{prompt!r} names no kind of toybox; there is no ground truth; do: another"
+        )
     solid = inside(mesh, RESOLUTION)
     centers = (np.arange(RESOLUTION) + 0.5) * (2 / RESOLUTION) - 1
     points = np.stack(np.meshgrid(centers, centers, centers, indexing="ij"), -1).reshape(-1, 3)

@@ -264,7 +264,7 @@ def _probe(device: str) -> None:
     except (RuntimeError, AssertionError) as error:
         why = str(error).splitlines()[0]
         raise ConfigError(
-            f"--device: got {device!r}, not to be had here ({why}); try cpu"
+            f"--device: got {device!r}, not to be had here ({why}); do: cpu"
         ) from None
 
 

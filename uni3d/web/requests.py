@@ -108,7 +108,9 @@ def parse_request(values: Mapping[str, Any], teachers: Mapping[str, str]) -> Run
     """
     known = [field.name for field in dataclasses.fields(RunRequest)]
     if set(values) - set(known):
-        raise ConfigError(f"request: got an unknown key; wanted some of {', '.join(known)}")
+        raise ConfigError(
+            f"request: got an unknown key; wanted some of {', '.join(known)}; do: these"
+        )
     full = {f.name: f.default for f in dataclasses.fields(RunRequest)} | dict(values)
     prompt = _text("prompt", full["prompt"] if "prompt" in values else None)
     if prompt.strip():

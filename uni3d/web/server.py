@@ -80,7 +80,9 @@ def _who(args: argparse.Namespace) -> list[tuple[str, str]]:
         try:
             text = args.auth_file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"--auth-file {args.auth_file}: cannot be read ({error})") from error
+            raise ConfigError(
+                f"--auth-file {args.auth_file}: cannot be read ({error}); do: check it"
+            ) from error
         lines += [line.strip() for line in text.splitlines() if line.strip()]
     accounts = _accounts(lines)
     if not accounts and (args.share or args.host not in HERE):
