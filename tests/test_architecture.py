@@ -34,9 +34,9 @@ ORDER = {
     ),
     "toybox": (
         "shapes distances kinds roles garments held things actions materials stands world grammar "
-        "known phrase frames lexicon wording names clauses reading read_command looks raytrace "
-        "mesh dataset model state training shipping recogniser recogniser_training judge variety "
-        "bars instant_bars commands"
+        "known letters phrase frames lexicon languages wording names clauses reading read_command "
+        "looks raytrace mesh dataset model state training shipping recogniser recogniser_training "
+        "judge variety bars instant_bars commands"
     ),
     "bench": "statistics features plan cost work truth scores report commands",
     "doctor": "planner doctor",

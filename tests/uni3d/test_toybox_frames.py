@@ -14,6 +14,8 @@ from uni3d.toybox.wording import close_noun, reworded
         ("a close up of a frog", "a frog"),
         ("a man holding a photo of a cat", "a man holding a photo of a cat"),
         ("a man with drawings of cats", "a man with drawings of cats"),
+        ("kids drawing pictures of dinosaurs", "kids drawing pictures of dinosaurs"),
+        ("a wooden icon of a bear", "wooden bear"),
         ("a wooden model of a ship", "a wooden model of a ship"),  # it says what it is made of
         ("a 3D model of a ship", "a ship"),
         ("hi! I need a tree", "a tree"),

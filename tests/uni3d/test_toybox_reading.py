@@ -13,6 +13,7 @@ from uni3d.toybox import lexicon as lexicon_module
 from uni3d.toybox import reading
 from uni3d.toybox.frames import without_style
 from uni3d.toybox.known import shipped_known, today
+from uni3d.toybox.letters import singular, words_of
 from uni3d.toybox.lexicon import (
     COLOR_OF,
     FILLERS,
@@ -25,7 +26,6 @@ from uni3d.toybox.lexicon import (
     people,
     wearables,
 )
-from uni3d.toybox.phrase import singular, words_of
 from uni3d.toybox.read_command import KEYS, table
 from uni3d.toybox.reading import read, read_as_shipped
 from uni3d.toybox.world import KINDS

@@ -3,7 +3,9 @@
 `Clauses` reads it word by word into `found`, and names in `left` what it does not know.
 """
 
+from uni3d.toybox.grammar import OUTFITS
 from uni3d.toybox.known import Known, today
+from uni3d.toybox.letters import singular
 from uni3d.toybox.lexicon import (
     COLOR_OF,
     DOING,
@@ -14,10 +16,11 @@ from uni3d.toybox.lexicon import (
     SILENT,
     STAND_OF,
     THING_OF,
+    lexicon,
     nouns,
     wearables,
 )
-from uni3d.toybox.phrase import DETERMINERS, EDGES, singular
+from uni3d.toybox.phrase import DETERMINERS, EDGES
 from uni3d.toybox.world import KINDS, actions_of
 
 __all__ = ["CLOTHED", "Clauses"]
@@ -72,6 +75,7 @@ class Clauses:
         self.kind: str | None = None
         self.subject = ""
         self.lists = False  # what it has or wears is being named
+        self.denied = False  # of it, something that may be there
         self.stands_in = False  # the kind is not what was asked for, but near it
 
     def drop(self, *words: str) -> None:
@@ -85,8 +89,10 @@ class Clauses:
         field = next((name for name, table in SAID_OF_IT.items() if word in table), None)
         if field is None and "-" in word:  # "emerald-green", "gold-colored", "red-and-white"
             first, *_, last = word.split("-")
-            said = first if last in ("colored", "and") or "and" in word.split("-") else last
-            if said in MATERIAL_OF and last == "colored":
+            said = (
+                first if last in ("colored", "plated", "and") or "and" in word.split("-") else last
+            )
+            if said in MATERIAL_OF and last in ("colored", "plated"):
                 self.set("material", MATERIAL_OF[said], word)
                 return True
             if said in COLOR_OF:
@@ -203,6 +209,7 @@ class Clauses:
         thing = singular(words[size - 1]) if size else ""
         if thing not in worn and thing not in BARE_OF:
             self.drop(*words[:size])
+            self.denied = True
         return size
 
     def _phrase(self, words: list[str]) -> int:
@@ -243,6 +250,9 @@ class Clauses:
         for start in range(len(phrase)):
             text = " ".join((*phrase[start:-1], singular(phrase[-1])))
             name = wearables().get(text) or wearables().get(" ".join(phrase[start:]))
+            company = word == "with" and name in OUTFITS and text in lexicon() and text != "armor"
+            if company:  # "a cat with an astronaut"
+                break
             if name and self.kind and KINDS[self.kind].wears and word != "of":
                 self.set("wears", name, *phrase[start:])
                 self.drop(*phrase[:start])

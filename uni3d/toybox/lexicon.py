@@ -10,7 +10,8 @@ from pathlib import Path
 from uni3d.teacher.hub import WIDE
 from uni3d.toybox.grammar import OUTFITS, SYNONYMS
 from uni3d.toybox.known import shipped_known
-from uni3d.toybox.phrase import DETERMINERS, EDGES, Nouns, is_adjective, singular
+from uni3d.toybox.letters import singular
+from uni3d.toybox.phrase import DETERMINERS, EDGES, Nouns, is_adjective
 from uni3d.toybox.shapes import COLORS
 from uni3d.toybox.stands import STANDS
 from uni3d.toybox.world import KINDS, WEARABLES
@@ -39,7 +40,7 @@ __all__ = [
     "people",
     "stand_ins",
     "strangers",
-    "translated",
+    "table_lines",
     "vocabulary",
     "wearables",
 ]
@@ -208,7 +209,9 @@ FAMILIES = {  # of nouns that the world does not hold
 }
 NOT_WHOLE = frozenset(
     "sculpture piece head face ornament hybrid toy figure figurine statue bust slice plushie "
-    "minifigure minifig bobblehead couple duo family squad".split()
+    "minifigure minifig bobblehead couple duo family squad model render portrait photo picture "
+    "illustration sticker logo icon drawing painting sketch shot "
+    "art design pack set bundle diorama emoji".split()
 )
 YOUNG = frozenset("cub pup calf foal chick kit joey whelp baby hatchling fawn".split())
 RELATED = {
@@ -238,7 +241,7 @@ def lexicon() -> dict[str, Entry]:
                 " ".join((*word.split()[:-1], singular(word.split()[-1]))), (kind.name, {})
             )
     for table in ("synonyms.tsv", "stand_ins.tsv"):
-        for line in _lines(table):
+        for line in table_lines(table):
             word, kind, *more = line.split("\t")
             extra = dict(pair.split("=") for pair in (more[0].split() if more else ()))
             found.setdefault(word, (kind, extra))
@@ -252,36 +255,36 @@ def lexicon() -> dict[str, Entry]:
 @functools.cache
 def people() -> dict[str, str]:
     """Nouns of roles and work -> person, woman or man, who is shown for all of them."""
-    rows = [line.split("\t") for line in _lines("people.tsv")]
+    rows = [line.split("\t") for line in table_lines("people.tsv")]
     return {word: kind for kind, words in rows for word in words.split()}
 
 
 @functools.cache
 def stand_ins() -> frozenset[str]:
     """Nouns that the world does not hold and shows as something near: "llama" as a sheep."""
-    own = frozenset(line.split("\t")[0] for line in _lines("stand_ins.tsv"))
+    own = frozenset(line.split("\t")[0] for line in table_lines("stand_ins.tsv"))
     return own | frozenset(people())
 
 
 @functools.cache
 def strangers() -> frozenset[str]:
     """Things that are not what their last words name: a fish tank."""
-    return frozenset(_lines("strangers.txt"))
+    return frozenset(table_lines("strangers.txt"))
 
 
 @functools.cache
 def brands() -> frozenset[str]:
     """Makers whose name is that of one kind of thing: what follows is the model."""
-    return frozenset(_lines("brands.txt"))
+    return frozenset(table_lines("brands.txt"))
 
 
 @functools.cache
 def not_typos() -> frozenset[str]:
     """English words that look like a known noun misspelt: "station" is no stallion."""
-    return frozenset(_lines("not_typos.txt"))
+    return frozenset(table_lines("not_typos.txt"))
 
 
-def _lines(table: str) -> list[str]:
+def table_lines(table: str) -> list[str]:
     lines = (TABLES / table).read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -296,12 +299,19 @@ def nouns() -> frozenset[str]:
 @functools.cache
 def vocabulary() -> Nouns:
     """All nouns that the reader can tell from adjectives and verbs."""
-    alive = ("animal", "character", "person")
-    living = frozenset(w for w, (kind, _) in lexicon().items() if KINDS[kind].category in alive)
+    beings = ("animal", "character", "person")
+    living = frozenset(w for w, (kind, _) in lexicon().items() if KINDS[kind].category in beings)
     known = Nouns(known=nouns(), living=living, others=frozenset())
     named = (*_near(), *FAMILY_OF)
-    others = {w for w in named if w not in nouns() and not is_adjective(w, known)}
-    return dataclasses.replace(known, others=frozenset(others))
+    others = frozenset(w for w in named if w not in nouns() and not is_adjective(w, known))
+    alive = {word for word in others if _is_alive(word)}
+    return dataclasses.replace(known, others=others, beings=frozenset(alive))
+
+
+def _is_alive(noun: str) -> bool:
+    """Whether a noun that the world does not hold is of an animal or a person, by what is near."""
+    near = [KINDS[kind].category for kind in _near().get(noun, [])[:1]]
+    return bool({*near, FAMILY_OF.get(noun, "")} & {"animal", "character", "person"})
 
 
 @functools.cache
@@ -329,52 +339,14 @@ THING_OF = _inverted(THING_WORDS)
 @functools.cache
 def implied() -> dict[str, frozenset[str]]:
     """What a name of the world has said already: golden -> shiny; `any`: what says nothing."""
-    rows = [line.split("\t") for line in _lines("implied.tsv")]
+    rows = [line.split("\t") for line in table_lines("implied.tsv")]
     return {name: frozenset(words.split()) for name, words in rows}
-
-
-@functools.cache
-def _languages() -> dict[str, dict[str, tuple[str, str]]]:
-    """Each other language's words -> (English, part of speech); a file each."""
-    found = {}
-    for path in sorted(TABLES.glob("*.tsv")):
-        if path.stem not in ("synonyms", "stand_ins", "implied", "people", "near"):
-            rows = [line.split("\t") for line in _lines(path.name)]
-            found[path.stem] = {word: (english, part) for word, english, part in rows}
-    return found
-
-
-def translated(words: list[str]) -> list[str]:
-    """English words of a prompt in a language that has a table, or the words as they are.
-
-    What stands right behind the noun says what it is like ("un barco pirata", "una mesa redonda"),
-    whether the table has it or not.
-    """
-    for singulars in _languages().values():
-        plurals = {f"{w}{s}": r for s in ("s", "es") for w, r in singulars.items() if r[1] == "n"}
-        table = plurals | singulars
-        known = [w for w in words if w in table]
-        articles = [w for w in known if table[w][0] in ("a", "the", "some", "two") and w != "a"]
-        if not articles or len(known) < 2:
-            continue
-        out: list[str] = []
-        before = ""
-        for word in words:
-            english, part = table.get(word, (word, "n" if word[:1].isalpha() else "f"))
-            if before == "n" and part in ("a", "n"):  # the noun comes first
-                out[-1:] = [english, out[-1]]
-                continue
-            made = english in MATERIAL_OF and out[-1:] == ["of"]  # "de madera"
-            out[len(out) - made :] = ["made", "of", english] if made else [english]
-            before = part
-        return [w for phrase in out for w in phrase.replace("-", " ").split()]
-    return words
 
 
 @functools.cache
 def _near() -> dict[str, list[str]]:
     """Nouns that the world does not hold -> the three kinds nearest in meaning."""
-    rows = [line.split("\t") for line in _lines("near.tsv")]
+    rows = [line.split("\t") for line in table_lines("near.tsv")]
     return {word: kinds.split() for kinds, words in rows for word in words.split()}
 
 

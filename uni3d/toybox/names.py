@@ -3,8 +3,17 @@
 import re
 from collections.abc import Callable
 
-from uni3d.toybox.lexicon import COLOR_OF, MATERIAL_OF, PATTERN_OF, lexicon, strangers, wearables
-from uni3d.toybox.phrase import DETERMINERS, EDGES, VERBS, singular
+from uni3d.toybox.letters import singular
+from uni3d.toybox.lexicon import (
+    COLOR_OF,
+    MATERIAL_OF,
+    PATTERN_OF,
+    lexicon,
+    strangers,
+    vocabulary,
+    wearables,
+)
+from uni3d.toybox.phrase import DETERMINERS, EDGES, VERBS
 from uni3d.toybox.world import KINDS
 
 __all__ = ["without_names"]
@@ -35,6 +44,8 @@ def without_names(words: list[str], prompt: str) -> tuple[list[str], list[str]]:
             size = 0
             if out and out[-1] in small and _living(out[-1]):
                 size = _length(kept[place:], lambda w: w in capital and not _known(w))
+                if out[-2:-1] in (["my"], ["our"]) and word in capital:  # "my cat Pumpkin"
+                    size = max(size, 1)
             if size and f"{out[-1]} {word}" in strangers():  # "a cat Carrier"
                 size = 0
             behind = kept[place + size : place + size + 1]
@@ -68,11 +79,13 @@ def _length(words: list[str], belongs: Callable[[str], bool]) -> int:
 
 def _living(word: str) -> bool:
     entry = lexicon().get(singular(word))
-    return entry is not None and KINDS[entry[0]].category in LIVING
+    known = entry is not None and KINDS[entry[0]].category in LIVING
+    return known or singular(word) in vocabulary().beings  # "Sonic the hedgehog"
 
 
 def _known(word: str) -> bool:
     """Whether a word says something of a thing or is one."""
     said = word in COLOR_OF or word in MATERIAL_OF or word in PATTERN_OF
     said = said or word in EDGES or word in DETERMINERS
-    return said or singular(word) in lexicon() or singular(word) in wearables()
+    noun = singular(word)
+    return said or noun in lexicon() or noun in vocabulary().others or noun in wearables()

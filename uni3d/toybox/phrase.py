@@ -1,14 +1,14 @@
-"""Where in a sentence the thing is that is asked for: words, the first noun phrase, and the rest.
+"""Where in a sentence the thing is that is asked for: the first noun phrase, and the rest.
 
 English by tables and word endings, no tagger: prompts are short, and what a table does not know is
 named to the person who wrote it.
 """
 
 import dataclasses
-import re
-import unicodedata
 
-__all__ = ["EDGES", "NUMBERS", "Nouns", "Parts", "singular", "split", "words_of"]
+from uni3d.toybox.letters import is_foreign, singular
+
+__all__ = ["EDGES", "NUMBERS", "Nouns", "Parts", "is_adjective", "split"]
 
 
 def _set(text: str) -> frozenset[str]:
@@ -44,15 +44,15 @@ PARTICIPLES = _set(
 )
 BARE = _set("stand rest float play lie")  # of one thing they are nouns: "a hot dog stand"
 WITH_OBJECT = _set("wearing wielding")  # never adjectives, as in "riding boots"
-SIZES = _set(  # adjectives that endings do not give away; nobody's name
+SIZES = _set(
     "small big large tall old new young tiny huge giant little long short thin thick fat baby red "
     "green blue black white pink brown gray grey purple violet orange yellow gold silver wooden "
     "dark light bright hot cold fresh ripe cute nice toy human wild grand antique modern classic "
-    "plush stone steel metal iron plain vibrant elegant clear round square cozy half open closed "
-    "broken worn rough smooth sleek solid simple soft hard deep tan teal turquoise neon velvet "
-    "porcelain marble wet crisp warm cool lone lush pale slim sharp bold calm dry fine fierce odd "
-    "proud quiet rare sad shy slow strong strange sweet swift wide wise great epic retro bare "
-    "dull dim mini chic futuristic"
+    "plush stone steel metal iron plain vibrant vintage brave chibi kawaii medieval steampunk "
+    "armored elegant clear round square cozy half open closed broken worn rough smooth sleek "
+    "solid simple soft hard deep tan teal turquoise neon velvet porcelain marble wet crisp warm "
+    "cool lone lush pale slim sharp bold calm dry fine fierce odd proud quiet rare sad shy slow "
+    "strong strange sweet swift wide wise great epic retro bare dull dim mini chic futuristic"
 )
 ADJECTIVE_ENDINGS = ("ed", "ous", "ful", "ical", "ish", "less", "ive", "ly", "est", "some", "ary")
 NOT_ADJECTIVES = _set(
@@ -63,6 +63,7 @@ ING_NOUNS = _set(
     "ring king wing string building painting earring thing pudding swing carving stocking sibling "
     "duckling clothing ceiling railing"
 )
+MEALS = ("sandwich", "pizza", "burger", "cake", "pie", "salad", "soup", "omelette")
 # Behind a noun and before another these make one name: "rock climbing shoes".
 COMPOUNDING = _set(
     "baking boxing breathing camping catching chasing climbing cutting dancing dining drawing "
@@ -71,94 +72,39 @@ COMPOUNDING = _set(
     "rolling rowing running sailing serving sewing skating sleeping spinning swimming training "
     "walking washing watching wishing working wrestling writing reclining"
 )
+CRAFTS = ("painting", "building", "carving")
+STUFFS = _set(
+    "rock bread wood leather brown oak wishing fire wind sun star cheese paper stone nesting"
+)
+OUTINGS = _set("riding racing hunting watching cleaning grooming scratching training feeding")
+GEAR = _set(
+    "helmet helmets boots boot gloves glove rifle rifles gun binoculars knife machine post track "
+    "brush kit cap hat suit shoes bowl"
+)
 # Adjectives by their look that a list of them may have: "an intricate, ornate clock".
 LISTED_ENDINGS = (*ADJECTIVE_ENDINGS, "ate", "ic", "al", "ant", "ent", "ing", "ar", "en", "able")
 # "a pair of X", "a statue of X": the thing is X.
 OF_WORDS = _set(
     "pair bunch family school swarm pack litter trio group team tangle array wedge set pile stack "
-    "plush toy bust sculpture statue "
-    "figure figurine model slice piece bouquet flock herd collection row couple handful tray "
-    "miniature mini replica statuette effigy carving kind type portrait lot head origami "
-    "minifigure minifig plushie bobblehead mascot version army crowd line circle cluster heap "
-    "bundle hundreds thousands dozens lots bit sort face keychain puppet pop example"
+    "plush toy bust sculpture statue figure figurine model slice piece bouquet flock herd "
+    "collection row couple handful tray miniature mini replica statuette effigy carving kind type "
+    "portrait lot head origami minifigure minifig plushie bobblehead mascot version army crowd "
+    "line circle cluster heap pride gaggle pod fleet convoy colony hive murder gang band choir "
+    "parade squad clutch deck top front back side inside body interior tip bundle hundreds "
+    "thousands dozens lots bit sort face keychain puppet pop example"
 )
 TRAILING = _set("too full high left overgrown up down flat away")
-IRREGULAR = {
-    "mice": "mouse",
-    "geese": "goose",
-    "men": "man",
-    "women": "woman",
-    "children": "child",
-    "feet": "foot",
-    "leaves": "leaf",
-    "wolves": "wolf",
-    "knives": "knife",
-    "loaves": "loaf",
-    "shelves": "shelf",
-    "scarves": "scarf",
-    "dwarves": "dwarf",
-    "elves": "elf",
-    "dice": "dice",
-    "glasses": "glasses",
-    "sunglasses": "sunglasses",
-    "jeans": "jeans",
-    "scissors": "scissors",
-    "binoculars": "binoculars",
-    "headphones": "headphones",
-    "pancakes": "pancakes",
-    "bus": "bus",
-    "cactus": "cactus",
-    "octopus": "octopus",
-    "walrus": "walrus",
-    "hippopotamus": "hippopotamus",
-    "cacti": "cactus",
-    "calves": "calf",
-    "oxen": "ox",
-    "potatoes": "potato",
-    "goggles": "goggles",
-    "tomatoes": "tomato",
-    "spectacles": "spectacles",
-    "sushi": "sushi",
-    "people": "people",
-}
-JOBS = {  # what a person is whose emoji is joined to this one
-    "rocket": "astronaut",
-    "cooking": "chef",
-    "fire engine": "firefighter",
-    "artist palette": "painter",
-    "microphone": "singer",
-    "airplane": "pilot",
-    "ear of rice": "farmer",
-    "graduation cap": "student",
-    "microscope": "scientist",
-    "staff of aesculapius": "doctor",
-    "school": "teacher",
-}
-# Vowel signs and accents, of scripts up to Vedic Sanskrit; no variation selectors.
-MARKS = "".join(
-    chr(code) for code in range(0x300, 0x1D00) if unicodedata.category(chr(code)) in ("Mn", "Mc")
-)
-LETTERS = rf"[^\W_](?:[^\W_]|[{MARKS}])*"
-WORD = re.compile(rf"{LETTERS}(?:['-]{LETTERS})*|[,.;:()]")
-JOINS = re.compile(r"(?<=[^\W_]{2}) ?[&+] ?(?=[^\W_]{2})")  # "cat & dog"
-BRITISH = {
-    "colourful": "colorful",
-    "aluminium": "aluminum",
-    "grey": "gray",
-    "coloured": "colored",
-    "armour": "armor",
-    "jewellery": "jewelry",
-}
 
 
 @dataclasses.dataclass(frozen=True)
 class Nouns:
     """Nouns in the singular. known: of the world, and phrases of them; living: those of them that
-    are alive; others: nouns that the world does not hold."""
+    are alive; others: nouns that the world does not hold, and of these the beings."""
 
     known: frozenset[str]
     living: frozenset[str]
     others: frozenset[str]
+    beings: frozenset[str] = frozenset()  # of the others those that are alive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,85 +117,6 @@ class Parts:
     phrase: tuple[str, ...]
     rest: tuple[str, ...]
     whole: tuple[str, ...] = ()
-
-
-def singular(word: str) -> str:
-    """The singular of an English noun, or the word itself."""
-    if word in IRREGULAR:
-        return IRREGULAR[word]
-    if len(word) < 4 or word.endswith(("ss", "us", "is")):
-        return word
-    if word.endswith("men") and word not in ("specimen", "regimen", "abdomen"):
-        return word[:-2] + "an"
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "sses", "xes", "zes")):
-        return word[:-2]
-    return word[:-1] if word.endswith("s") else word
-
-
-def _is_emoji(char: str) -> bool:
-    return unicodedata.category(char) == "So" and char >= "\u2190"
-
-
-def _emoji_name(sequence: str) -> str:
-    """What an emoji is called in words: "dog" for the dog's face, "astronaut" for a woman joined
-    to a rocket. Of others that are joined, the first."""
-    names = [unicodedata.name(c, "emoji").lower() for c in sequence if _is_emoji(c)]
-    if names[0] in ("man", "woman", "adult") and names[-1] in JOBS:
-        return JOBS[names[-1]]
-    if names[0].startswith("regional indicator"):
-        return "flag"
-    # "heavy black heart": how the sign is printed, not what it shows.
-    words = [w for w in names[0].split() if w not in ("face", "with", "heavy", "black", "white")]
-    return " ".join(words) or names[0]
-
-
-def _emoji_length(text: str) -> int:
-    """Characters of the emoji that `text` begins with: joined ones, skin and variation are its."""
-    size = 1
-    while size < len(text) and (
-        text[size] in "\u200d\ufe0f\u20e3"
-        or unicodedata.category(text[size]) == "Sk"
-        or (text[size - 1] == "\u200d" and _is_emoji(text[size]))
-    ):
-        size += 1
-    return size
-
-
-def words_of(text: str, nouns: frozenset[str] = frozenset()) -> list[str]:
-    """Words and punctuation of a text in small letters, of any script; accents of Latin ones stay.
-
-    Emoji are read by their names. One behind a noun of `nouns` is another thing: a comma.
-    """
-    text = JOINS.sub(" and ", text).replace("/", " , ")
-    found: list[str] = []
-    place, written = 0, ""
-    while place < len(text):
-        char = text[place]
-        if _is_emoji(char):
-            size = _emoji_length(text[place:])
-            found += WORD.findall(written)
-            written = ""
-            if found and singular(found[-1]) in nouns:
-                found.append(",")
-            found += WORD.findall(_emoji_name(text[place : place + size]))
-            place += size
-            continue
-        if char.isspace() or unicodedata.category(char) not in ("Cf", "Cc"):
-            # Marks belong to the letters of most scripts; in Latin they are decoration.
-            mark = char in MARKS
-            latin = mark and "LATIN" in unicodedata.name(written.rstrip(MARKS)[-1:] or "a", "")
-            written += "" if latin else char
-        place += 1
-    found += WORD.findall(written)
-    plain = [w.removesuffix("'s") for w in found]
-    return [BRITISH.get(w, w) for w in plain]
-
-
-def is_foreign(word: str) -> bool:
-    """Whether a word is written in another script than the Latin one."""
-    return any(c.isalpha() and "LATIN" not in unicodedata.name(c, "LATIN") for c in word)
 
 
 def is_adjective(word: str, nouns: Nouns) -> bool:
@@ -316,16 +183,17 @@ def _lists_on(phrase: list[str], behind: list[str], nouns: Nouns) -> bool:
         return False
     if not phrase:
         return True
-    if any(
-        singular(w) in nouns.known for w in phrase if w != "orange"
-    ):  # "an orange and white cat"
+    if joint == "and" and then in MEALS and following not in nouns.living:
+        return True  # "a cheese and tomato pizza"
+    stuff = ("orange", "stone") if len(phrase) > 1 else ("orange",)  # "an old, stone, tall tower"
+    if any(singular(w) in nouns.known for w in phrase if w not in stuff):
         return False
     last = phrase[-1]
     if joint == "and" and singular(then) in nouns.known and singular(last) in nouns.others:
         # "a peanut butter and jelly sandwich", but "a hedgehog and a fox cub"
         return not (is_adjective(following, nouns) or following in nouns.living)
     listed = is_adjective(last, nouns) or last.endswith(LISTED_ENDINGS) or last in NUMBERS
-    return (listed or last == "orange") and singular(last) not in nouns.others
+    return (listed or last in stuff) and singular(last) not in nouns.others
 
 
 def _is_measure(word: str, before: str, nouns: Nouns) -> bool:
@@ -370,10 +238,21 @@ def _is_verb(word: str, behind: list[str], before: str, nouns: Nouns) -> bool:
         return False
     if word.endswith("ed") and word not in NOT_ADJECTIVES and (named or word in VERBS):
         return ends or following.endswith("ly")  # "a snow covered house"
+    several = singular(following) != following
+    if word in CRAFTS and singular(before) in nouns.living:  # "a cat painting a fence"
+        if following in DETERMINERS or several:
+            return True
     thing = singular(following) in nouns.known or singular(following) in nouns.others
-    if word in COMPOUNDING and thing and singular(before) not in nouns.living:
+    does = singular(before) in nouns.living | nouns.beings or not (
+        named or singular(before) in nouns.others or before in STUFFS
+    )
+    if word in COMPOUNDING and thing and not does:
         return False
-    if word.endswith("ing") and _compound(before, behind, nouns):  # "a honey loving bear"
+    if word in OUTINGS and following in GEAR:  # "a horse riding helmet"
+        return False
+    if (word in COMPOUNDING or word in WITH_OBJECT) and _compound(
+        before, behind, nouns
+    ):  # "a honey loving bear"
         return False
     if word in VERBS and singular(word) not in nouns.known:
         return True

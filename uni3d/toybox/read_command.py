@@ -10,7 +10,7 @@ from pathlib import Path
 
 from uni3d.errors import ConfigError
 from uni3d.toybox.known import today
-from uni3d.toybox.phrase import singular
+from uni3d.toybox.letters import singular
 from uni3d.toybox.reading import Reading, read, read_as_shipped
 
 __all__ = ["KEYS", "lines_of", "read_prompts", "table"]

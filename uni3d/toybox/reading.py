@@ -15,6 +15,8 @@ from uni3d.toybox.clauses import CLOTHED, Clauses
 from uni3d.toybox.frames import without_style
 from uni3d.toybox.grammar import OUTFITS, canonical
 from uni3d.toybox.known import Known, shipped_known
+from uni3d.toybox.languages import translated
+from uni3d.toybox.letters import singular, words_of
 from uni3d.toybox.lexicon import (
     COLOR_OF,
     FAMILY_OF,
@@ -30,16 +32,11 @@ from uni3d.toybox.lexicon import (
     nouns,
     stand_ins,
     strangers,
-    translated,
     vocabulary,
     wearables,
 )
 from uni3d.toybox.names import without_names
-from uni3d.toybox.phrase import (
-    singular,
-    split,
-    words_of,
-)
+from uni3d.toybox.phrase import split
 from uni3d.toybox.wording import close_noun, reworded
 from uni3d.toybox.world import KINDS, Description, actions_of, relations_of, suits
 
@@ -49,18 +46,20 @@ __all__ = ["Reading", "read", "read_as_shipped"]
 # Materials that are shades in front of a colour, and those that are colours behind one.
 SHADING = ("brick", "chocolate", "stone", "golden", "gold", "silver", "copper", "bronze", "clay")
 METALS = ("gold", "silver", "bronze", "copper")
-PARTS = (
-    "nosed",
-    "haired",
-    "eyed",
-    "faced",
-    "headed",
-    "eared",
-    "legged",
-    "winged",
-    "tailed",
-    "bellied",
+WORKS_WITH = frozenset(  # a "horse rider" is no horse
+    "farmer hunter rider tamer keeper seller cook trainer handler breeder owner catcher charmer "
+    "wrestler writer driver whisperer lover".split()
 )
+PARTS_OF_MAKES = frozenset(
+    "engine case generator logo driver owner rider pilot mechanic fan badge part sign dealer key "
+    "charger bag box".split()
+)
+PARTS = tuple(
+    "nosed haired eyed faced headed eared legged winged tailed bellied bearded footed roofed "
+    "handled framed rimmed tipped lined lidded soled sleeved crowned maned horned ringed bottomed "
+    "paved fired encrusted studded trimmed".split()
+)
+AGES = ("age", "gate", "worker", "tea", "juice", "oil", "wine", "bean")  # "stone age", "green tea"
 STATUES = ("statue", "bust", "sculpture", "figurine", "statuette")
 
 
@@ -160,7 +159,9 @@ class _Reader(Clauses):
         """(number of words, entry) of the longest known ending of a phrase."""
         attribute = len(phrase) > 1 and (phrase[-2] in MATERIAL_OF or phrase[-2] in COLOR_OF)
         attribute = attribute or " ".join(phrase[-2:]) in lexicon()  # "a chess piece"
-        if len(phrase) > 1 and phrase[-1] in NOT_WHOLE and not attribute:  # "a lion head"
+        owned = len(phrase) > 1 and phrase[-1] == "toy" and self._owns(phrase[-2])
+        own = attribute or owned or " ".join(phrase[-2:]) in strangers()  # "a dog toy"
+        if len(phrase) > 1 and phrase[-1] in NOT_WHOLE and not own:  # "a lion head"
             size, entry = self._match(phrase[:-1])
             if entry:
                 return size + 1, entry
@@ -190,8 +191,12 @@ class _Reader(Clauses):
         for place in range(len(phrase) - 1):
             for size in (1, 2):
                 maker, model = " ".join(phrase[place : place + size]), phrase[place + size :]
-                things = [w for w in model if singular(w) in vocabulary().others]
-                if maker in brands() and not things:
+                things = [w for w in model if singular(w) in vocabulary().others | PARTS_OF_MAKES]
+                if maker not in brands():
+                    continue
+                known = [w for w in model if w in lexicon() and w not in stand_ins()]
+                things += [w for w in known if lexicon()[w][0] != lexicon()[maker][0]]
+                if not things:
                     self.drop(*model)
                     return len(phrase) - place, lexicon()[maker]
         return None
@@ -225,7 +230,7 @@ class _Reader(Clauses):
 
     def _role(self, before: list[str]) -> list[str]:
         """ "a raccoon astronaut" is a raccoon, "an astronaut raccoon" too."""
-        if before and re.search(rf"\b{re.escape(before[-1])}['’]s\b", self.prompt.lower()):
+        if before and self._owns(before[-1]):
             return before  # "a wizard's cat"
         noun = singular(self.subject)
         role = wearables().get(noun)
@@ -250,18 +255,26 @@ class _Reader(Clauses):
                 return before[:-1]
         return before
 
+    def _owns(self, word: str) -> bool:
+        return bool(re.search(rf"\b{re.escape(word)}['’]s\b", self.prompt.lower()))
+
     def _is_job(self, noun: str) -> bool:
         """Whether a word is what a person is, and an animal may be: no "cat lady", "pig farmer"."""
         person = self.kind is not None and KINDS[self.kind].category == KINDS["person"].category
-        return person and noun not in _own_words() and noun not in ("farmer", "hunter")
+        return person and noun not in _own_words() and noun not in WORKS_WITH
 
     def _modifiers(self, words: list[str]) -> None:
         for word, following in zip(words, [*words[1:], ""], strict=False):
             shade = word in SHADING and following in COLOR_OF  # "chocolate brown"
-            shade = shade or following.endswith(PARTS)  # "red nosed"
+            shade = shade or following.endswith(PARTS) or following in AGES  # "red nosed"
             second = word in METALS and self.found.get("color")  # "blue and gold"
             if shade or second or not self.quality(word):
                 self.drop(word)
+
+    @property
+    def unsaid(self) -> bool:
+        """Whether something of the prompt is not shown, or not known to be so."""
+        return bool(self.left) or self.stands_in or self.denied
 
     def of_whole(self, words: tuple[str, ...]) -> None:
         """What a thing is a copy or a part of: "a marble bust of"; the material is the thing's."""
@@ -346,7 +359,7 @@ def read(prompt: str, known: Known | None = None) -> Reading:
         left_out=tuple(reader.left),
         replaced=tuple(reader.replaced),
         drawable=description is not None,
-        understood=description is not None and not (reader.left or reader.stands_in),
+        understood=description is not None and not reader.unsaid,
         description=description,
     )
 

@@ -3,6 +3,7 @@
 import difflib
 import functools
 
+from uni3d.toybox.letters import is_foreign, singular
 from uni3d.toybox.lexicon import (
     COLOR_OF,
     FAMILY_OF,
@@ -14,7 +15,7 @@ from uni3d.toybox.lexicon import (
     strangers,
     vocabulary,
 )
-from uni3d.toybox.phrase import DETERMINERS, EDGES, NUMBERS, is_foreign, singular
+from uni3d.toybox.phrase import DETERMINERS, EDGES, NUMBERS
 
 __all__ = ["close_noun", "reworded"]
 
@@ -34,6 +35,10 @@ def reworded(words: list[str]) -> list[str]:
         word, following = words[place], (*words[place + 1 :], "")[0]
         if word in SHADES and following in COLOR_OF:
             place += 1
+            continue
+        if word == "polka" and following in ("dot", "dots"):
+            out.append("polka-dotted")
+            place += 2
             continue
         if word == "glasses" and words[place + 1 : place + 2] == ["of"]:
             word = "glass" if (*words[place + 2 :], "")[0] in GLASSES_OF else word
