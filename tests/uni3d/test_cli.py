@@ -253,7 +253,8 @@ def test_ctrl_c_while_files_are_written_says_how_to_go_on(tmp_path, monkeypatch,
 
 def test_what_a_preset_of_one_pass_does_not_use_is_said():
     def note(**more):
-        return config_io.load(RunConfig, with_preset("instant", {"prompt": "a cat", **more})).note
+        config = config_io.load(RunConfig, with_preset("instant", {"prompt": "a cat", **more}))
+        return config.idle_in_one_pass
 
     assert note() == note(seed=3) == ""
-    assert "steps, method would count only if" in note(steps=3, method="vsd")
+    assert note(steps=3, method="vsd") == "; steps, method: not used"

@@ -65,7 +65,7 @@ def test_mesh_is_readable_and_as_large_as_the_toy(tmp_path, suffix):
 
 def test_an_unknown_kind_is_a_one_line_error(tmp_path, capsys):
     out = tmp_path / "none.png"
-    assert main(["toybox", "render", "a trombone", "-o", str(out)]) != 0
+    assert main(["toybox", "render", "a trowel", "-o", str(out)]) != 0
     told = capsys.readouterr().err.strip()
     assert "names no known kind" in told and "\n" not in told
     assert not out.exists()

@@ -64,7 +64,7 @@ def test_prompts_of_people(prompt, expected):
     assert understood(prompt) == Description(**expected)
 
 
-@pytest.mark.parametrize("prompt", ["", "a trombone", "red", "a scarfed catfish", "on a table"])
+@pytest.mark.parametrize("prompt", ["", "a trowel", "red", "a scarfed hedgehog", "on a table"])
 def test_prompts_without_a_kind(prompt):
     assert understood(prompt) is None
 

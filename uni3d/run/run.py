@@ -153,7 +153,7 @@ class Run:
             set_aside(self.folder)
             write_config(config, self.folder)
             self._write(checkpoint.with_prefix(PREFIX, scene.state()))
-        return self._record(note="instant: made in one pass")
+        return self._record(note=f"instant: made in one pass{config.idle_in_one_pass}")
 
     @property
     def whole(self) -> bool:

@@ -182,16 +182,7 @@ class RunConfig:
 
     @property
     def note(self) -> str:
-        """A line for the reader where what was chosen can hardly matter, or not at all."""
-        if self.instant.only:
-            usual = RunConfig(steps=PRESETS["instant"]["steps"])
-            names = ("steps", "method", "divergence", "guidance", "views")
-            idle = [name for name in names if getattr(self, name) != getattr(usual, name)]
-            if idle:
-                return (
-                    f"preset instant makes the object in one pass: {', '.join(idle)} would count "
-                    "only if the teacher had no network for it"
-                )
+        """A line for the reader where the divergence that was chosen can hardly matter."""
         if not self.divergence or not self.needs_ratio or self.guidance.scale == 1:
             return ""
         return (
@@ -199,6 +190,14 @@ class RunConfig:
             "within the noise, so h' and h'' count for no sample and a noisy weight is all that "
             "tells it from reverse-kl, which costs less (docs/methods.md)"
         )
+
+    @property
+    def idle_in_one_pass(self) -> str:
+        """The rest of the line "made in one pass": what was chosen and had no part in it."""
+        usual = RunConfig(steps=PRESETS["instant"]["steps"])
+        names = ("steps", "views", "method", "divergence", "guidance")
+        idle = [name for name in names if getattr(self, name) != getattr(usual, name)]
+        return f"; {', '.join(idle)}: not used" if idle else ""
 
     @property
     def teacher_prompt(self) -> str:
