@@ -40,7 +40,7 @@ from uni3d.teacher.prompts import check_prompt, slug
 if TYPE_CHECKING:
     import trimesh
 
-LARGEST_PICTURE = 4096  # pixels a side: of one camera already two gigabytes
+LARGEST_VIEW = 4096  # pixels a side, of `render`
 
 __all__ = ["Result", "configure", "generate", "load_run", "refine", "render", "start"]
 
@@ -252,6 +252,6 @@ def render(result: Result, cameras: Cameras, size: int) -> Rendered:
         raise ConfigError(
             "render: got something else; wanted a Result, and one camera or more; do: load_run"
         )
-    if type(size) is not int or not 1 <= size <= LARGEST_PICTURE:
-        raise ConfigError(f"size: got {size!r:.100}; wanted 1 to {LARGEST_PICTURE} pixels a side")
+    if type(size) is not int or not 1 <= size <= LARGEST_VIEW:
+        raise ConfigError(f"size: got {size!r:.100}; wanted 1 to {LARGEST_VIEW} pixels a side")
     return result.scene.picture(cameras, size)

@@ -120,7 +120,7 @@ def test_other_types_are_one_of_our_errors(made, tmp_path, monkeypatch, call, pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_formats_may_be_one_text(tmp_path):
+def test_formats_may_be_one_text():
     assert check_formats("glb, .STL") == ("glb", "stl")
 
 

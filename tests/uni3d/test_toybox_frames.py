@@ -48,7 +48,7 @@ def test_nouns_and_colours_as_people_write_them(words, written):
 
 
 def test_no_english_word_is_a_guess():
-    """Of 100,000 words of SCOWL none may be taken for a misspelt noun; here those that were."""
+    """Words and names that were taken for misspelt nouns, and a noun that is misspelt."""
     for word in "cleaner barber prawn ballgown winch width saint chuck genome shrek groot".split():
         assert close_noun(word) is None or word in lexicon(), word
     assert close_noun("elefant") == ("elephant", ("elephant", {}))

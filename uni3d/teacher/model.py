@@ -82,7 +82,7 @@ class SampleDenoiser:
         return self.network(x / (1 + level**2).sqrt(), self.schedule.t_of(sigma), cond)
 
 
-FLOAT16_SCALE = 1024.0  # of a loss: gradients per latent number are about 1e-7, float16 ends there
+FLOAT16_SCALE = 1024.0  # keeps small gradients of activations in float16's range; a power of two
 DENOISERS = {"epsilon": EpsDenoiser, "v_prediction": VDenoiser, "sample": SampleDenoiser}
 
 

@@ -42,21 +42,8 @@ MADE = ("made", "carved", "built", "out", "crafted")
 CAST = ("golden", "silver", "stone", "wooden", "bronze", "leather", "porcelain", "clay", "glass")
 TAKEN = ("selfie", "photo", "photograph", "picture")
 PLACES = ("grass", "sand", "water", "snow", "road")  # one can be in them
-
-
-BARE_OF = (
-    "background",
-    "text",
-    "logo",
-    "people",
-    "person",
-    "human",
-    "clothes",
-    "clothing",
-    "shadow",
-)
-
-
+# Without these a thing is as it is made: nothing is left out.
+BARE_OF = frozenset("background text logo people person human clothes clothing shadow".split())
 # Between a thing and what is said of it: "that is red", "painted blue", "but green".
 LINKS = frozenset("that which is are painted colored dyed all but , (".split())
 SAID_OF_IT = {"pattern": PATTERN_OF, "material": MATERIAL_OF, "color": COLOR_OF}
@@ -88,16 +75,15 @@ class Clauses:
         """Take a pattern, material or colour; whether the word is one."""
         field = next((name for name, table in SAID_OF_IT.items() if word in table), None)
         if field is None and "-" in word:  # "emerald-green", "gold-colored", "red-and-white"
-            first, *_, last = word.split("-")
-            said = (
-                first if last in ("colored", "plated", "and") or "and" in word.split("-") else last
-            )
-            if said in MATERIAL_OF and last in ("colored", "plated"):
-                self.set("material", MATERIAL_OF[said], word)
+            first, *between, last = word.split("-")
+            if last in ("colored", "plated") and first in MATERIAL_OF:
+                self.set("material", MATERIAL_OF[first], word)
                 return True
+            joined = "and" in between
+            said = first if joined or last in ("colored", "plated") else last
             if said in COLOR_OF:
                 self.set("color", COLOR_OF[said], word)
-                self.drop(*(w for w in word.split("-")[1:] if "and" in word.split("-")))
+                self.drop(*((*between, last) if joined else ()))
                 return True
         if field is None or word == "paper":
             return False

@@ -36,11 +36,11 @@ PICTURES = frozenset(
 )
 SHEETS = ("character", "turnaround", "reference", "sprite", "model", "concept")
 PRINTED = ("paw", "foot", "hand", "finger", "thumb", "shirt")  # no pictures
-STRIKING = frozenset(
+STRIKING = frozenset(  # they say what a picture is like; with another -ing somebody does something
     "painting drawing rendering stunning charming amazing breathtaking interesting striking".split()
 )
-# What a picture is made of is not its thing's; a logo may be.
 ARTICLES = (["a"], ["an"], ["the"])
+# Materials in front of a picture are said of what it shows: "a gold logo of a lion".
 MADE_OF = frozenset(
     "wooden marble bronze golden gold silver stone glass leather porcelain clay iron metal".split()
 )
@@ -90,11 +90,6 @@ def without_style(prompt: str) -> str:
     return kept if re.search(r"\w", kept) else text
 
 
-def _stuff(words: list[str]) -> list[str]:
-    """The materials among the words before a picture's name, which are said of what it shows."""
-    return [word for word in words if word in MADE_OF]
-
-
 def _pictured(text: str) -> str:
     """X of "a very old photo of X"; the text where it does not begin with a picture."""
     words = text.split()
@@ -104,7 +99,8 @@ def _pictured(text: str) -> str:
         if (bare in PICTURES or close) and words[place + 1] == "of":
             if bare == "print" and before in PRINTED:
                 return text
-            stuff, shown = _stuff(words[:place]), words[place + 2 :]
+            stuff = [before for before in words[:place] if before in MADE_OF]
+            shown = words[place + 2 :]
             return " ".join((*stuff, *shown[bool(stuff) and shown[:1] in ARTICLES :]))
         inside = bare in DETERMINERS and place  # "holding a photo of"
         does = bare not in STRIKING or words[place + 1] in PICTURES  # "painting pictures of"

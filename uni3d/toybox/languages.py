@@ -11,12 +11,15 @@ __all__ = ["translated"]
 
 @functools.cache
 def _languages() -> dict[str, dict[str, tuple[str, str]]]:
-    """Each other language's words -> (English, part of speech); a file each."""
+    """Each other language's words, nouns in the plural too -> (English, part of speech)."""
     found = {}
     for path in sorted(TABLES.glob("*.tsv")):
         if path.stem not in ("synonyms", "stand_ins", "implied", "people", "near"):
             rows = [line.split("\t") for line in table_lines(path.name)]
-            found[path.stem] = {word: (english, part) for word, english, part in rows}
+            table = {word: (english, part) for word, english, part in rows}
+            nouns_of = {word: row for word, row in table.items() if row[1] == "n"}
+            plurals = {f"{word}{s}": row for s in ("s", "es") for word, row in nouns_of.items()}
+            found[path.stem] = plurals | table
     return found
 
 
@@ -26,14 +29,12 @@ def translated(words: list[str]) -> list[str]:
     What stands right behind the noun says what it is like ("un barco pirata", "una mesa redonda"),
     whether the table has it or not.
     """
-    for singulars in _languages().values():
-        plurals = {f"{w}{s}": r for s in ("s", "es") for w, r in singulars.items() if r[1] == "n"}
-        table = plurals | singulars
+    for table in _languages().values():
         known = [w for w in words if w in table]
         articles = [w for w in known if table[w][0] in ("a", "the", "some", "two") and w != "a"]
-        english = [w for w in words if singular(w) in nouns() or w in COLOR_OF or w in EDGES]
-        foreign = [w for w in known if w not in english]
-        whole = foreign and not [w for w in english if w not in table]  # "gato negro"
+        ours = [w for w in words if singular(w) in nouns() or w in COLOR_OF or w in EDGES]
+        foreign = [w for w in known if w not in ours]
+        whole = foreign and not [w for w in ours if w not in table]  # "gato negro"
         if len(known) < 2 or not (articles or whole):
             continue
         out: list[str] = []

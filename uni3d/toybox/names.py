@@ -26,8 +26,9 @@ LONGEST = 3  # words of a name
 def without_names(words: list[str], prompt: str) -> tuple[list[str], list[str]]:
     """The words of a prompt less its names, and the names.
 
-    A name follows "named", or is a capitalised word that nothing is known of behind a living thing
-    in small letters, or stands before "the" and a living thing.
+    A name follows "named", or is a capitalised word behind a living thing in small letters that
+    nothing is known of, or that is anything behind "my" and such a thing, or stands before "the"
+    and a living thing.
     """
     capital = {w.lower() for w in re.findall(r"\b[A-Z][^\W_]*", prompt)}
     small = set(re.findall(r"\b[a-z][^\W_]*", prompt))

@@ -44,7 +44,7 @@ PARTICIPLES = _set(
 )
 BARE = _set("stand rest float play lie")  # of one thing they are nouns: "a hot dog stand"
 WITH_OBJECT = _set("wearing wielding")  # never adjectives, as in "riding boots"
-SIZES = _set(
+SIZES = _set(  # adjectives that endings do not give away; nobody's name
     "small big large tall old new young tiny huge giant little long short thin thick fat baby red "
     "green blue black white pink brown gray grey purple violet orange yellow gold silver wooden "
     "dark light bright hot cold fresh ripe cute nice toy human wild grand antique modern classic "
@@ -72,10 +72,12 @@ COMPOUNDING = _set(
     "rolling rowing running sailing serving sewing skating sleeping spinning swimming training "
     "walking washing watching wishing working wrestling writing reclining"
 )
+# Nouns by their ending, and what somebody does: "a cat painting a fence".
 CRAFTS = ("painting", "building", "carving")
-STUFFS = _set(
+STUFFS = _set(  # no beings, though they may be no nouns that are known: "a brown hiking boot"
     "rock bread wood leather brown oak wishing fire wind sun star cheese paper stone nesting"
 )
+# What one does with a living thing, and what is for it: "a horse riding helmet".
 OUTINGS = _set("riding racing hunting watching cleaning grooming scratching training feeding")
 GEAR = _set(
     "helmet helmets boots boot gloves glove rifle rifles gun binoculars knife machine post track "
@@ -239,7 +241,7 @@ def _is_verb(word: str, behind: list[str], before: str, nouns: Nouns) -> bool:
     if word.endswith("ed") and word not in NOT_ADJECTIVES and (named or word in VERBS):
         return ends or following.endswith("ly")  # "a snow covered house"
     several = singular(following) != following
-    if word in CRAFTS and singular(before) in nouns.living:  # "a cat painting a fence"
+    if word in CRAFTS and singular(before) in nouns.living:
         if following in DETERMINERS or several:
             return True
     thing = singular(following) in nouns.known or singular(following) in nouns.others
@@ -248,11 +250,10 @@ def _is_verb(word: str, behind: list[str], before: str, nouns: Nouns) -> bool:
     )
     if word in COMPOUNDING and thing and not does:
         return False
-    if word in OUTINGS and following in GEAR:  # "a horse riding helmet"
+    if word in OUTINGS and following in GEAR:
         return False
-    if (word in COMPOUNDING or word in WITH_OBJECT) and _compound(
-        before, behind, nouns
-    ):  # "a honey loving bear"
+    compounds = word in COMPOUNDING or word in WITH_OBJECT
+    if compounds and _compound(before, behind, nouns):  # "a honey loving bear"
         return False
     if word in VERBS and singular(word) not in nouns.known:
         return True

@@ -24,6 +24,8 @@ SHADES = frozenset(
     "light dark deep pale bright neon pastel hot baby royal sky mint forest rose wine pumpkin "
     "cherry lime metallic shocking powder".split()
 )
+# No part of a compound that is written apart.
+PLAIN = {*COLOR_OF, *MATERIAL_OF, *DETERMINERS, *EDGES, *NUMBERS}
 GLASSES_OF = frozenset("wine champagne water beer juice milk whiskey".split())
 
 
@@ -55,8 +57,10 @@ def reworded(words: list[str]) -> list[str]:
 
 def _written_apart(word: str, following: str) -> bool:
     """Whether two words are one noun, and another thing than the second alone: "snow man"."""
-    plain, last = {*COLOR_OF, *MATERIAL_OF, *DETERMINERS, *EDGES, *NUMBERS}, singular(following)
-    if {word, following} & plain or f"{word} {last}" in {*lexicon(), *strangers()}:
+    if word in PLAIN or following in PLAIN:
+        return False
+    last = singular(following)
+    if f"{word} {last}" in lexicon() or f"{word} {last}" in strangers():
         return False
     joined = lexicon().get(word + last) or lexicon().get(word + last + "s")  # "head phone"
     if last in lexicon():
